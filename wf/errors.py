@@ -1,0 +1,339 @@
+"""Every error of celery-wf, as one tree.
+
+::
+
+    WfError                          for callers of the clients and commands; `.code` is stable text
+    |-- InstanceNotFound             instance.not_found
+    |-- InstanceAlreadyExists        instance.already_exists
+    |-- InstanceFinished             instance.finished
+    |-- InstanceTerminated           raised by `result()` of a terminated instance
+    |-- InvalidInstanceId            instance.invalid_id
+    |-- InvalidTransition            instance.cannot_<action>
+    |-- InvalidEventType             workflow.invalid_event_type
+    |-- InvalidPayload               the params model refused the payload
+    |-- WorkflowNotFound             workflow.not_found, names the known ones
+    |-- PayloadTooLarge              names the size and the limit
+    |-- SerializationError           names the path to the value that cannot be stored
+    |-- JournalUnavailable           Postgres does not answer
+    |-- BrokerUnavailable            Redis does not answer
+    `-- SchemaMismatch               the journal's schema is older or newer than this release
+
+    StepError                        inside `run`: the stand-in for an error whose class cannot be rebuilt
+    NonRetryableError                raised by authors: ends the retries of a step
+    WorkflowTimeoutError             an attempt or a wait took too long
+    WorkerLostError                  the worker died in too many attempts of a step
+    RuleError                        a rule of `run` was broken
+    |-- OutsideStepError             I/O in `run`: wrap it in step.do
+    |-- NestedStepError              a step call inside a step's callback
+    |-- StepAfterEndError            a step call after `run` has ended
+    |-- StepLimitError               too many steps in one instance
+    |-- RestlessRunError             `run` never comes to rest
+    `-- NonDeterminismError          replay asked for something else than was recorded
+
+    Signal (BaseException)           control flow of the engine; no author should meet one
+    `-- Evicted                      this pass of `run` is being thrown away
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class WfError(Exception):
+    """An error of celery-wf that callers may want to handle.
+
+    Attributes:
+        code: Stable text that names the kind of error; REST and the command line show it.
+    """
+
+    code = "wf.error"
+
+
+class InstanceNotFound(WfError):
+    """There is no instance with this id."""
+
+    code = "instance.not_found"
+
+    def __init__(self, workflow: str, id: str) -> None:
+        super().__init__(f"Workflow {workflow!r} has no instance {id!r}. Was it deleted, or is its retention over?")
+        self.workflow, self.id = workflow, id
+
+
+class InstanceAlreadyExists(WfError):
+    """An instance with this id exists and is still retained."""
+
+    code = "instance.already_exists"
+
+    def __init__(self, workflow: str, id: str) -> None:
+        super().__init__(
+            f"Workflow {workflow!r} already has an instance {id!r}. Choose another id, or pass "
+            f'if_exists="return" to get the existing one.'
+        )
+        self.workflow, self.id = workflow, id
+
+
+class InstanceFinished(WfError):
+    """The instance has ended and takes no more events."""
+
+    code = "instance.finished"
+
+    def __init__(self, workflow: str, id: str, status: str) -> None:
+        super().__init__(f"Instance {id!r} of workflow {workflow!r} is {status} and takes no events. Restart it first.")
+        self.workflow, self.id, self.status = workflow, id, status
+
+
+class InstanceTerminated(WfError):
+    """The instance was terminated, so it has no result."""
+
+    code = "instance.terminated"
+
+    def __init__(self, workflow: str, id: str) -> None:
+        super().__init__(f"Instance {id!r} of workflow {workflow!r} was terminated and has no result.")
+        self.workflow, self.id = workflow, id
+
+
+class InvalidInstanceId(WfError):
+    """The instance id breaks the rule for ids."""
+
+    code = "instance.invalid_id"
+
+    def __init__(self, id: object) -> None:
+        super().__init__(
+            f"Instance id {id!r:.120} is invalid: use 1 to 100 letters, digits, '-' or '_', and do not begin with '-'."
+        )
+        self.id = id
+
+
+class InvalidTransition(WfError):
+    """The instance's status does not allow this action."""
+
+    def __init__(self, workflow: str, id: str, status: str, action: str) -> None:
+        super().__init__(f"Cannot {action} instance {id!r} of workflow {workflow!r}: it is {status}.")
+        self.workflow, self.id, self.status, self.action = workflow, id, status, action
+        self.code = f"instance.cannot_{action}"
+
+
+class InvalidEventType(WfError):
+    """The event type breaks the rule for event types."""
+
+    code = "workflow.invalid_event_type"
+
+    def __init__(self, type: object) -> None:
+        super().__init__(
+            f"Event type {type!r:.120} is invalid: use 1 to 100 letters, digits, '-' or '_', "
+            f"and do not begin with '-' (a dot is not allowed)."
+        )
+        self.type = type
+
+
+class InvalidPayload(WfError):
+    """The payload does not fit the workflow's `params` model."""
+
+    code = "instance.invalid_payload"
+
+    def __init__(self, workflow: str, problem: str) -> None:
+        super().__init__(f"The payload for workflow {workflow!r} does not fit its params model: {problem}")
+        self.workflow, self.problem = workflow, problem
+
+
+class WorkflowNotFound(WfError):
+    """No workflow of this name is known."""
+
+    code = "workflow.not_found"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name, self.known = name, sorted(known)
+        near = get_close_matches(name, self.known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        there = ", ".join(map(repr, self.known[:10])) or "none; start a worker with its module first"
+        super().__init__(f"There is no workflow {name!r}.{hint} Known workflows: {there}.")
+
+
+class PayloadTooLarge(WfError):
+    """A payload, result or event is larger than the limit."""
+
+    code = "payload.too_large"
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"{what} is {size:,} bytes; the limit is {limit:,} (WF_MAX_PAYLOAD). "
+            f"Store it elsewhere and pass a reference."
+        )
+        self.what, self.size, self.limit = what, size, limit
+
+
+class SerializationError(WfError):
+    """A value cannot be stored in the journal.
+
+    Attributes:
+        path: Where in the value the trouble is, such as `$.files[3].handle`.
+    """
+
+    code = "payload.not_serialisable"
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(f"The value at {path} cannot be stored: {problem}")
+        self.path, self.problem = path, problem
+
+
+class JournalUnavailable(WfError):
+    """Postgres does not answer."""
+
+    code = "journal.unavailable"
+
+    def __init__(self, reason: object) -> None:
+        text = " ".join(str(reason).split()) or type(reason).__name__
+        super().__init__(f"Postgres does not answer ({text}). Check WF_DATABASE_URL and that the server is up.")
+        self.reason = text
+
+
+class BrokerUnavailable(WfError):
+    """Redis does not answer."""
+
+    code = "broker.unavailable"
+
+    def __init__(self, reason: object) -> None:
+        text = " ".join(str(reason).split()) or type(reason).__name__
+        super().__init__(f"Redis does not answer ({text}). Check WF_REDIS_URL and that the server is up.")
+        self.reason = text
+
+
+class SchemaMismatch(WfError):
+    """The journal's schema is missing, older or newer than this release needs."""
+
+    code = "journal.schema_mismatch"
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        if found is None:
+            text = "The journal's schema is missing. Run `wf migrate` once."
+        else:
+            text = (
+                f"The journal's schema is at {found!r}, this release needs {needed!r}. "
+                f"Run `wf migrate`, or install the release that fits."
+            )
+        super().__init__(text)
+        self.found, self.needed = found, needed
+
+
+class StepError(Exception):
+    """A step failed with an error whose class cannot be rebuilt here.
+
+    Attributes:
+        name: Class name of the original error.
+        message: Its message.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}" if message else name)
+        self.name, self.message = name, message
+
+
+class NonRetryableError(Exception):
+    """Raise it in a step to end the step's retries at once; subclasses count too.
+
+    Args:
+        message: What went wrong.
+        name: Name shown for the error.
+    """
+
+    def __init__(self, message: str = "", name: str = "NonRetryableError") -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class WorkflowTimeoutError(TimeoutError):
+    """An attempt of a step, or a wait for an event, took longer than its timeout."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Execution timed out after {seconds * 1000:.0f}ms")
+        self.seconds = seconds
+
+
+class WorkerLostError(Exception):
+    """The worker died in the middle of an attempt, too often to try once more."""
+
+    def __init__(self, step: str, lost: int) -> None:
+        super().__init__(
+            f"Step {step!r} lost its worker {lost} time(s) in the middle of an attempt (killed, out of memory, or cut "
+            f"off from Postgres for longer than WF_LEASE). Look at the worker's log; WF_MAX_LOST sets how often to try."
+        )
+        self.step, self.lost = step, lost
+
+
+class RuleError(Exception):
+    """A rule of `run` was broken."""
+
+
+class OutsideStepError(RuleError):
+    """`run` tried to do I/O outside a step."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__(
+            f"`run` called {call} outside a step. `run` is replayed from its first line, so it may not touch the "
+            f"outside world: wrap the call in step.do(...)."
+        )
+        self.call = call
+
+
+class NestedStepError(RuleError):
+    """A step was called inside a step's callback."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(
+            f"Step {step!r} was called from inside a step's callback, or from another thread. Call steps from `run` only."
+        )
+        self.step = step
+
+
+class StepAfterEndError(RuleError):
+    """A step was called after `run` had ended."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"Step {step!r} was called after `run` had ended. Await every task that calls steps.")
+        self.step = step
+
+
+class StepLimitError(RuleError):
+    """The instance asked for more steps than it may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The limit of {limit:,} steps has been reached. Raise limits={{'steps': n}} on the workflow class, "
+            f"or split the work over several instances."
+        )
+        self.limit = limit
+
+
+class RestlessRunError(RuleError):
+    """`run` keeps its event loop busy without ever waiting for a step."""
+
+    def __init__(self, turns: int) -> None:
+        super().__init__(f"`run` took {turns:,} turns of its loop without waiting for a step. Is there a busy loop?")
+        self.turns = turns
+
+
+class NonDeterminismError(RuleError):
+    """Replay asked for something else than the journal recorded."""
+
+    def __init__(self, recorded: Iterable[str], asked: Iterable[str]) -> None:
+        self.recorded, self.asked = list(recorded), list(asked)
+        super().__init__(
+            f"The journal recorded {', '.join(self.recorded) or 'nothing'}, but this code asked for "
+            f"{', '.join(self.asked) or 'nothing'}. Usual causes: the code of `run` changed under a running instance "
+            f"(give the class a new version=), or `run` depends on time, randomness or I/O outside a step."
+        )
+
+
+class Signal(BaseException):
+    """Control flow of the engine. You see this because code in `run` caught everything.
+
+    Write `except Exception:` instead of `except BaseException:` or a bare `except:`.
+    """
+
+
+class Evicted(Signal):
+    """This pass of `run` is being thrown away; its step calls do nothing any more."""

@@ -1,0 +1,58 @@
+"""Settings: one frozen class, read once at each entry point from `WF_...` environment variables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from wf.errors import WfError
+
+
+class InvalidSettings(WfError):
+    """A `WF_...` variable has a value that cannot be used."""
+
+    code = "settings.invalid"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured. Durations are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="WF_", frozen=True, extra="ignore")
+
+    database_url: str = Field("", description="Postgres, `postgresql://...`. Empty: `wf dev` starts an embedded one.")
+    redis_url: str = Field("", description="Redis or Valkey, `redis://...`. Empty: `wf dev` starts an embedded one.")
+    workflows: str = Field("", description="Modules that define workflows, comma-separated.")
+    queue: str = Field("wf", description="Celery queue of the nudges.")
+    key_prefix: str = Field("wf:", description="Prefix of every key in Redis.")
+
+    steps_per_task: int = Field(1, ge=1, description="Steps that one Celery task may run before it hands over.")
+    lease: float = Field(30.0, gt=0, description="Seconds an attempt stays claimed without a heartbeat.")
+    renudge: float = Field(30.0, gt=0, description="Seconds until the alarm repeats a nudge that had no effect.")
+    alarm_tick: float = Field(1.0, gt=0, description="Seconds between two alarms.")
+    alarm_batch: int = Field(500, ge=1, description="Instances that one statement of the alarm wakes.")
+    countdown_max: float = Field(300.0, ge=0, description="Longest countdown held by Celery; longer waits are the alarm's.")
+    reaper_tick: float = Field(5.0, gt=0, description="Seconds between two sweeps for instances to restart.")
+
+    max_lost: int = Field(3, ge=1, description="Lost attempts after which a step fails.")
+    max_steps: int = Field(10_000, ge=1, description="Steps (`do`) in one instance.")
+    max_payload: int = Field(1_048_576, ge=1, description="Bytes of one payload, result or event.")
+    cache_size: int = Field(256, ge=0, description="Suspended passes that a worker process keeps.")
+    pool_size: int = Field(20, ge=1, description="Postgres connections of one process at most.")
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment; `values` override it.
+
+        Raises:
+            InvalidSettings: A value cannot be used; the message names the variable.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            faults = "; ".join(f"WF_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+            raise InvalidSettings(f"These settings cannot be used: {faults}") from None
+
+    def modules(self) -> list[str]:
+        """The modules to import, in order."""
+        return [name.strip() for name in self.workflows.split(",") if name.strip()]
