@@ -1,0 +1,111 @@
+"""The words between journal and replay: keys, requests and results. Plain data, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from wf.core.retry import StepConfig
+
+
+class Kind(StrEnum):
+    """What a row of the journal is about."""
+
+    DO = "do"
+    """A callback that is run, retried and journaled."""
+    SLEEP = "sleep"
+    """A `step.sleep` or `step.sleep_until`."""
+    WAIT = "waitForEvent"
+    """A `step.wait_for_event`."""
+    TIMER = "timer"
+    """A timer of asyncio (`asyncio.sleep`, `timeout`, `wait_for`), made durable."""
+
+
+class Key(NamedTuple):
+    """What a step is known by: never its position."""
+
+    kind: Kind
+    name: str
+    count: int
+
+    def __str__(self) -> str:
+        """Show the key as every surface shows it: the name with its occurrence."""
+        return f"{self.name}-{self.count}"
+
+
+@dataclass(slots=True)
+class Request:
+    """Something `run` has asked for and not got yet.
+
+    Attributes:
+        key: Its key.
+        future: The loop's future that `run` may await; None for a timer.
+        callback: The author's function of a `do`.
+        arguments: Results of its dependencies, by parameter name.
+        config: Retries and timeout of a `do`.
+        delay: Seconds from now until a sleep, timer or wait is over.
+        until: The moment a `sleep_until` is over; wins over `delay`.
+        event_type: What a wait waits for.
+        handle: What a timer calls.
+    """
+
+    key: Key
+    future: asyncio.Future[Any] | None = None
+    callback: Callable[..., Any] | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    config: StepConfig | None = None
+    delay: float = 0.0
+    until: datetime | None = None
+    event_type: str = ""
+    handle: asyncio.TimerHandle | None = None
+
+
+class Result(NamedTuple):
+    """One journaled end of a step.
+
+    Attributes:
+        key: The step.
+        at: When it ended, in seconds since the epoch on the journal's clock.
+        value: What the step gave.
+        error: What it failed with instead.
+    """
+
+    key: Key
+    at: float
+    value: Any = None
+    error: BaseException | None = None
+
+
+class _Fields(dict[str, Any]):
+    """A mapping whose entries are attributes too, under their own name and in snake_case."""
+
+    __slots__ = ()
+    _other_names: dict[str, str] = {}  # noqa: RUF012  # constant of each subclass
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[self._other_names.get(name, name)]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Event(_Fields):
+    """What `run` is handed: `payload`, `timestamp`, `instanceId`, `workflowName`, `schedule`.
+
+    Attributes stand beside the items, also as `instance_id` and `workflow_name`. Changing it changes nothing.
+    """
+
+    __slots__ = ()
+    _other_names = {"instance_id": "instanceId", "workflow_name": "workflowName"}  # noqa: RUF012
+
+
+class ReceivedEvent(_Fields):
+    """What `step.wait_for_event` gives: `payload`, `timestamp` (when it was accepted) and `type`."""
+
+    __slots__ = ()

@@ -1,0 +1,203 @@
+"""One pass of `run`: results in, requests or an outcome out."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wf.core.history import Event, Key, Kind, Request, Result
+from wf.core.loop import CoreLoop
+from wf.core.step import Step
+from wf.errors import Evicted, NestedStepError, RestlessRunError, StepAfterEndError, StepLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """`run` returned."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """`run` raised."""
+
+    error: BaseException
+
+
+Outcome = Completed | Failed
+
+
+class Pass:
+    """One execution of `run`, suspended between two results.
+
+    A pass belongs to one thread at a time. It never touches the journal: its owner feeds what the journal holds and
+    carries out what the pass asks for.
+
+    Args:
+        run: The author's `run(event, step)`, async or not.
+        event: What it is handed.
+        at: When the instance was created, in seconds since the epoch: the first time the loop tells.
+        max_steps: How many `do` steps it may ask for.
+
+    Attributes:
+        step: The `step` object that `run` is handed.
+        outcome: How `run` ended, or None.
+        warnings: Sentences for the person who looks at the instance.
+    """
+
+    def __init__(
+        self, run: Callable[[Event, Step], Any], event: Event, *, at: float = 0.0, max_steps: int = 10_000
+    ) -> None:
+        self.loop = CoreLoop(self._set_timer, self._drop_timer)
+        self.loop.set_time(at)
+        self.step = Step(self)
+        self.outcome: Outcome | None = None
+        self.warnings: list[str] = []
+        self._pending: dict[Key, Request] = {}
+        self._counts: dict[tuple[Kind, str], int] = {}
+        self._early: dict[Key, Result] = {}
+        self._timers: dict[int, Key] = {}
+        self._max_steps, self._steps = max_steps, 0
+        self._evicted = False
+        self._thread = 0
+        self._main = self.loop.create_task(_main(run, event, self.step))
+        self._turn()
+
+    def feed(self, result: Result) -> None:
+        """Take the next result of the journal and run to quiet."""
+        if self.outcome is not None:
+            return
+        self.loop.set_time(result.at)
+        key = result.key
+        request = self._pending.pop(key, None)
+        if request is not None:
+            self._settle(request, result)
+            self._turn()
+        elif key.count > self._counts.get((key.kind, key.name), 0):
+            self._early[key] = result
+
+    def requests(self) -> list[Request]:
+        """What `run` waits for now, in the order in which it asked."""
+        gone = [key for key, request in self._pending.items() if request.future is not None and request.future.done()]
+        for key in gone:
+            del self._pending[key]
+        return list(self._pending.values())
+
+    @property
+    def unreached(self) -> list[Key]:
+        """Journaled results that the code has not asked for."""
+        return list(self._early)
+
+    def evict(self) -> None:
+        """Throw the pass away. `finally` blocks run, and their step calls do nothing."""
+        self._evicted = True
+        self.loop.close_tasks()
+        self._pending.clear()
+        self._timers.clear()
+
+    # What `Step` and the loop call.
+
+    def request(self, kind: Kind, name: str, **what: Any) -> asyncio.Future[Any]:
+        """Register a request under the next key of its kind and name.
+
+        Raises:
+            Evicted: The pass is being thrown away.
+            NestedStepError: The call does not come from `run`.
+            StepAfterEndError: `run` has ended.
+            StepLimitError: Too many steps.
+        """
+        self.check_caller(name)
+        if kind is Kind.DO:
+            if self._steps >= self._max_steps:
+                raise StepLimitError(self._max_steps)
+            self._steps += 1
+        key = self._next_key(kind, name)
+        request = Request(key, future=asyncio.Future(loop=self.loop), **what)
+        if (early := self._early.pop(key, None)) is not None:
+            self._settle(request, early)
+        else:
+            self._pending[key] = request
+        return request.future  # type: ignore[return-value]  # set two lines above
+
+    def check_caller(self, name: str) -> None:
+        """Refuse a step call that does not come from `run` while it runs."""
+        if self._evicted:
+            raise Evicted
+        if not self.loop.turning or self._thread != threading.get_ident():
+            raise StepAfterEndError(name) if self.outcome is not None else NestedStepError(name)
+
+    def _next_key(self, kind: Kind, name: str) -> Key:
+        count = self._counts.get((kind, name), 0) + 1
+        self._counts[kind, name] = count
+        return Key(kind, name, count)
+
+    def _set_timer(self, handle: asyncio.TimerHandle) -> None:
+        if self._evicted:
+            return
+        key = self._next_key(Kind.TIMER, "timer")
+        request = Request(key, handle=handle, delay=handle.when() - self.loop.time())
+        self._pending[key] = request
+        self._timers[id(handle)] = key
+        if (early := self._early.pop(key, None)) is not None:
+            self._pending.pop(key)
+            self._settle(request, early)
+
+    def _drop_timer(self, handle: asyncio.TimerHandle) -> None:
+        if (key := self._timers.pop(id(handle), None)) is not None:
+            self._pending.pop(key, None)
+
+    def _settle(self, request: Request, result: Result) -> None:
+        if request.handle is not None:
+            self._timers.pop(id(request.handle), None)
+            self.loop.fire(request.handle)
+            return
+        future = request.future
+        assert future is not None, "only timers have no future"
+        if future.done():
+            return  # cancelled by `run`, in a race for example
+        if result.error is not None:
+            future.set_exception(result.error)
+        else:
+            future.set_result(result.value)
+
+    def _turn(self) -> None:
+        self._thread = threading.get_ident()
+        try:
+            self.loop.run_until_quiet()
+        except RestlessRunError as error:
+            self.outcome = Failed(error)
+        except SystemExit as error:
+            if threading.current_thread() is threading.main_thread():
+                raise  # the worker is told to stop; elsewhere it is an author's sys.exit()
+            self.outcome = Failed(error)
+        if self.outcome is None and self._main.done():
+            self._end()
+        if self.outcome is not None:
+            self.evict()
+
+    def _end(self) -> None:
+        if self._main.cancelled():
+            self.outcome = Failed(asyncio.CancelledError("run was cancelled by its own code"))
+        elif (error := self._main.exception()) is not None:
+            self.outcome = Failed(error)
+        else:
+            self.outcome = Completed(self._main.result())
+            self._warn_unawaited(request.key for request in self.requests() if request.future is not None)
+        self.warnings += self.loop.mishaps
+
+    def _warn_unawaited(self, keys: Iterable[Key]) -> None:
+        names = ", ".join(map(str, keys))
+        if names:
+            self.warnings.append(f"run ended without awaiting {names}; cancelled. Await every step.")
+
+
+async def _main(run: Callable[[Event, Step], Any], event: Event, step: Step) -> Any:
+    answer = run(event, step)
+    return await answer if inspect.isawaitable(answer) else answer
