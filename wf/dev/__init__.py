@@ -1,0 +1,1 @@
+"""What `wf dev` and the tests run on: embedded Postgres and Valkey, and a supervisor of processes."""
