@@ -1,0 +1,59 @@
+"""Time, on one clock: the database's."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the journal's time in seconds since the epoch."""
+
+    def now(self) -> float:
+        """The time now."""
+
+    def observe(self, database_now: float) -> None:
+        """Take note of what the database's clock said a moment ago."""
+
+    def override(self) -> float | None:
+        """The time that statements shall take for now, or None for the database's own."""
+
+
+class DatabaseClock:
+    """The database's clock, carried on by this process's monotonic one between two answers."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def now(self) -> float:
+        return time.monotonic() + self._offset
+
+    def observe(self, database_now: float) -> None:
+        self._offset = database_now - time.monotonic()
+
+    def override(self) -> float | None:
+        return None
+
+
+class ManualClock:
+    """A clock that moves only when told, for tests.
+
+    Args:
+        start: Seconds since the epoch.
+    """
+
+    def __init__(self, start: float) -> None:
+        self._now = start
+
+    def now(self) -> float:
+        return self._now
+
+    def observe(self, database_now: float) -> None:
+        """Nothing to learn: this clock is the truth."""
+
+    def override(self) -> float | None:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move time on."""
+        self._now += seconds

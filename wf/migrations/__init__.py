@@ -1,0 +1,90 @@
+"""Bring the journal's schema up to date, and check that it is.
+
+Migrations run under an advisory lock, so any number of processes may call `migrate` at once.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from wf.errors import JournalUnavailable, SchemaMismatch
+from wf.tables import SCHEMA
+from wf.urls import database_url as normalise
+
+LOCK = 0x77666D67  # "wfmg"
+
+
+def migrate(database_url: str) -> None:
+    """Bring the schema `wf` up to date.
+
+    Args:
+        database_url: `postgresql://...`.
+
+    Raises:
+        JournalUnavailable: Postgres does not answer.
+    """
+    engine = create_engine(normalise(database_url))
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            connection.execute(text(f"create schema if not exists {SCHEMA}"))
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise JournalUnavailable(error.orig or error) from error
+    finally:
+        engine.dispose()
+
+
+def script() -> str:
+    """The SQL that `migrate` would run on an empty database."""
+    out = io.StringIO()
+    config = _config()
+    config.output_buffer = out
+    command.upgrade(config, "head", sql=True)
+    return f"create schema if not exists {SCHEMA};\n{out.getvalue()}"
+
+
+def head() -> str:
+    """The schema version that this release needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def current(connection: Connection) -> str | None:
+    """The schema version that the database has, or None."""
+    context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
+    return context.get_current_revision()
+
+
+def check(database_url: str) -> None:
+    """Refuse a schema that does not fit.
+
+    Raises:
+        SchemaMismatch: It is missing, older or newer.
+        JournalUnavailable: Postgres does not answer.
+    """
+    engine = create_engine(normalise(database_url), connect_args={"connect_timeout": 5})
+    try:
+        with engine.connect() as connection:
+            found = current(connection)
+    except OperationalError as error:
+        raise JournalUnavailable(error.orig or error) from error
+    finally:
+        engine.dispose()
+    if found != head():
+        raise SchemaMismatch(found, head())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config

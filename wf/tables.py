@@ -1,0 +1,178 @@
+"""The journal's schema, once: what the migrations must add up to and what dynamic reads are built from.
+
+Times are the database's. Payloads are `bytea` in our codec, because `jsonb` refuses some legal text. `instance` is
+narrow and hot: it is updated at every commit, so it keeps room on its pages and has no index on what changes, but for
+the one on `due_at`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from wf.status import LIVE
+
+SCHEMA = "wf"
+
+metadata = MetaData(schema=SCHEMA)
+
+_NOW = text("now()")
+
+
+def _time(name: str, *, required: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=not required, server_default=_NOW if required else None)
+
+
+workflow = Table(
+    "workflow",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", Text, nullable=False, comment="What a new instance gets: the newest version registered."),
+    Column("versions", JSONB, nullable=False, server_default=text("'{}'"), comment="Version to when it registered."),
+    Column("settings", JSONB, nullable=False, server_default=text("'{}'"), comment="Class keywords, for readers."),
+    _time("created_at", required=True),
+    _time("modified_at", required=True),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("key", BigInteger, Identity(always=True), primary_key=True, comment="What messages carry."),
+    Column("workflow", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default=text("'queued'")),
+    Column("trigger", Text, nullable=False, server_default=text("'binding'")),
+    Column("generation", Integer, nullable=False, server_default=text("1"), comment="Grows at each restart."),
+    Column("rev", BigInteger, nullable=False, server_default=text("0"), comment="Grows with each journaled fact."),
+    Column("seq", Integer, nullable=False, server_default=text("0"), comment="The last step row's number."),
+    Column("inbox", Integer, nullable=False, server_default=text("0"), comment="Accepted events not yet consumed."),
+    Column("nudges", Integer, nullable=False, server_default=text("0"), comment="Alarms since the last progress."),
+    Column("restarts", Integer, nullable=False, server_default=text("0"), comment="Restarts by the reaper."),
+    _time("due_at"),
+    _time("restart_at"),
+    _time("created_at", required=True),
+    _time("started_at"),
+    _time("ended_at"),
+    CheckConstraint(
+        f"(due_at is not null) = (status in ({', '.join(repr(str(s)) for s in sorted(LIVE))}))", name="live_is_due"
+    ),
+    Index("instance_id", "workflow", "id", unique=True),
+    Index("instance_due", "due_at", postgresql_where=text("due_at is not null")),
+    Index("instance_restart", "restart_at", postgresql_where=text("restart_at is not null")),
+    postgresql_with={"fillfactor": "70"},
+)
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("instance", BigInteger, ForeignKey(instance.c.key, ondelete="CASCADE"), primary_key=True),
+    Column("params", LargeBinary, nullable=False),
+    Column("output", LargeBinary),
+    Column("error", LargeBinary),
+    Column("warnings", JSONB),
+    comment="The big values of an instance, apart from its hot row.",
+)
+
+step = Table(
+    "step",
+    metadata,
+    Column("instance", BigInteger, primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True, comment="In the order in which `run` asked."),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("config", JSONB, comment="First-used configuration; null means the defaults."),
+    Column("attempt", Integer, nullable=False, comment="Attempts begun."),
+    Column("lost", Integer, nullable=False, comment="Attempts that lost their worker."),
+    Column("lease", Uuid, comment="Token of the running attempt."),
+    Column("worker", Text),
+    Column("output", LargeBinary),
+    Column("error", LargeBinary),
+    Column("started_rev", BigInteger, nullable=False),
+    Column("rev", BigInteger, nullable=False, comment="The last fact about this row."),
+    _time("wake_at"),
+    _time("started_at", required=True),
+    _time("attempt_at"),
+    _time("ended_at"),
+    postgresql_with={"fillfactor": "80"},
+    comment="The journal: one row a step. No foreign key: it is written at every step and deleted with its instance.",
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("instance", BigInteger, primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("outcome", Text, nullable=False, comment="errored or lost."),
+    Column("error", LargeBinary),
+    Column("worker", Text),
+    Column("rev", BigInteger, nullable=False),
+    _time("started_at"),
+    _time("ended_at", required=True),
+    _time("retry_at"),
+    comment="Failed and lost attempts. A first-try success needs no row.",
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("instance", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("event_id", Text, comment="The sender's own id, to send twice and count once."),
+    Column("consumed_by", Integer, comment="Seq of the wait that took it."),
+    _time("accepted_at", required=True),
+    Index("event_pending", "instance", "id", postgresql_where=text("consumed_by is null")),
+    Index("event_sender", "instance", "event_id", unique=True, postgresql_where=text("event_id is not null")),
+)
+
+tick = Table(
+    "tick",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _time("ticked_at", required=True),
+    comment="When the alarm last ran, so that any worker notices when it does not.",
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("workflows", JSONB, nullable=False, server_default=text("'{}'")),
+    _time("started_at", required=True),
+    _time("seen_at", required=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("workflow", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    _time("at", required=True),
+    Index("audit_instance", "workflow", "instance", "id"),
+)

@@ -1,0 +1,25 @@
+"""URLs as users write them, and as the drivers need them."""
+
+from __future__ import annotations
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from wf.errors import JournalUnavailable
+
+
+def database_url(url: str) -> URL:
+    """The SQLAlchemy URL of a Postgres URL, always through psycopg 3.
+
+    Raises:
+        JournalUnavailable: There is no URL, or it is not one of Postgres.
+    """
+    if not url:
+        raise JournalUnavailable("no database is configured: set WF_DATABASE_URL=postgresql://...")
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise JournalUnavailable("WF_DATABASE_URL cannot be read as postgresql://user@host/database") from None
+    if parsed.drivername.split("+")[0] not in {"postgresql", "postgres"}:
+        raise JournalUnavailable(f"WF_DATABASE_URL must begin with postgresql://, not {parsed.drivername}://")
+    return parsed.set(drivername="postgresql+psycopg")
