@@ -1,0 +1,193 @@
+"""Twenty reports, a worker killed with SIGKILL, an emptied Redis, an outage of the API: and nothing happens twice.
+
+Run it with `make demo`, or `python demo.py --reports 20`. It exits with 0 only if the ledger of the API agrees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import inputs
+from disasters import disasters
+from progress import Progress, look
+from rich.table import Table
+from screen import Screen
+from stage import FailedError, Stage, free_port
+from verdict import findings
+from workflow import Report
+
+from wf import Client
+from wf.dev.servers import Urls, embedded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wf import Instance
+
+WF = [sys.executable, "-m", "wf"]
+QUICK = {"WF_LEASE": "5", "WF_RENUDGE": "5"}  # seconds; recovery is to be seen, and with the defaults it takes 30
+
+
+class Demo:
+    """The processes of the demonstration, and the way of the reports through them."""
+
+    def __init__(self, screen: Screen, folder: Path, urls: Urls, deadline: float) -> None:
+        """`deadline` is in seconds from now."""
+        self.screen, self._inputs, self._urls = screen, folder / "inputs", urls
+        self._ends_at = time.monotonic() + deadline
+        port, self._worker_numbers = free_port(), count(1)
+        self.api = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5)
+        where = {"WF_DATABASE_URL": urls.database_url, "WF_REDIS_URL": urls.redis_url}
+        what = {"REPORT_API_URL": str(self.api.base_url), "REPORT_FOLDER": str(self._inputs)}
+        self._stage = Stage(folder, where | what | QUICK)
+        self._api_command = [sys.executable, "api.py", "--port", str(port), "--ledger", str(folder / "ledger.sqlite")]
+
+    def __enter__(self) -> Self:
+        self._stage.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.api.close()
+        self._stage.__exit__()
+
+    def start(self) -> None:
+        """Start everything and wait until the API answers."""
+        self._stage.start("api", *self._api_command)
+        self._stage.run("migrate", *WF, "migrate")
+        for _ in range(2):
+            self._start_worker()
+        self._stage.start("beat", *WF, "beat")
+        self._stage.start("flower", *WF, "flower", "--port", str(free_port()))
+        while not self._api_answers():
+            self._look_after([])
+            time.sleep(0.05)
+        self.screen.say(f"{', '.join(self._stage.names())} started; their logs are in {self._inputs.parent}")
+        self.screen.say("a lease lasts 5 seconds here instead of 30, so that recovery is soon seen", "dim")
+
+    def submit(self, number: int) -> list[Progress]:
+        """Submit so many reports and see them through; gives the last look at each.
+
+        Raises:
+            FailedError: A report failed, a process ended, or it took too long.
+        """
+        drafts = inputs.write(self._inputs, number)
+        files = len(list(self._inputs.glob("*/files/*")))
+        trouble = disasters(
+            stage=self._stage,
+            api=self.api,
+            redis_url=self._urls.redis_url,
+            effects=2 * (number + files),
+            replace=self._start_worker,
+            say=self.screen.say,
+        )
+        next(trouble)
+        with Client(self._urls.database_url, self._urls.redis_url) as client:
+            workflow = client.workflow(Report)
+            instances = [workflow.create(id=draft["reference"], params=draft) for draft in drafts]
+            self.screen.say(f"{number} reports with {files} files submitted", "bold")
+            return self._see_through(instances, trouble)
+
+    def _see_through(self, instances: list[Instance], trouble: Iterator[None]) -> list[Progress]:
+        reports = [Progress(instance.id) for instance in instances]
+        approved: set[str] = set()
+        more_trouble = True
+        while more_trouble or any(report.status != "complete" for report in reports):
+            self._look_after(reports)
+            more_trouble = more_trouble and next(trouble, "over") != "over"
+            reports = [
+                old if old.status == "complete" else look(instance)
+                for old, instance in zip(reports, instances, strict=True)
+            ]
+            for report, instance in zip(reports, instances, strict=True):
+                # The reviewer keeps the last report until the outage has begun, which so has something to disturb.
+                kept = more_trouble and len(approved) == len(instances) - 1
+                if report.awaits_approval and report.id not in approved and not kept:
+                    instance.send_event("approved", {"by": "reviewer-7"})
+                    approved.add(report.id)
+            self.screen.show(reports)
+            time.sleep(0.1)
+        return reports
+
+    def _look_after(self, reports: list[Progress]) -> None:
+        self._stage.check()
+        if failed := [report for report in reports if report.status in ("errored", "terminated")]:
+            raise FailedError("\n".join(f"{report.id} is {report.status}: {report.error}" for report in failed))
+        if time.monotonic() > self._ends_at:
+            late = [
+                f"{report.id} is {report.status}: {report.step}" for report in reports if report.status != "complete"
+            ]
+            raise FailedError("\n".join(["This takes too long.", *late]))
+
+    def _start_worker(self) -> None:
+        name = f"worker-{next(self._worker_numbers)}"
+        self._stage.start(name, *WF, "worker", "workflow", "--concurrency", "8")
+
+    def _api_answers(self) -> bool:
+        try:
+            return self.api.get("/ledger").is_success
+        except httpx.TransportError:
+            return False
+
+
+def judge(screen: Screen, ledger: dict[str, Any], reports: list[Progress], inputs_folder: Path) -> bool:
+    """Show what the other side has in its ledger; gives whether it is what was submitted, exactly once."""
+    made, requests = ledger["reports"].values(), ledger["requests"]
+    finalized, files = sum(report["finalized"] == 1 for report in made), [f for r in made for f in r["files"].values()]
+    table = Table(title="The ledger of the API", box=None, show_header=False, title_justify="left", padding=(0, 2))
+    table.add_row("reports finalized exactly once", f"{finalized} of {len(reports)}")
+    table.add_row("files stored exactly once", f"{sum(file['stored'] == 1 for file in files)} of {len(files)}")
+    table.add_row("metadata attached exactly once", f"{sum(file['described'] == 1 for file in files)} of {len(files)}")
+    table.add_row(
+        "requests", ", ".join(f"{requests.get(name, 0)} {name}" for name in ("applied", "replayed", "refused"))
+    )
+    table.add_row("faults met", ", ".join(f"{number} {name}" for name, number in sorted(ledger["faults"].items())))
+    table.add_row("retries, from the journal", str(sum(report.retries for report in reports)))
+    table.add_row("recoveries, from the journal", str(sum(report.recoveries for report in reports)))
+    screen.console.print(table)
+    wrong = findings(ledger, inputs_folder)
+    if not sum(report.recoveries for report in reports):
+        wrong.append("The journal knows no attempt that was lost with the killed worker.")
+    if not ledger["faults"].get("outage"):
+        wrong.append("The outage met no request.")
+    for text in wrong:
+        screen.console.print(text, style="bold red")
+    return not wrong
+
+
+def main() -> int:
+    """Run the demonstration; gives the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reports", type=int, default=20)
+    parser.add_argument("--deadline", type=float, default=80, help="seconds after which it has failed")
+    parser.add_argument("--folder", type=Path, default=Path(".wf/demo"), help="for data and logs; emptied first")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are stopped also then
+    screen = Screen()
+    try:
+        # Servers of its own, even where WF_REDIS_URL is set: nobody else's Redis shall meet FLUSHALL.
+        with embedded(folder) as urls, Demo(screen, folder, urls, options.deadline) as demo:
+            with screen:
+                demo.start()
+                reports = demo.submit(options.reports)
+            good = judge(screen, demo.api.get("/ledger").json(), reports, folder / "inputs")
+    except FailedError as failed:
+        screen.console.print(str(failed), style="bold red", markup=False)
+        good = False
+    except KeyboardInterrupt:
+        return 130
+    screen.say("every report submitted exactly once" if good else "FAILED", "bold green" if good else "bold red")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What the demonstration shows: a live table on a terminal, a line for each event anywhere else."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from progress import Progress
+
+COLOURS = {"complete": "green", "errored": "bold red", "waiting": "yellow", "running": "cyan", "queued": "dim"}
+EVENTS_SHOWN = 8
+
+
+class Screen:
+    """Shows events and the progress of the reports."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False)
+        self._began = time.monotonic()
+        self._events: list[Text] = []
+        self._statuses: dict[str, str] = {}
+        self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+        if self.console.is_terminal:
+            for event in self._events:
+                self.console.print(event)
+
+    def say(self, text: str, style: str = "") -> None:
+        """Show that something happened."""
+        line = Text.assemble((f"{time.monotonic() - self._began:5.1f} s  ", "dim"), (text, style))
+        self._events.append(line)
+        if not self.console.is_terminal:
+            self.console.print(line, soft_wrap=True)
+
+    def show(self, reports: Iterable[Progress]) -> None:
+        """Show where the reports are."""
+        if self.console.is_terminal:
+            self._live.update(Group(_table(reports), *self._events[-EVENTS_SHOWN:]))
+            return
+        for report in reports:
+            if self._statuses.get(report.id) != report.status:
+                self._statuses[report.id] = report.status
+                self.say(f"{report.id} is {report.status}{f': {report.step}' if report.step else ''}")
+
+
+def _table(reports: Iterable[Progress]) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for name in ("report", "status", "current step"):
+        table.add_column(name)
+    for name in ("steps", "retries", "recoveries"):
+        table.add_column(name, justify="right")
+    for report in reports:
+        table.add_row(
+            report.id,
+            Text(report.status, style=COLOURS.get(report.status, "")),
+            report.step,
+            str(report.done),
+            str(report.retries or ""),
+            Text(str(report.recoveries or ""), style="bold magenta"),
+        )
+    return table
