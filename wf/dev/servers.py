@@ -69,7 +69,7 @@ def embedded(folder: Path, *, database_url: str = "", redis_url: str = "") -> It
             folder = folder.expanduser().resolve()
             stack.enter_context(_lock(folder))
         if not database_url:
-            postgres = Postgres(folder)
+            postgres = Postgres(folder, {"max_connections": "200"})
             stack.callback(postgres.stop)
             postgres.start()
             database_url = postgres.url
@@ -167,7 +167,7 @@ class Valkey:
         with redis.Redis.from_url(self.url, socket_timeout=5) as client:
             try:
                 return bool(client.ping())
-            except redis.ConnectionError:  # also while it loads its data
+            except (redis.ConnectionError, redis.TimeoutError):  # the former also while it loads its data
                 return False
 
 
@@ -242,7 +242,11 @@ def _end_leftover(pidfile: Path, name: str, ask: signal.Signals) -> None:
         if process.name() != name or process.cwd() != str(pidfile.parent):
             return  # the number has been given to another process
         process.send_signal(ask)
-        process.wait(_START_LIMIT)
+        deadline = time.monotonic() + _START_LIMIT
+        while process.status() != psutil.STATUS_ZOMBIE:  # dead; in a container it may be that nobody reaps it
+            if time.monotonic() > deadline:
+                raise EmbeddedUnavailable(f"{name} {process.pid} still uses {pidfile.parent}: end it, then try again.")
+            time.sleep(0.01)
     except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
         return
 

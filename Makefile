@@ -1,0 +1,38 @@
+# The commands of this repository; `make` lists them. PYTHON=python3.12 chooses the interpreter of the virtual environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := wf tasks reaper tests examples
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## make .venv and install everything into it; again only when the dependencies change
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+demo: install  ## 20 reports through two workers, one of which is killed, and a broker that loses everything
+	$(BIN)/python examples/report/demo.py
+
+test: install  ## all tests, on embedded Postgres and Valkey
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+check: install  ## style, types, and which package may import which
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+bench: install  ## speed against a bare Celery chain, as a table and bench.json
+	$(BIN)/python -m tests.bench
+
+clean:  ## remove the virtual environment, the data of `wf dev`, and all caches
+	rm -rf $(VENV) .wf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +

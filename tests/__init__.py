@@ -1,0 +1,1 @@
+"""The tests: `unit` needs nothing, `integration` and `acceptance` use embedded servers, `support` helps them all."""

@@ -1,0 +1,141 @@
+"""Fixtures: real servers, a migrated database for each test, and worker processes.
+
+Postgres and Valkey are embedded ones, started once in each process of pytest, unless WF_DATABASE_URL and WF_REDIS_URL
+name others. A missing server fails the tests that need it; none is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+import redis
+
+from tests.support import Databases, Processes
+from wf.dev.servers import Postgres, Valkey
+from wf.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+# Nobody needs this data after a crash; and a name without its schema must fail.
+_POSTGRES = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",
+    "search_path": "",
+}
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """A folder for servers; not pytest's, whose parents are closed to the account of Postgres."""
+    folder = Path(tempfile.mkdtemp(prefix="wf-tests-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def databases(servers_folder: Path) -> Iterator[Databases]:
+    """The Postgres server of this session."""
+    if url := os.environ.get("WF_DATABASE_URL", ""):
+        yield Databases(url)
+        return
+    server = Postgres(servers_folder, _POSTGRES)
+    try:
+        server.start()
+        yield Databases(server.url)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(databases: Databases) -> Iterator[str]:
+    """The name of a migrated database, to be cloned."""
+    from wf.migrations import migrate  # noqa: PLC0415  (tests without a journal do not need it)
+
+    name = databases.create()
+    migrate(databases.url(name))
+    yield name
+    databases.drop(name)
+
+
+@pytest.fixture
+def empty_database_url(databases: Databases) -> Iterator[str]:
+    """A database of this test's own without a schema."""
+    with databases.clone("template1") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(databases: Databases, template: str) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    with databases.clone(template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url(servers_folder: Path) -> Iterator[str]:
+    """The Redis that all tests share: use the key prefix and the queue of `settings`."""
+    if url := os.environ.get("WF_REDIS_URL", ""):
+        yield url
+        return
+    server = Valkey(servers_folder)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Iterator[Settings]:
+    """Settings with a database, a key prefix and a queue of this test's own."""
+    token = f"test-{uuid4().hex}"
+    yield Settings(database_url=database_url, redis_url=redis_url, key_prefix=f"{token}:", queue=token)
+    with redis.Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(f"*{token}*", count=1000):
+            client.delete(key)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Valkey]:
+    """A running Valkey of this test's own, to flush, `stop()` and `start()` again on the same port."""
+    server = Valkey(tmp_path)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def own_redis_settings(settings: Settings, own_redis: Valkey) -> Settings:
+    """Like `settings`, but on the test's own Valkey."""
+    return settings.model_copy(update={"redis_url": own_redis.url})
+
+
+@pytest.fixture
+def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
+    """Starts workers and beats with the settings of the test; their logs are shown if it fails."""
+    started = Processes(settings, tmp_path)
+    try:
+        yield started
+    finally:
+        started.kill()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the logs of the test's processes to the report of its failure."""
+    report = yield
+    started: Any = getattr(item, "funcargs", {}).get("processes")
+    if report.failed and isinstance(started, Processes):
+        report.sections.extend((f"log of {name}", text) for name, text in started.logs().items())
+    return report
