@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     queue: str = Field("wf", description="Celery queue of the nudges.")
     key_prefix: str = Field("wf:", description="Prefix of every key in Redis.")
 
+    redis_timeout: float = Field(0.4, gt=0, description="Seconds to wait for Redis before going on without it.")
+
     steps_per_task: int = Field(1, ge=1, description="Steps that one Celery task may run before it hands over.")
     lease: float = Field(30.0, gt=0, description="Seconds an attempt stays claimed without a heartbeat.")
     renudge: float = Field(30.0, gt=0, description="Seconds until the alarm repeats a nudge that had no effect.")

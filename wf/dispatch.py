@@ -1,0 +1,136 @@
+"""Nudges: Celery messages that say "look at this instance", and nothing more.
+
+A nudge carries ids, never user data. Losing, repeating or reordering it costs latency, never correctness, so it is
+pushed without ceremony: one LPUSH of a protocol-2 message, for any number of nudges, from any process. Web apps need
+no Celery app for it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import structlog
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from wf.errors import BrokerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wf.settings import Settings
+
+TASK = "wf.advance"
+
+log = structlog.get_logger("wf")
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """Look at an instance.
+
+    Attributes:
+        key: The instance's key in the journal.
+        generation: Its generation count, as far as the sender knows.
+        rev: Its rev, as far as the sender knows.
+        seq: The step to run first, or 0.
+        delay: Seconds to wait before looking.
+        attempt: Attempts of the step so far; only for show.
+        workflow: Only for show, as are `id` and `step`.
+    """
+
+    key: int
+    generation: int
+    rev: int
+    seq: int = 0
+    delay: float = 0.0
+    attempt: int = 0
+    workflow: str = ""
+    id: str = ""
+    step: str = ""
+
+
+def connect(settings: Settings) -> Redis:
+    """A client of the configured Redis that gives up soon.
+
+    Raises:
+        BrokerUnavailable: There is no URL, or it cannot be read.
+    """
+    if not settings.redis_url:
+        raise BrokerUnavailable("no Redis is configured: set WF_REDIS_URL=redis://...")
+    url, _, _ = settings.redis_url.partition("?virtual_host=")
+    try:
+        return Redis.from_url(
+            url.replace("redis+socket://", "unix://"),
+            socket_timeout=settings.redis_timeout,
+            socket_connect_timeout=settings.redis_timeout,
+            health_check_interval=25,
+            retry=Retry(NoBackoff(), 1),  # a connection that died while idle; twice the same nudge does no harm
+        )
+    except ValueError as error:
+        raise BrokerUnavailable(f"WF_REDIS_URL cannot be read: {error}") from None
+
+
+class Dispatcher:
+    """Publishes nudges to the workers' queue."""
+
+    def __init__(self, settings: Settings, redis: Redis | None = None) -> None:
+        self._redis = redis or connect(settings)
+        self._key = settings.key_prefix + settings.queue
+        self._queue = settings.queue
+        self._origin = uuid4().hex[:12]
+        self._tags = count()
+
+    def publish(self, nudges: Sequence[Nudge]) -> bool:
+        """Push the nudges; if Redis is down say so in the log, because the alarm will find the instances anyway.
+
+        Returns:
+            Whether Redis took them.
+        """
+        if not nudges:
+            return True
+        try:
+            self._redis.lpush(self._key, *[self._message(nudge) for nudge in nudges])
+        except RedisError as error:
+            log.warning("nudge not sent; the alarm will do it", nudges=len(nudges), reason=str(error))
+            return False
+        return True
+
+    def _message(self, nudge: Nudge) -> str:
+        task_id = f"{nudge.id or nudge.key}:{nudge.generation}.{nudge.seq}.{nudge.rev}"
+        headers: dict[str, Any] = {
+            "lang": "py",
+            "task": TASK,
+            "id": task_id,
+            "root_id": task_id,
+            "retries": nudge.attempt,
+            "ignore_result": True,
+            "shadow": f"{nudge.workflow}/{nudge.step}" if nudge.step else nudge.workflow or None,
+            "argsrepr": f"({nudge.key}, {nudge.generation}, {nudge.rev}, {nudge.seq})",
+            "kwargsrepr": f"{{'instance': {nudge.id!r}, 'step': {nudge.step!r}}}",
+        }
+        if nudge.delay > 0:
+            headers["eta"] = datetime.fromtimestamp(time.time() + nudge.delay, UTC).isoformat()
+        body = [[nudge.key, nudge.generation, nudge.rev, nudge.seq], {}, {}]
+        tag = f"{self._origin}-{next(self._tags)}"
+        return json.dumps({
+            "body": json.dumps(body),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": headers,
+            "properties": {
+                "correlation_id": task_id,
+                "delivery_mode": 2,
+                "delivery_info": {"exchange": "", "routing_key": self._queue},
+                "priority": 0,
+                "delivery_tag": tag,
+            },
+        })

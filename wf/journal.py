@@ -1,0 +1,299 @@
+"""The journal as the engine uses it: load, commit, record, lose, extend. Every write is fenced.
+
+A commit moves an instance from the rev that the caller has seen to a later one, with all facts in between, in one
+statement; if anybody else was quicker nothing is written and the answer is no.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, cast
+
+from psycopg.types.json import Jsonb
+
+from wf.clock import Clock, DatabaseClock
+from wf.core import Key, Kind
+from wf.sql import statements
+from wf.status import StepStatus
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from wf.database import Database
+
+
+@dataclass(slots=True)
+class StepRow:
+    """A row of the journal. Times are seconds since the epoch on the database's clock."""
+
+    seq: int
+    key: Key
+    status: StepStatus
+    started_at: float
+    started_rev: int
+    rev: int
+    config: dict[str, Any] | None = None
+    attempt: int = 0
+    lost: int = 0
+    lease: UUID | None = None
+    worker: str | None = None
+    wake_at: float | None = None
+    attempt_at: float | None = None
+    ended_at: float | None = None
+    output: bytes | None = None
+    error: bytes | None = None
+    failure: bytes | None = None
+    """Error of an attempt that failed in this commit."""
+
+
+class InstanceRow(NamedTuple):
+    """The hot row of an instance."""
+
+    key: int
+    workflow: str
+    id: str
+    version: str
+    status: str
+    generation: int
+    rev: int
+    seq: int
+    inbox: int
+    due_at: float | None
+    created_at: float
+
+
+class PendingEvent(NamedTuple):
+    """An accepted event that no wait has taken yet."""
+
+    id: int
+    type: str
+    payload: bytes
+    accepted_at: float
+
+
+class Wake(NamedTuple):
+    """An instance that the alarm found due.
+
+    `delay` is in seconds, 0 if it is overdue.
+    """
+
+    key: int
+    generation: int
+    rev: int
+    workflow: str
+    id: str
+    delay: float
+
+
+@dataclass(slots=True)
+class End:
+    """How an instance ends."""
+
+    output: bytes | None = None
+    error: bytes | None = None
+    warnings: list[str] = field(default_factory=list)
+    restart_at: float | None = None
+
+
+@dataclass(slots=True)
+class Commit:
+    """All that changes between two revs of an instance."""
+
+    key: int
+    generation: int
+    rev: int
+    rev_after: int
+    seq: int
+    status: str
+    at: float
+    due_at: float | None
+    keep_from: float | None
+    """A due_at between this and `due_at` may stay: an early look costs less than rewriting an index."""
+    rows: list[StepRow] = field(default_factory=list)
+    events: list[tuple[int, int]] = field(default_factory=list)
+    """Event id and seq of the wait that took it."""
+    end: End | None = None
+
+
+_ROW: tuple[tuple[str, str], ...] = (
+    ("seq", "integer"), ("kind", "text"), ("name", "text"), ("count", "integer"), ("status", "text"),
+    ("config", "jsonb"), ("attempt", "integer"), ("lost", "integer"), ("lease", "uuid"), ("worker", "text"),
+    ("output", "bytea"), ("error", "bytea"), ("wake_at", "float8"), ("started_at", "float8"),
+    ("attempt_at", "float8"), ("ended_at", "float8"), ("started_rev", "bigint"), ("rev", "bigint"),
+    ("failure", "bytea"), ("retry_at", "float8"),
+)  # fmt: skip
+
+ROWS_MAX = 500
+"""Rows in one commit; psycopg takes at most 65,535 parameters."""
+
+
+@cache
+def _commit_sql(rows: int, events: bool, end: bool) -> LiteralString:
+    """The statement for a commit of so many rows."""
+    named = statements()
+    parts = [named["commit_fence"], named["commit_unconsumed"] if events else "", named["commit_fenced"]]
+    if rows:
+        values = ", ".join(
+            "(" + ", ".join(f"%({name}_{n})s" + (f"::{kind}" if n == 0 else "") for name, kind in _ROW) + ")"
+            for n in range(rows)
+        )
+        parts.append(named["commit_rows"].replace("/* rows */", values))
+    if events:
+        parts.append(named["commit_events"])
+    if end:
+        parts.append(named["commit_end"])
+    return cast("LiteralString", "\n".join([*parts, named["commit_close"]]))
+
+
+class Journal:
+    """What the engine reads and writes.
+
+    Args:
+        database: Where.
+        clock: Whose time; the database's own by default.
+    """
+
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+        self.database = database
+        self.clock: Clock = clock or DatabaseClock()
+        self._sql = statements()
+
+    def load(self, key: int, *, seen: int = 0, from_seq: int = 0) -> tuple[InstanceRow, list[StepRow]] | None:
+        """The instance and the step rows that changed since rev `seen`, in the order of their facts.
+
+        Args:
+            key: The instance.
+            seen: Rev up to which the caller knows everything.
+            from_seq: Rows with a lower number have ended and are known to the caller.
+
+        Returns:
+            None if there is no such instance.
+        """
+        params = {"key": key, "seen": seen, "from_seq": from_seq, "now": self.clock.override()}
+        found = self.database.read(self._sql["instance_load"], params)
+        if not found:
+            return None
+        first = found[0]
+        self.clock.observe(first[10])
+        instance = InstanceRow(key, *first[:10])
+        return instance, [_step_row(row[11:]) for row in found if row[11] is not None]
+
+    def params(self, key: int) -> bytes:
+        """The encoded parameters of an instance."""
+        return bytes(self.database.read(self._sql["instance_params"], {"key": key})[0][0])
+
+    def commit(self, commit: Commit) -> bool:
+        """Write all of it, or nothing.
+
+        Returns:
+            Whether the instance was still at `commit.rev`.
+        """
+        params: dict[str, Any] = {
+            "key": commit.key, "generation": commit.generation, "rev": commit.rev, "rev_after": commit.rev_after,
+            "seq": commit.seq, "status": commit.status, "at": commit.at, "due_at": commit.due_at,
+            "keep_from": commit.keep_from, "taken": len(commit.events),
+            "ended_at": None, "restart_at": None,
+        }  # fmt: skip
+        for n, row in enumerate(commit.rows):
+            for (name, _), value in zip(_ROW, _values(row), strict=True):
+                params[f"{name}_{n}"] = value
+        if commit.events:
+            params["events"] = [event for event, _ in commit.events]
+            params["takers"] = [seq for _, seq in commit.events]
+        if (end := commit.end) is not None:
+            params |= {
+                "ended_at": commit.at, "restart_at": end.restart_at, "output": end.output, "error": end.error,
+                "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
+            }  # fmt: skip
+        sql = _commit_sql(len(commit.rows), bool(commit.events), end is not None)
+        return bool(self.database.rows(sql, params))
+
+    def record(self, instance: InstanceRow, row: StepRow, lease: UUID, *, due_in: float) -> int | None:
+        """Write the end of an attempt, whatever its siblings have done meanwhile.
+
+        Args:
+            instance: Its key and generation count.
+            row: The step row as it shall be.
+            lease: Token of the attempt.
+            due_in: Seconds until the alarm looks at the instance at the latest.
+
+        Returns:
+            The rev of this fact, or None: the attempt is not ours any more.
+        """
+        params = {
+            "key": instance.key, "generation": instance.generation, "seq": row.seq, "lease": lease,
+            "status": row.status, "output": row.output, "error": row.error, "wake_at": row.wake_at,
+            "ended_at": row.ended_at, "failure": row.failure, "at": self.clock.now(), "due_in": due_in,
+            "now": self.clock.override(),
+        }  # fmt: skip
+        found = self.database.rows(self._sql["attempt_record"], params)
+        return found[0][0] if found else None
+
+    def lose(self, instance: InstanceRow, row: StepRow) -> bool:
+        """Declare an attempt lost whose lease has run out.
+
+        Returns:
+            Whether it was still so by the database's clock and nobody else was quicker.
+        """
+        params = {
+            "key": instance.key, "generation": instance.generation, "rev": instance.rev, "seq": row.seq,
+            "lease": row.lease, "now": self.clock.override(),
+        }  # fmt: skip
+        return bool(self.database.rows(self._sql["attempt_lose"], params))
+
+    def extend(self, attempts: list[tuple[int, int, int, UUID]], lease: float) -> set[UUID]:
+        """Extend the leases of running attempts, given as (instance, generation, seq, lease).
+
+        Returns:
+            The leases that are still ours.
+        """
+        keys, generations, seqs, leases = (list(column) for column in zip(*attempts, strict=True))
+        params = {
+            "keys": keys, "generations": generations, "seqs": seqs, "leases": leases, "lease": lease,
+            "now": self.clock.override(),
+        }  # fmt: skip
+        return {row[0] for row in self.database.rows(self._sql["lease_extend"], params)}
+
+    def pending_events(self, key: int) -> list[PendingEvent]:
+        """Accepted events that no wait has taken, oldest first."""
+        rows = self.database.read(self._sql["event_pending"], {"key": key})
+        return [PendingEvent(id, type, bytes(payload), at) for id, type, payload, at in rows]
+
+    def due(self, *, ahead: float, limit: int, renudge: float) -> list[Wake]:
+        """Take what is due within `ahead` seconds; whoever gets it must nudge it.
+
+        Args:
+            ahead: Seconds to look ahead.
+            limit: Most instances to take.
+            renudge: Seconds until an instance is due again if the nudge has no effect; doubles each time.
+        """
+        params = {"ahead": ahead, "limit": limit, "renudge": renudge, "now": self.clock.override()}
+        return [Wake(*row) for row in self.database.rows(self._sql["alarm_due"], params)]
+
+    def ticked(self) -> None:
+        """Note that the alarm has run."""
+        self.database.rows(self._sql["alarm_ticked"], {"now": self.clock.override()})
+
+    def alarm_is_silent(self, silence: float) -> bool:
+        """Whether no alarm has run for so many seconds."""
+        params = {"silence": silence, "now": self.clock.override()}
+        return bool(self.database.read(self._sql["alarm_silent"], params)[0][0])
+
+
+def _step_row(row: tuple[Any, ...]) -> StepRow:
+    seq, kind, name, count, status, config, attempt, lost, lease, wake_at, attempt_at, ended_at, *rest = row
+    started_rev, rev, output, error = rest
+    return StepRow(
+        seq, Key(Kind(kind), name, count), StepStatus(status), 0.0, started_rev, rev, config=config, attempt=attempt,
+        lost=lost, lease=lease, wake_at=wake_at, attempt_at=attempt_at, ended_at=ended_at, output=output, error=error,
+    )  # fmt: skip
+
+
+def _values(row: StepRow) -> tuple[Any, ...]:
+    config = Jsonb(row.config) if row.config is not None else None
+    return (
+        row.seq, row.key.kind, row.key.name, row.key.count, row.status, config, row.attempt, row.lost, row.lease,
+        row.worker, row.output, row.error, row.wake_at, row.started_at, row.attempt_at, row.ended_at,
+        row.started_rev, row.rev, row.failure, row.wake_at if row.failure is not None else None,
+    )  # fmt: skip

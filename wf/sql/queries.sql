@@ -1,0 +1,327 @@
+-- The statements of the engine. One statement is one round trip and one commit.
+--
+-- Lock order, everywhere: instance, then step, then event, then payload.
+-- Time is coalesce(to_timestamp(%(now)s), now()): the database's clock, or the one a test injects.
+-- Fences: `generation` and `rev` of the instance, the `lease` token of an attempt. No row back means "not mine any more".
+
+-- instance_create: A new instance with its parameters, due at once or when its nudge must be repeated.
+with made as (
+  insert into wf.instance (workflow, id, version, trigger, created_at, due_at)
+  values (
+    %(workflow)s, %(id)s, %(version)s, %(trigger)s, coalesce(to_timestamp(%(now)s), now()),
+    coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
+  )
+  on conflict (workflow, id) do nothing
+  returning key
+)
+insert into wf.payload (instance, params)
+select key, %(params)s from made
+returning instance
+
+-- instance_load: The hot row, and the step rows that changed since the cached pass.
+select
+  i.workflow, i.id, i.version, i.status, i.generation, i.rev, i.seq, i.inbox,
+  extract(epoch from i.due_at)::float8, extract(epoch from i.created_at)::float8,
+  extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8,
+  s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
+  extract(epoch from s.wake_at)::float8, extract(epoch from s.attempt_at)::float8,
+  extract(epoch from s.ended_at)::float8, s.started_rev, s.rev, s.output, s.error
+from wf.instance i
+left join wf.step s
+  on s.instance = i.key and s.generation = i.generation and s.seq >= %(from_seq)s and s.rev > %(seen)s
+where i.key = %(key)s
+order by s.rev
+
+-- instance_params: What `run` is handed, read when a pass begins.
+select params from wf.payload where instance = %(key)s
+
+-- commit_fence: First part of every commit by `advance`: the instance moves from one rev to the next, or nothing happens.
+with fence as (
+  update wf.instance
+  set
+    rev = %(rev_after)s, seq = %(seq)s, status = %(status)s, inbox = inbox - %(taken)s, nudges = 0,
+    due_at = case
+      when due_at between to_timestamp(%(keep_from)s) and to_timestamp(%(due_at)s) then due_at
+      else to_timestamp(%(due_at)s)
+    end,
+    started_at = coalesce(started_at, to_timestamp(%(at)s)), ended_at = to_timestamp(%(ended_at)s),
+    restart_at = to_timestamp(%(restart_at)s)
+  where key = %(key)s and generation = %(generation)s and rev = %(rev)s
+
+-- commit_unconsumed: A condition more, when events are consumed: each must still be there.
+    and (
+      select count(*) from wf.event where id = any(%(events)s) and instance = %(key)s and consumed_by is null
+    ) = %(taken)s
+
+-- commit_fenced: End of the first part.
+  returning key, generation
+)
+
+-- commit_rows: Middle part: the step rows that changed. The journal fills in the rows of VALUES.
+, rows (
+  seq, kind, name, count, status, config, attempt, lost, lease, worker, output, error,
+  wake_at, started_at, attempt_at, ended_at, started_rev, rev, failure, retry_at
+) as (values /* rows */)
+, written as (
+  insert into wf.step (
+    instance, generation, seq, kind, name, count, status, config, attempt, lost, lease, worker, output, error,
+    wake_at, started_at, attempt_at, ended_at, started_rev, rev
+  )
+  select
+    fence.key, fence.generation, seq, kind, name, count, status, config, attempt, lost, lease, worker, output, error,
+    to_timestamp(wake_at), to_timestamp(started_at), to_timestamp(attempt_at), to_timestamp(ended_at), started_rev, rev
+  from fence, rows
+  on conflict (instance, generation, seq) do update
+  set
+    status = excluded.status, attempt = excluded.attempt, lost = excluded.lost, lease = excluded.lease,
+    worker = coalesce(excluded.worker, step.worker), output = excluded.output, error = excluded.error, wake_at = excluded.wake_at,
+    attempt_at = excluded.attempt_at, ended_at = excluded.ended_at, rev = excluded.rev
+)
+, tried as (
+  insert into wf.attempt (instance, generation, seq, attempt, outcome, error, worker, rev, started_at, ended_at, retry_at)
+  select
+    fence.key, fence.generation, seq, attempt, 'errored', failure, worker, rev, to_timestamp(attempt_at),
+    to_timestamp(%(at)s), to_timestamp(retry_at)
+  from fence, rows
+  where failure is not null
+)
+
+-- commit_events: Middle part: the events that waits took, and the seq of each wait.
+, taken as (
+  update wf.event
+  set consumed_by = pair.seq
+  from fence, unnest(%(events)s::bigint[], %(takers)s::integer[]) as pair (id, seq)
+  where event.id = pair.id
+)
+
+-- commit_end: Last part when `run` has ended: its outcome, and an end to what it no longer wants.
+, outcome as (
+  update wf.payload
+  set output = %(output)s, error = %(error)s, warnings = %(warnings)s
+  from fence
+  where payload.instance = fence.key
+)
+, dropped as (
+  update wf.step
+  set status = 'cancelled', lease = null, ended_at = to_timestamp(%(ended_at)s)
+  from fence
+  where step.instance = fence.key and step.generation = fence.generation and step.ended_at is null
+    and step.seq <> all(%(seqs)s)
+)
+
+-- commit_close: The answer of a commit: a row, or none if the fence was lost.
+select key from fence
+
+-- attempt_record: The end of an attempt while others of the same instance run: fenced by its lease, not by rev.
+with mine as (
+  select 1 from wf.step
+  where instance = %(key)s and generation = %(generation)s and seq = %(seq)s and lease = %(lease)s
+), fence as (
+  update wf.instance
+  set
+    rev = rev + 1,
+    due_at = case
+      when due_at is null then null
+      else least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
+    end
+  from mine
+  where key = %(key)s and generation = %(generation)s and status not in ('complete', 'errored', 'terminated')
+  returning key, generation, rev
+), written as (
+  update wf.step
+  set
+    status = %(status)s, output = %(output)s, error = %(error)s, lease = null,
+    wake_at = to_timestamp(%(wake_at)s), ended_at = to_timestamp(%(ended_at)s), rev = fence.rev
+  from fence
+  where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
+    and step.lease = %(lease)s
+  returning fence.rev, step.attempt, step.worker, step.attempt_at
+), tried as (
+  insert into wf.attempt (instance, generation, seq, attempt, outcome, error, worker, rev, started_at, ended_at, retry_at)
+  select
+    %(key)s, %(generation)s, %(seq)s, attempt, 'errored', %(failure)s, worker, rev, attempt_at,
+    to_timestamp(%(at)s), to_timestamp(%(wake_at)s)
+  from written
+  where %(failure)s::bytea is not null
+)
+select rev from written
+
+-- attempt_lose: An attempt whose lease has run out is over; its step may be claimed again. Only the database's clock counts.
+with fence as (
+  select key, generation, rev from wf.instance
+  where key = %(key)s and generation = %(generation)s and rev = %(rev)s
+  for update
+), lost as (
+  update wf.step
+  set status = 'retrying', lost = step.lost + 1, lease = null, rev = fence.rev + 1,
+    wake_at = coalesce(to_timestamp(%(now)s), now())
+  from fence
+  where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
+    and step.lease = %(lease)s and step.wake_at <= coalesce(to_timestamp(%(now)s), now())
+  returning step.attempt, step.worker, step.attempt_at, step.rev
+), moved as (
+  update wf.instance
+  set rev = lost.rev
+  from lost
+  where key = %(key)s
+), tried as (
+  insert into wf.attempt (instance, generation, seq, attempt, outcome, worker, rev, started_at, ended_at)
+  select
+    %(key)s, %(generation)s, %(seq)s, attempt, 'lost', worker, rev, attempt_at, coalesce(to_timestamp(%(now)s), now())
+  from lost
+)
+select rev from lost
+
+-- lease_extend: Heartbeat of a process: all its running attempts at once. What does not come back is lost.
+update wf.step
+set wake_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(lease)s)
+from unnest(%(keys)s::bigint[], %(generations)s::integer[], %(seqs)s::integer[], %(leases)s::uuid[])
+  as mine (instance, generation, seq, lease)
+where step.instance = mine.instance and step.generation = mine.generation and step.seq = mine.seq
+  and step.lease = mine.lease and step.wake_at > coalesce(to_timestamp(%(now)s), now())
+returning step.lease
+
+-- event_accept: An event for a live instance: stored, counted, and the instance due at once, in one commit.
+with fence as (
+  update wf.instance
+  set
+    rev = rev + 1, inbox = inbox + 1,
+    due_at = case when due_at is null then null else coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s) end
+  where workflow = %(workflow)s and id = %(id)s and status not in ('complete', 'errored', 'terminated')
+    and not exists (
+      select 1 from wf.event e where e.instance = instance.key and e.event_id = %(event_id)s
+    )
+  returning key, generation, rev, status
+)
+insert into wf.event (instance, type, payload, event_id, accepted_at)
+select key, %(type)s, %(payload)s, %(event_id)s, coalesce(to_timestamp(%(now)s), now()) from fence
+returning
+  id, instance, (select generation from fence), (select rev from fence), extract(epoch from accepted_at)::float8
+
+-- event_pending: Accepted events that no wait has taken, oldest first.
+select id, type, payload, extract(epoch from accepted_at)::float8
+from wf.event
+where instance = %(key)s and consumed_by is null
+order by id
+
+-- alarm_due: Wake what is due, or will be before the next tick, and look again later if that has no effect.
+with due as (
+  select key, due_at as was from wf.instance
+  where due_at <= coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(ahead)s)
+  order by due_at
+  limit %(limit)s
+  for update skip locked
+)
+update wf.instance
+set
+  nudges = nudges + 1,
+  due_at = greatest(due.was, coalesce(to_timestamp(%(now)s), now()))
+    + make_interval(secs => %(renudge)s * power(2, least(nudges, 6)))
+from due
+where instance.key = due.key
+returning
+  instance.key, instance.generation, instance.rev, instance.workflow, instance.id,
+  greatest(extract(epoch from due.was - coalesce(to_timestamp(%(now)s), now())), 0)::float8
+
+-- alarm_ticked: The alarm has run.
+insert into wf.tick (name, ticked_at) values ('alarm', coalesce(to_timestamp(%(now)s), now()))
+on conflict (name) do update set ticked_at = excluded.ticked_at
+
+-- alarm_silent: Whether the alarm has not run for so many seconds.
+select not exists (
+  select 1 from wf.tick
+  where name = 'alarm' and ticked_at > coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(silence)s)
+)
+
+-- instance_terminate: Stop an instance for good, whatever it does; its running attempts lose their lease.
+with fence as (
+  update wf.instance
+  set status = 'terminated', rev = rev + 1, due_at = null, restart_at = null,
+    ended_at = coalesce(to_timestamp(%(now)s), now())
+  where workflow = %(workflow)s and id = %(id)s and status not in ('complete', 'errored', 'terminated')
+  returning key, generation
+), dropped as (
+  update wf.step
+  set status = 'cancelled', lease = null, ended_at = coalesce(to_timestamp(%(now)s), now())
+  from fence
+  where step.instance = fence.key and step.generation = fence.generation and step.ended_at is null
+), noted as (
+  insert into wf.audit (actor, action, workflow, instance) select %(actor)s, 'terminate', %(workflow)s, %(id)s from fence
+)
+select key from fence
+
+-- restart_due: Errored instances whose policy says: again, now.
+select key, workflow, id, generation, restarts
+from wf.instance
+where restart_at <= coalesce(to_timestamp(%(now)s), now())
+order by restart_at
+limit %(limit)s
+
+-- instance_restart: A new generation of an ended instance. Rows before `from_seq` that did not fail are kept.
+with fence as (
+  update wf.instance
+  set
+    generation = generation + 1, rev = rev + 1, status = 'queued', seq = case when %(from_seq)s <= 1 then 0 else seq end,
+    restarts = restarts + %(counted)s, nudges = 0,
+    due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s),
+    restart_at = null, started_at = null, ended_at = null
+  where key = %(key)s and generation = %(generation)s and status in ('complete', 'errored', 'terminated')
+  returning key, generation, rev, workflow, id
+), wiped as (
+  update wf.payload set output = null, error = null, warnings = null from fence where payload.instance = fence.key
+), kept as (
+  update wf.step set generation = fence.generation
+  from fence
+  where step.instance = fence.key and step.generation = fence.generation - 1
+    and step.status = 'complete' and step.seq < %(from_seq)s
+), noted as (
+  insert into wf.audit (actor, action, workflow, instance, detail)
+  select %(actor)s, 'restart', workflow, id, %(detail)s from fence
+)
+select generation, rev from fence
+
+-- restart_forget: What the generations before the last restart left behind.
+with gone as (
+  delete from wf.step where instance = %(key)s and generation < %(generation)s
+)
+delete from wf.attempt where instance = %(key)s and generation < %(generation)s
+
+-- workflow_register: A worker knows this workflow, in this version.
+insert into wf.workflow (name, version, versions, settings)
+values (
+  %(name)s, %(version)s, jsonb_build_object(%(version)s::text, extract(epoch from now())), %(settings)s
+)
+on conflict (name) do update
+set
+  version = excluded.version, versions = workflow.versions || excluded.versions, settings = excluded.settings,
+  modified_at = now()
+
+-- workflow_known: Every workflow that a worker has registered, with its newest version.
+select name, version, versions, settings from wf.workflow order by name
+
+-- worker_seen: This worker lives and works.
+insert into wf.worker (name, workflows) values (%(name)s, %(workflows)s)
+on conflict (name) do update set seen_at = now(), workflows = excluded.workflows
+
+-- instance_key: The key of an instance.
+select key, status, generation, rev from wf.instance where workflow = %(workflow)s and id = %(id)s
+
+-- instance_read: Everything about an instance but its steps.
+select
+  i.key, i.workflow, i.id, i.version, i.status, i.trigger, i.generation, i.rev, i.restarts, i.due_at, i.restart_at,
+  i.created_at, i.started_at, i.ended_at, p.params, p.output, p.error, p.warnings
+from wf.instance i join wf.payload p on p.instance = i.key
+where i.workflow = %(workflow)s and i.id = %(id)s
+
+-- step_list: The steps of an instance in the order in which they were asked for.
+select
+  seq, kind, name, count, status, config, attempt, lost, worker, output, error, wake_at, started_at, attempt_at, ended_at
+from wf.step
+where instance = %(key)s and generation = %(generation)s
+order by seq
+
+-- attempt_list: The failed and lost attempts of an instance.
+select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at
+from wf.attempt
+where instance = %(key)s and generation = %(generation)s
+order by seq, attempt
