@@ -30,22 +30,14 @@ class Report(WorkflowEntrypoint, name="report"):
 
     async def run(self, event: WorkflowEvent, step: WorkflowStep) -> dict[str, Any]:
         draft = event.payload
-
-        @step.do("validate")
-        def validate() -> None:
-            check(draft)
+        await step.do("validate", lambda: check(draft))
 
         @step.do("create report", config=CALL)
         async def create(ctx: StepContext) -> dict[str, Any]:
             return await call(ctx, "POST", "/reports", json=draft)
 
-        @step.do("list files")
-        def list_files() -> list[str]:
-            return sorted(path.name for path in folder(draft["reference"]).iterdir())
-
-        await validate()
         report = await create()
-        names = await list_files()
+        names = await step.do("list files", lambda: list_files(draft["reference"]))
 
         async def submit(name: str) -> None:
             send = partial(upload, draft["reference"], report["id"], name)
@@ -79,8 +71,13 @@ def check(draft: Any) -> None:
 
 
 def folder(reference: str) -> Path:
-    """Where the files of a report are."""
+    """Where the impounded files of a report are."""
     return Path(os.environ["REPORT_FOLDER"]) / reference / "files"
+
+
+def list_files(reference: str) -> list[str]:
+    """The names of the files of a report."""
+    return sorted(path.name for path in folder(reference).iterdir())
 
 
 async def upload(reference: str, report: str, name: str, ctx: StepContext) -> dict[str, Any]:
