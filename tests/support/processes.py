@@ -22,10 +22,11 @@ _READY_LIMIT = 30.0  # seconds
 
 
 def environment(settings: Settings, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables with which a process has these settings and finds our sources."""
-    path = [*map(str, _SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    """The variables with which a process has these settings and finds our sources, those of PYTHONPATH first."""
     variables = {f"WF_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-    return {**os.environ, **variables, "PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1", **(extra or {})}
+    merged = {**os.environ, "PYTHONUNBUFFERED": "1", **variables, **(extra or {})}
+    merged["PYTHONPATH"] = os.pathsep.join([*filter(None, [merged.get("PYTHONPATH")]), *map(str, _SOURCES)])
+    return merged
 
 
 class Process:
