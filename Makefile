@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install  ## 20 reports through two workers, one of which is killed, and a broker that loses everything
 	$(BIN)/python examples/report/demo.py
 
-test: install  ## all tests, on embedded Postgres and Valkey
+test: install  ## all tests, on embedded Postgres and Valkey; ARGS='-k sleep' chooses some
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: install  ## style, types, and which package may import which
