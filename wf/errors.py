@@ -28,6 +28,7 @@
     |-- StepAfterEndError            a step call after `run` has ended
     |-- StepLimitError               too many steps in one instance
     |-- RestlessRunError             `run` never comes to rest
+    |-- StuckRunError                `run` waits for nothing that could come
     `-- NonDeterminismError          replay asked for something else than was recorded
 
     Signal (BaseException)           control flow of the engine; no author should meet one
@@ -314,6 +315,16 @@ class RestlessRunError(RuleError):
     def __init__(self, turns: int) -> None:
         super().__init__(f"`run` took {turns:,} turns of its loop without waiting for a step. Is there a busy loop?")
         self.turns = turns
+
+
+class StuckRunError(RuleError):
+    """`run` waits for something that will never come."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "`run` waits for something that is neither a step, a sleep nor an event, so nothing can ever wake it. "
+            "Is there a bare asyncio.Future, Event or Lock that nobody sets?"
+        )
 
 
 class NonDeterminismError(RuleError):

@@ -59,6 +59,7 @@ class InstanceRow(NamedTuple):
     rev: int
     seq: int
     inbox: int
+    restarts: int
     due_at: float | None
     created_at: float
 
@@ -175,9 +176,9 @@ class Journal:
         if not found:
             return None
         first = found[0]
-        self.clock.observe(first[10])
-        instance = InstanceRow(key, *first[:10])
-        return instance, [_step_row(row[11:]) for row in found if row[11] is not None]
+        self.clock.observe(first[11])
+        instance = InstanceRow(key, *first[:11])
+        return instance, [_step_row(row[12:]) for row in found if row[12] is not None]
 
     def params(self, key: int) -> bytes:
         """The encoded parameters of an instance."""

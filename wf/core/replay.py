@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wf.core.history import Event, Key, Kind, Request, Result
 from wf.core.loop import CoreLoop
 from wf.core.step import Step
-from wf.errors import Evicted, NestedStepError, RestlessRunError, StepAfterEndError, StepLimitError
+from wf.errors import Evicted, NestedStepError, RestlessRunError, StepAfterEndError, StepLimitError, StuckRunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,6 +101,11 @@ class Pass:
         self.loop.close_tasks()
         self._pending.clear()
         self._timers.clear()
+
+    def fail_stuck(self) -> None:
+        """End the run: it waits for something that neither step nor sleep will ever give."""
+        self.outcome = Failed(StuckRunError())
+        self.evict()
 
     # What `Step` and the loop call.
 

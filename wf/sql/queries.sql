@@ -20,7 +20,7 @@ returning instance
 
 -- instance_load: The hot row, and the step rows that changed since the cached pass.
 select
-  i.workflow, i.id, i.version, i.status, i.generation, i.rev, i.seq, i.inbox,
+  i.workflow, i.id, i.version, i.status, i.generation, i.rev, i.seq, i.inbox, i.restarts,
   extract(epoch from i.due_at)::float8, extract(epoch from i.created_at)::float8,
   extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8,
   s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
@@ -28,7 +28,8 @@ select
   extract(epoch from s.ended_at)::float8, s.started_rev, s.rev, s.output, s.error
 from wf.instance i
 left join wf.step s
-  on s.instance = i.key and s.generation = i.generation and s.seq >= %(from_seq)s and s.rev > %(seen)s
+  on s.instance = i.key and s.generation = i.generation and s.seq >= %(from_seq)s
+  and (s.rev > %(seen)s or s.lease is not null)  -- a heartbeat is no fact and leaves rev alone
 where i.key = %(key)s
 order by s.rev
 

@@ -1,0 +1,47 @@
+"""Named points at which a test may stop a process, to prove that nothing is lost there.
+
+Armed by the environment only: `WF_CRASH_POINT=name:action:path`. With action `kill` the first process that reaches
+the point dies by SIGKILL; `path` is a file that is created exclusively, so that only one process dies. With action
+`hold` it stops there: opening the FIFO `path` for writing meets the test's reading end, and `path + ".go"` lets it go.
+Unarmed, reaching a point costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+BEFORE_CLAIM = "before_claim"
+AFTER_CLAIM = "after_claim"
+IN_USER_CODE = "in_user_code"
+AFTER_USER_CODE = "after_user_code"
+AFTER_RECORD = "after_record"
+BEFORE_NUDGE = "before_nudge"
+AFTER_NUDGE = "after_nudge"
+BEFORE_PARK = "before_park"
+
+POINTS = (
+    BEFORE_CLAIM, AFTER_CLAIM, IN_USER_CODE, AFTER_USER_CODE, AFTER_RECORD, BEFORE_NUDGE, AFTER_NUDGE, BEFORE_PARK,
+)  # fmt: skip
+"""Every point of `advance`, in its order."""
+
+_armed, _action, _path = (os.environ.get("WF_CRASH_POINT", "").split(":", 2) + ["", "", ""])[:3]
+
+
+def reached(point: str) -> None:
+    """Stop here if a test asked for it."""
+    if point == _armed:
+        _stop()
+
+
+def _stop() -> None:
+    try:
+        os.close(os.open(_path if _action == "kill" else f"{_path}.once", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return  # another process was first
+    if _action == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    with open(_path, "w"):  # noqa: PTH123  # blocks until the test reads
+        pass
+    with open(f"{_path}.go"):  # noqa: PTH123  # blocks until the test writes
+        pass

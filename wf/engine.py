@@ -1,0 +1,416 @@
+"""`advance`: the one place where journal, replay, user code and nudges meet.
+
+::
+
+    load      the instance and the rows since the cached pass; finished, paused or unknown -> stop
+    settle    feed; resolve what is due without user code, until quiet
+    claim     commit 1: the facts so far, and one attempt with its lease
+    run       the callback; no transaction is open
+    record    commit 2: the attempt's end, what `run` did next, perhaps the next claim, perhaps the end
+    nudge     what is ready now, after the commit
+
+A commit that finds the instance at another rev writes nothing: load, feed, try again. So two siblings that finish at
+the same moment cannot both believe that the other one goes on: one of them commits later, and sees it all.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import structlog
+
+from wf import crashpoints
+from wf.attempt import Attempt, AttemptGone, Attempts
+from wf.codec import decode, encode
+from wf.core import Completed, Event, Failed, Pass, StepConfig
+from wf.dispatch import Dispatcher, Nudge
+from wf.errors import JournalUnavailable, PayloadTooLarge, SerializationError, WorkflowTimeoutError
+from wf.faults import encode_error
+from wf.journal import Commit, End, InstanceRow, StepRow
+from wf.live import Live
+from wf.status import LIVE, StepStatus
+
+if TYPE_CHECKING:
+    from wf.journal import Journal
+    from wf.mailbox import Mailbox
+    from wf.settings import Settings
+    from wf.workflow import Registry, WorkflowEntrypoint
+
+DEFER = 5.0
+"""Seconds until an instance of a workflow that this worker does not know is offered again."""
+
+log = structlog.get_logger("wf")
+
+
+Ended = tuple[StepRow, Attempt]
+"""How an attempt ended, as the row shall say, and the attempt."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one `advance` came to, for the Celery task to show.
+
+    Attributes:
+        steps: Attempts that this task ran.
+        retry_in: Seconds until the failed attempt is retried, if it was the last thing that happened.
+        error: What it failed with.
+    """
+
+    steps: int = 0
+    retry_in: float | None = None
+    error: BaseException | None = None
+
+
+class Engine:
+    """Advances instances.
+
+    Args:
+        settings: The settings.
+        journal: The truth.
+        mailbox: Delivers events.
+        dispatcher: Publishes nudges.
+        registry: Finds workflow classes.
+    """
+
+    def __init__(
+        self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry
+    ) -> None:
+        self.settings, self.journal = settings, journal
+        self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
+        self.attempts = Attempts(journal, settings.lease, self._record_timeout)
+        self._cache: OrderedDict[int, Live] = OrderedDict()
+        self._cache_lock = threading.Lock()
+        self._unknown: set[str] = set()
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+
+    def advance(self, nudge: Nudge) -> Progress:
+        """Move an instance on by one step, or by up to `steps_per_task`.
+
+        Args:
+            nudge: Which instance, and which step first. A stale or repeated one finds nothing to do.
+
+        Raises:
+            JournalUnavailable: Postgres does not answer; the alarm will find the instance again.
+        """
+        progress = Progress()
+        live = self._load(nudge.key)
+        ended: Ended | None = None
+        while live is not None:
+            hint = nudge.seq if not progress.steps else 0
+            moved, claimed = self._move(live, hint, ended, may_claim=progress.steps < self.settings.steps_per_task)
+            if not moved:
+                if ended is not None:
+                    self._record(*ended)
+                ended = None
+                live = self._reload(live)
+                continue
+            self._publish(live, claimed, repeat=nudge.seq < 0)
+            if claimed is None:
+                break
+            progress.steps += 1
+            ended = self._attempt(live, claimed, progress)
+            if ended is None:
+                self._drop(live)
+                break
+            if live.runs_beside(claimed):  # do not race a sibling for the rev
+                self._record(*ended)
+                ended = None
+                live = self._reload(live)
+            else:
+                live.end_attempt(ended[0])
+        return progress
+
+    # Load.
+
+    def _load(self, key: int) -> Live | None:
+        with self._cache_lock:
+            live = self._cache.pop(key, None)
+        return self._reload(live) if live is not None else self._fresh(key)
+
+    def _reload(self, live: Live) -> Live | None:
+        """Bring a pass up to date, or begin a new one if it cannot be."""
+        if live.fed:
+            self._drop(live)
+            return self._fresh(live.instance.key)
+        found = self.journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
+        if found is None or not self._goes_on(found[0]):
+            self._drop(live)
+            return None
+        if found[0].generation != live.instance.generation:
+            self._drop(live)
+            return self._fresh(live.instance.key)
+        live.absorb(*found)
+        return live
+
+    def _fresh(self, key: int) -> Live | None:
+        """Replay an instance from its first line."""
+        found = self.journal.load(key)
+        if found is None or not self._goes_on(found[0]):
+            return None
+        instance, rows = found
+        cls = self._registry.find(instance.workflow, instance.version)
+        if cls is None:
+            self._defer(instance)
+            return None
+        live = Live(instance, self._begin(cls, instance), self.settings)
+        live.absorb(instance, rows)
+        return live
+
+    def _begin(self, cls: type[WorkflowEntrypoint], instance: InstanceRow) -> Pass:
+        event = Event(
+            payload=decode(self.journal.params(instance.key)),
+            timestamp=datetime.fromtimestamp(instance.created_at, UTC),
+            instanceId=instance.id,
+            workflowName=instance.workflow,
+            schedule=None,
+        )
+        limits = cls.workflow_settings.get("limits", {})
+        return Pass(
+            cls().run, event, at=instance.created_at, max_steps=limits.get("steps", self.settings.max_steps)
+        )
+
+    def _goes_on(self, instance: InstanceRow) -> bool:
+        return instance.status in LIVE
+
+    def _defer(self, instance: InstanceRow) -> None:
+        """Give back an instance whose workflow this worker does not know: a rolling deploy, most likely."""
+        if instance.workflow not in self._unknown:
+            self._unknown.add(instance.workflow)
+            log.error(
+                "this worker does not know the workflow; its instances are given back. Start a worker with its module",
+                workflow=instance.workflow,
+                known=self._registry.names(),
+            )
+        now = self.journal.clock.now()
+        self.journal.commit(
+            Commit(
+                instance.key, instance.generation, instance.rev, instance.rev, instance.seq, instance.status, now,
+                now + DEFER, None,
+            )  # fmt: skip
+        )
+
+    # Settle and commit.
+
+    def _move(
+        self, live: Live, hint: int, ended: Ended | None, *, may_claim: bool
+    ) -> tuple[bool, StepRow | None]:
+        """Settle, claim a step if there is one, and commit.
+
+        Args:
+            live: The instance.
+            hint: The step to claim first.
+            ended: The attempt whose end goes into this commit, if there is one.
+            may_claim: Whether this task may run one more step.
+
+        Returns:
+            Whether the instance was still where this pass believed it to be, and the claimed row.
+        """
+        now = self.journal.clock.now()
+        live.fresh = []
+        expired = live.expired(now)
+        if expired is not None and live.replay.outcome is None:
+            self.journal.lose(live.instance, expired)
+            return False, None
+        if live.wants_events and not live.inbox:
+            live.inbox = self._mailbox.read(live.instance.key, live.instance.inbox)
+        live.settle(now)
+        end = self._end(live, now) if live.replay.outcome is not None else None
+        claimed = None
+        if end is None and may_claim and (row := live.claimable(now, hint)) is not None:
+            crashpoints.reached(crashpoints.BEFORE_CLAIM)
+            claimed = live.claim(row, uuid4(), self.worker, now)
+        if end is None and not live.changed and not self._due_is_wrong(live, now):
+            return True, None
+        if claimed is None and ended is None:
+            crashpoints.reached(crashpoints.BEFORE_PARK)
+        moved = self._commit(live, live.commit(now, end), ended)
+        if moved and ended is not None:
+            crashpoints.reached(crashpoints.AFTER_RECORD)
+        return moved, claimed
+
+    def _commit(self, live: Live, commit: Commit, ended: Ended | None) -> bool:
+        try:
+            done = self.journal.commit(commit)
+        except JournalUnavailable:
+            live.fed = True  # nobody knows what the journal holds now: this pass is worthless
+            if ended is None:
+                raise
+            return False
+        if not done:
+            if commit.events:
+                self._mailbox.refill(commit.key)
+            return False
+        taken = live.committed(commit)
+        if taken:
+            self._mailbox.remove(commit.key, taken)
+        if commit.end is not None:
+            self._drop(live)
+        return True
+
+    def _due_is_wrong(self, live: Live, now: float) -> bool:
+        """Whether the alarm has moved `due_at` to where it does not belong."""
+        due_at = live.instance.due_at
+        return due_at is None or due_at > live.due_at(now) + 0.001
+
+    def _end(self, live: Live, now: float) -> End:
+        outcome, end = live.replay.outcome, End(warnings=live.replay.warnings)
+        instance = live.instance
+        error: BaseException
+        if isinstance(outcome, Completed):
+            try:
+                what = f"The output of instance {instance.id!r}"
+                end.output = encode(outcome.value, what=what, limit=self.settings.max_payload)
+                return end
+            except (SerializationError, PayloadTooLarge) as unusable:
+                error = unusable
+                live.replay.outcome = Failed(error)
+        else:
+            assert isinstance(outcome, Failed), "only called at the end"
+            error = outcome.error
+        end.error = encode_error(error)
+        cls = self._registry.find(instance.workflow, instance.version)
+        if cls is not None and cls.restart_policy is not None:
+            delay = cls.restart_policy.delay_for(error, instance.restarts)
+            end.restart_at = None if delay is None else now + delay
+        return end
+
+    # Run.
+
+    def _attempt(self, live: Live, row: StepRow, progress: Progress) -> Ended | None:
+        """Run one attempt; None if it is not ours any more."""
+        crashpoints.reached(crashpoints.AFTER_CLAIM)
+        config = StepConfig.load(row.config or {})
+        now = time.monotonic()
+        attempt = Attempt(live.instance, row, config, now + config.timeout, now + self.settings.lease)
+        progress.retry_in = progress.error = None
+        try:
+            value = self.attempts.run(attempt, live.request(row.key))
+            ended = self._succeeded(row, value)
+        except AttemptGone:
+            return None
+        except (SerializationError, PayloadTooLarge) as error:
+            ended = self._failed(row, config, error, final=True)
+        except Exception as error:
+            ended = self._failed(row, config, error)
+            progress.error = error
+        crashpoints.reached(crashpoints.AFTER_USER_CODE)
+        if ended.status is StepStatus.RETRYING and ended.wake_at is not None:
+            progress.retry_in = max(ended.wake_at - self.journal.clock.now(), 0.0)
+        return ended, attempt
+
+    def _succeeded(self, row: StepRow, value: Any) -> StepRow:
+        output = encode(value, what=f"The result of step {str(row.key)!r}", limit=self.settings.max_payload)
+        now = self.journal.clock.now()
+        return replace(row, status=StepStatus.COMPLETE, output=output, ended_at=now, wake_at=None, lease=None)
+
+    def _failed(self, row: StepRow, config: StepConfig, error: BaseException, *, final: bool = False) -> StepRow:
+        now, fault, tries = self.journal.clock.now(), encode_error(error), row.attempt - row.lost
+        if not final and tries <= config.limit and config.retries_error(error):
+            delay = config.delay_after(tries, random.random())  # noqa: S311  # jitter needs no secrecy
+            return replace(row, status=StepStatus.RETRYING, failure=fault, wake_at=now + delay, lease=None)
+        return replace(
+            row, status=StepStatus.ERRORED, failure=fault, error=fault, ended_at=now, wake_at=None, lease=None
+        )
+
+    # Record.
+
+    def _record(self, row: StepRow, attempt: Attempt) -> bool:
+        """Write the end of an attempt on its own, trying for as long as the lease lasts.
+
+        Returns:
+            Whether it was still ours.
+        """
+        assert attempt.row.lease is not None, "a claimed row has a lease"
+        pause = 0.05
+        while True:
+            try:
+                rev = self.journal.record(attempt.instance, row, attempt.row.lease, due_in=self.settings.renudge)
+            except JournalUnavailable:
+                if time.monotonic() + pause > attempt.held_until:
+                    raise
+                time.sleep(pause)
+                pause = min(pause * 2, 1.0)
+            else:
+                crashpoints.reached(crashpoints.AFTER_RECORD)
+                return rev is not None
+
+    def _record_timeout(self, attempt: Attempt) -> None:
+        """A sync callback has taken too long: its attempt is over, whatever it still does."""
+        row = self._failed(attempt.row, attempt.config, WorkflowTimeoutError(attempt.config.timeout))
+        if self._record(row, attempt):
+            delay = max((row.wake_at or 0.0) - self.journal.clock.now(), 0.0)
+            if delay <= self.settings.countdown_max:
+                self._dispatcher.publish([_nudge(attempt.instance, row, delay)])
+
+    # Nudge.
+
+    def _publish(self, live: Live, claimed: StepRow | None, *, repeat: bool) -> None:
+        """Nudge what is ready, and what will be soon; keep the pass if it will be needed again soon.
+
+        Args:
+            live: The instance, after a commit.
+            claimed: The step that this task runs itself.
+            repeat: The alarm has found the instance, so earlier nudges may be lost: send them all again.
+        """
+        if live.replay.outcome is not None:
+            return
+        rows = [*live.ready(), *live.fresh] if repeat else live.fresh
+        now = self.journal.clock.now()
+        wanted = {row.seq: row for row in rows if claimed is None or row.seq != claimed.seq}
+        if claimed is None and (soonest := live.next_wake()) is not None:
+            wanted[soonest.seq] = soonest
+        nudges = []
+        for row in wanted.values():
+            delay = 0.0 if row.status is StepStatus.READY else max((row.wake_at or now) - now, 0.0)
+            if delay <= live.countdown_for(row):
+                nudges.append(_nudge(live.instance, row, delay))
+        if nudges:
+            crashpoints.reached(crashpoints.BEFORE_NUDGE)
+        if claimed is None:
+            self._keep(live) if any(not n.delay for n in nudges) else self._drop(live)
+        self._dispatcher.publish(nudges)
+        if nudges:
+            crashpoints.reached(crashpoints.AFTER_NUDGE)
+
+    # The cache of suspended passes.
+
+    def _keep(self, live: Live) -> None:
+        """Keep a pass for the nudge that is about to come."""
+        dropped: list[Live] = []
+        with self._cache_lock:
+            other = self._cache.get(live.instance.key)
+            if other is None or other.instance.rev < live.instance.rev:
+                self._cache[live.instance.key] = live
+                dropped += [other] if other is not None else []
+            else:
+                dropped.append(live)
+            while len(self._cache) > self.settings.cache_size:
+                dropped.append(self._cache.popitem(last=False)[1])
+        for one in dropped:
+            self._drop(one)
+
+    def _drop(self, live: Live) -> None:
+        live.replay.evict()
+
+    def close(self) -> None:
+        """Stop the threads and forget every pass."""
+        self.attempts.close()
+        with self._cache_lock:
+            while self._cache:
+                self._drop(self._cache.popitem()[1])
+
+
+def _nudge(instance: InstanceRow, row: StepRow, delay: float) -> Nudge:
+    return Nudge(
+        instance.key, instance.generation, instance.rev, row.seq, delay, row.attempt, instance.workflow, instance.id,
+        row.key.name,
+    )  # fmt: skip

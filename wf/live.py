@@ -1,0 +1,335 @@
+"""One instance as a worker sees it: its open rows, its suspended pass, and what the next commit will say.
+
+Nothing here reads or writes: the engine feeds what the journal holds, and carries the `Commit` to it. Changes lie over
+the known rows until the journal has taken them, so that a lost race costs a re-read and no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wf.codec import decode, encode
+from wf.core import Completed, Key, Kind, Pass, Request, Result, StepConfig
+from wf.core.history import ReceivedEvent
+from wf.errors import WorkerLostError, WorkflowTimeoutError
+from wf.faults import decode_error, encode_error
+from wf.journal import ROWS_MAX, Commit, End, InstanceRow, PendingEvent, StepRow
+from wf.status import STEP_ENDED, Status, StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from wf.settings import Settings
+
+
+class _Due(NamedTuple):
+    """Something that may be resolved without user code."""
+
+    at: float
+    seq: int
+    row: StepRow
+    event: PendingEvent | None
+
+
+class Live:
+    """An instance in the hands of one worker thread.
+
+    Attributes:
+        instance: Its hot row, as last loaded or committed.
+        replay: The suspended pass of `run`.
+        inbox: Events that no wait has taken, as far as known.
+        fresh: Rows that the last commit made claimable, now or later.
+        fed: Whether the pass was fed something that the journal does not hold yet; if the commit fails the pass is
+            worthless.
+    """
+
+    def __init__(self, instance: InstanceRow, replay: Pass, settings: Settings) -> None:
+        self.instance = instance
+        self.replay = replay
+        self.inbox: list[PendingEvent] = []
+        self.fresh: list[StepRow] = []
+        self.fed = False
+        self._settings = settings
+        self._open: dict[Key, StepRow] = {}
+        self._changes: dict[Key, StepRow] = {}
+        self._taken: list[tuple[PendingEvent, int]] = []
+        self._rev, self._seq = instance.rev, instance.seq
+
+    # What the journal says.
+
+    def absorb(self, instance: InstanceRow, rows: Iterable[StepRow]) -> None:
+        """Take in the rows that changed since the last time, in the order of their facts."""
+        self.instance, self._rev, self._seq = instance, instance.rev, instance.seq
+        self._changes.clear()
+        self._taken.clear()
+        self.inbox = []
+        for row in rows:
+            if row.status in STEP_ENDED:
+                self._open.pop(row.key, None)
+                self._feed(row)
+            else:
+                self._open[row.key] = row
+
+    @property
+    def from_seq(self) -> int:
+        """Every row with a lower number has ended and was fed."""
+        return min((row.seq for row in self._open.values()), default=self.instance.seq + 1)
+
+    @property
+    def wants_events(self) -> bool:
+        """Whether a wait is open and an event may be there for it."""
+        return self.instance.inbox > 0 and any(request.key.kind is Kind.WAIT for request in self.replay.requests())
+
+    # What can be done without user code.
+
+    def settle(self, now: float) -> None:
+        """Write down what `run` asks for, and resolve what is due, until nothing more happens."""
+        while self.replay.outcome is None and len(self._changes) < ROWS_MAX:
+            requests = self.replay.requests()
+            self._register(requests, now)
+            if not requests:
+                self.replay.fail_stuck()
+                return
+            due = self._next_due(requests, now)
+            if due is None:
+                return
+            self._resolve(due, now)
+
+    def _register(self, requests: list[Request], now: float) -> None:
+        wanted = set()
+        for request in requests:
+            wanted.add(request.key)
+            if self._row(request.key) is None and len(self._changes) < ROWS_MAX:
+                self._seq += 1
+                self._change(_new_row(request, self._seq, now))
+        for key, row in [*self._open.items(), *self._changes.items()]:
+            row = self._row(key) or row
+            if key not in wanted and row.status not in STEP_ENDED and row.status is not StepStatus.RUNNING:
+                self._change(replace(row, status=StepStatus.CANCELLED, ended_at=now, wake_at=None))
+
+    def _next_due(self, requests: list[Request], now: float) -> _Due | None:
+        """The first thing that is due: by its time, then by the order in which it was asked for."""
+        spoken_for: set[int] = set()
+        found: list[_Due] = []
+        for request in requests:
+            row = self._row(request.key)
+            if row is None:
+                continue
+            if request.key.kind is Kind.DO:
+                if row.status is StepStatus.RETRYING and row.lost and self._gives_up(row):
+                    found.append(_Due(now, row.seq, row, None))
+                continue
+            assert row.wake_at is not None, "sleeps, timers and waits have a wake_at"
+            event = self._event_for(request.event_type, row.wake_at, spoken_for) if request.event_type else None
+            if event is not None:
+                spoken_for.add(event.id)
+                found.append(_Due(event.accepted_at, row.seq, row, event))
+            elif row.wake_at <= now:
+                found.append(_Due(row.wake_at, row.seq, row, None))
+        return min(found, key=lambda due: due[:2], default=None)
+
+    def _event_for(self, type: str, deadline: float, spoken_for: set[int]) -> PendingEvent | None:
+        for event in self.inbox:
+            if event.type == type and event.accepted_at <= deadline and event.id not in spoken_for:
+                return event
+        return None
+
+    def _gives_up(self, row: StepRow) -> bool:
+        return row.lost >= self._settings.max_lost or StepConfig.load(row.config or {}).at_most_once
+
+    def _resolve(self, due: _Due, now: float) -> None:
+        row = replace(due.row, status=StepStatus.COMPLETE, ended_at=now)
+        if due.event is not None:
+            self.inbox.remove(due.event)
+            self._taken.append((due.event, row.seq))
+            row.output = _envelope(due.event)
+        elif row.key.kind is Kind.WAIT:
+            row.status = StepStatus.ERRORED
+            row.error = encode_error(WorkflowTimeoutError((row.config or {}).get("timeout", 0.0)))
+        elif row.key.kind is Kind.DO:
+            row.status, row.wake_at = StepStatus.ERRORED, None
+            row.error = encode_error(WorkerLostError(row.key.name, row.lost))
+        self.end_attempt(row)
+
+    # Steps.
+
+    def request(self, key: Key) -> Request:
+        """What `run` asked for under this key."""
+        return next(request for request in self.replay.requests() if request.key == key)
+
+    def claimable(self, now: float, hint: int) -> StepRow | None:
+        """A step whose attempt may begin: the hinted one, or the first."""
+        first: StepRow | None = None
+        for row in self._do_rows():
+            if row.status is StepStatus.READY or (row.status is StepStatus.RETRYING and (row.wake_at or 0) <= now):
+                if row.seq == hint:
+                    return row
+                first = first or row
+        return first
+
+    def claim(self, row: StepRow, lease: UUID, worker: str, now: float) -> StepRow:
+        """Count an attempt, before its user code runs."""
+        return self._change(
+            replace(
+                row,
+                status=StepStatus.RUNNING,
+                attempt=row.attempt + 1,
+                lease=lease,
+                worker=worker,
+                attempt_at=now,
+                wake_at=now + self._settings.lease,
+                failure=None,
+            )
+        )
+
+    def end_attempt(self, row: StepRow) -> None:
+        """Write down how a row ended, or that it will be tried again, and let `run` go on."""
+        self._change(row)
+        if row.status in STEP_ENDED:
+            self.fed = True
+            self._feed(row)
+
+    def expired(self, now: float) -> StepRow | None:
+        """A running attempt whose lease seems to be over."""
+        rows = self._do_rows()
+        return next((r for r in rows if r.status is StepStatus.RUNNING and (r.wake_at or 0) <= now), None)
+
+    def runs_beside(self, row: StepRow) -> bool:
+        """Whether another step's attempt runs now, on any worker."""
+        return any(other.status is StepStatus.RUNNING and other.seq != row.seq for other in self._do_rows())
+
+    # What goes into the journal, and what comes after.
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._changes) or self.replay.outcome is not None
+
+    def commit(self, now: float, end: End | None) -> Commit:
+        """Everything since the last commit."""
+        status, due_at = self._status(), None
+        keep_from = None
+        if end is None:
+            due_at = self.due_at(now)
+            keep_from = now + self._settings.renudge / 3 if status is Status.RUNNING else due_at
+        return Commit(
+            key=self.instance.key, generation=self.instance.generation, rev=self.instance.rev, rev_after=self._rev,
+            seq=self._seq, status=status, at=now, due_at=due_at, keep_from=keep_from,
+            rows=list(self._changes.values()), events=[(event.id, seq) for event, seq in self._taken], end=end,
+        )  # fmt: skip
+
+    def committed(self, commit: Commit) -> list[PendingEvent]:
+        """The journal has taken the commit.
+
+        Returns:
+            The events that were consumed.
+        """
+        self.instance = self.instance._replace(
+            rev=commit.rev_after, seq=commit.seq, status=commit.status, due_at=commit.due_at,
+            inbox=self.instance.inbox - len(commit.events),
+        )  # fmt: skip
+        self.fresh = [r for r in self._changes.values() if r.status in (StepStatus.READY, StepStatus.RETRYING)]
+        taken = [event for event, _ in self._taken]
+        for key, row in self._changes.items():
+            if row.status in STEP_ENDED:
+                self._open.pop(key, None)
+            else:
+                row.failure = None
+                self._open[key] = row
+        self._changes.clear()
+        self._taken.clear()
+        self.fed = False
+        return taken
+
+    def due_at(self, now: float) -> float:
+        """When the alarm must look at the instance if nothing else happens."""
+        settings, times = self._settings, []
+        for row in self._rows():
+            if row.status is StepStatus.READY or row.wake_at is None:
+                times.append(now + settings.renudge)
+            elif row.status is StepStatus.RUNNING:
+                times.append(row.wake_at)
+            else:
+                # A wait this short has a nudge of its own on the way; the alarm only stands behind it.
+                soon = row.wake_at - now <= self.countdown_for(row)
+                times.append(max(row.wake_at, now) + (settings.alarm_tick if soon else 0.0))
+        return min(times, default=now + settings.renudge)
+
+    def countdown_for(self, row: StepRow) -> float:
+        """Waits up to so many seconds get a countdown message instead of being left to the alarm."""
+        settings = self._settings
+        return settings.countdown_max if row.status is StepStatus.RETRYING else 2 * settings.alarm_tick
+
+    def next_wake(self) -> StepRow | None:
+        """The row that wakes first."""
+        rows = (row for row in self._rows() if row.status in (StepStatus.WAITING, StepStatus.RETRYING))
+        return min(rows, key=lambda row: row.wake_at or 0.0, default=None)
+
+    def ready(self) -> list[StepRow]:
+        """All steps that wait for a worker."""
+        return [row for row in self._do_rows() if row.status is StepStatus.READY]
+
+    def _status(self) -> Status:
+        if self.replay.outcome is not None:
+            return Status.COMPLETE if isinstance(self.replay.outcome, Completed) else Status.ERRORED
+        active = (StepStatus.RUNNING, StepStatus.READY)
+        return Status.RUNNING if any(row.status in active for row in self._do_rows()) else Status.WAITING
+
+    def _row(self, key: Key) -> StepRow | None:
+        return self._changes.get(key) or self._open.get(key)
+
+    def _rows(self) -> list[StepRow]:
+        rows = [row for key, row in self._open.items() if key not in self._changes]
+        return [row for row in [*rows, *self._changes.values()] if row.status not in STEP_ENDED]
+
+    def _do_rows(self) -> list[StepRow]:
+        return [row for row in self._rows() if row.key.kind is Kind.DO]
+
+    def _change(self, row: StepRow) -> StepRow:
+        self._rev += 1
+        row.rev = self._rev
+        if not row.started_rev:
+            row.started_rev = self._rev
+        self._changes[row.key] = row
+        return row
+
+    def _feed(self, row: StepRow) -> None:
+        if row.status is StepStatus.CANCELLED:
+            return
+        at = row.ended_at or 0.0
+        if row.error is not None:
+            self.replay.feed(Result(row.key, at, error=decode_error(row.error)))
+        else:
+            self.replay.feed(Result(row.key, at, _value(row)))
+
+
+def _value(row: StepRow) -> Any:
+    if row.output is None:
+        return None
+    value = decode(row.output)
+    return ReceivedEvent(value) if row.key.kind is Kind.WAIT else value
+
+
+def _envelope(event: PendingEvent) -> bytes:
+    return encode({
+        "payload": decode(event.payload),
+        "timestamp": datetime.fromtimestamp(event.accepted_at, UTC),
+        "type": event.type,
+    })
+
+
+def _new_row(request: Request, seq: int, now: float) -> StepRow:
+    row = StepRow(seq, request.key, StepStatus.WAITING, started_at=now, started_rev=0, rev=0)
+    match request.key.kind:
+        case Kind.DO:
+            row.status = StepStatus.READY
+            row.config = (request.config.dump() if request.config else None) or None
+        case Kind.SLEEP | Kind.TIMER:
+            row.wake_at = request.until.timestamp() if request.until is not None else now + request.delay
+        case Kind.WAIT:
+            row.wake_at = now + request.delay
+            row.config = {"type": request.event_type, "timeout": request.delay}
+    return row
