@@ -30,7 +30,7 @@ from wf.dev.servers import Urls, embedded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wf import Instance
+    from wf.client import Instance
 
 WF = [sys.executable, "-m", "wf"]
 QUICK = {"WF_LEASE": "5", "WF_RENUDGE": "5"}  # seconds; recovery is to be seen, and with the defaults it takes 30

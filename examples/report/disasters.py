@@ -59,7 +59,8 @@ def disasters(
 
 
 def _effects(api: httpx.Client) -> int:
-    reports: list[dict[str, Any]] = list(api.get("/ledger").json()["reports"].values())
-    files = [file for report in reports for file in report["files"].values()]
-    done = [report["created"] + report["finalized"] for report in reports]
-    return sum(done) + sum(file["stored"] + file["described"] for file in files)
+    count = 0
+    for report in api.get("/ledger").json()["reports"].values():
+        count += report["created"] + report["finalized"]
+        count += sum(file["stored"] + file["described"] for file in report["files"].values())
+    return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from wf import Instance
+    from wf.client import Instance
 
 
 class Progress(NamedTuple):
@@ -13,7 +13,7 @@ class Progress(NamedTuple):
 
     id: str
     status: str = "queued"
-    step: str = ""  # what runs or is waited for
+    step: str = ""  # what runs, or is waited for
     done: int = 0  # steps with a result
     retries: int = 0  # attempts that failed with an error
     recoveries: int = 0  # attempts that were lost with their worker, and made good by another
@@ -22,19 +22,17 @@ class Progress(NamedTuple):
 
 
 def look(instance: Instance) -> Progress:
-    """Read where the instance is."""
-    report = instance.describe()
-    current, done, retries, recoveries, awaits_approval = [], 0, 0, 0, False
-    for step in report.steps:
-        if step.end is None:
-            current.append(step.name)
-            awaits_approval |= step.type == "waitForEvent"
-        else:
-            done += 1
-        for attempt in step.attempts or []:
-            if attempt.error is not None:
-                lost = attempt.error["name"] == "WorkerLostError"
-                recoveries, retries = recoveries + lost, retries + (not lost)
-    shown = ", ".join(current[:2]) + (f" and {len(current) - 2} more" if len(current) > 2 else "")
-    error = f"{report.error['name']}: {report.error['message']}" if report.error else ""
-    return Progress(instance.id, report.status, shown, done, retries, recoveries, awaits_approval, error)
+    """Look at an instance."""
+    now = instance.describe()
+    current = [step for step in now.steps if step.end is None]
+    names = [step.name.removesuffix("-1") for step in current]  # "-2" would be the second step of that name
+    return Progress(
+        id=instance.id,
+        status=now.status,
+        step=", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else ""),
+        done=len(now.steps) - len(current),
+        retries=now.retries,
+        recoveries=now.recoveries,
+        awaits_approval=any(step.type == "waitForEvent" for step in current),
+        error=f"{now.error.name}: {now.error.message}" if now.error else "",
+    )

@@ -12,11 +12,15 @@ import re
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from wf import NonRetryableError, StepContext, WorkflowEntrypoint, WorkflowEvent, WorkflowStep
+from wf import NonRetryableError, WorkflowEntrypoint
+
+if TYPE_CHECKING:
+    from wf.context import StepContext
+    from wf.core import Event, Step
 
 # Short delays keep the demonstration quick. Fifteen retries last for 25 seconds of outage.
 CALL = {
@@ -28,7 +32,7 @@ CALL = {
 class Report(WorkflowEntrypoint, name="report"):
     """Validate, create, upload the files, attach their metadata, wait for the reviewer, finalize."""
 
-    async def run(self, event: WorkflowEvent, step: WorkflowStep) -> dict[str, Any]:
+    async def run(self, event: Event, step: Step) -> Any:
         draft = event.payload
         await step.do("validate", lambda: check(draft))
 
