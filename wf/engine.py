@@ -278,9 +278,10 @@ class Engine:
             error = outcome.error
         end.error = encode_error(error)
         cls = self._registry.find(instance.workflow, instance.version)
-        if cls is not None and cls.restart_policy is not None:
-            delay = cls.restart_policy.delay_for(error, instance.restarts)
+        if cls is not None and (policy := cls.restart_policy) is not None:
+            delay = policy.delay_for(error, instance.restarts)
             end.restart_at = None if delay is None else now + delay
+            end.restart_from_start = policy.from_start
         return end
 
     # Run.

@@ -95,6 +95,7 @@ class End:
     error: bytes | None = None
     warnings: list[str] = field(default_factory=list)
     restart_at: float | None = None
+    restart_from_start: bool = False
 
 
 @dataclass(slots=True)
@@ -194,7 +195,7 @@ class Journal:
             "key": commit.key, "generation": commit.generation, "rev": commit.rev, "rev_after": commit.rev_after,
             "seq": commit.seq, "status": commit.status, "at": commit.at, "due_at": commit.due_at,
             "keep_from": commit.keep_from, "taken": len(commit.events),
-            "ended_at": None, "restart_at": None,
+            "ended_at": None, "restart_at": None, "restart_from_start": False,
         }  # fmt: skip
         for n, row in enumerate(commit.rows):
             for (name, _), value in zip(_ROW, _values(row), strict=True):
@@ -204,7 +205,8 @@ class Journal:
             params["takers"] = [seq for _, seq in commit.events]
         if (end := commit.end) is not None:
             params |= {
-                "ended_at": commit.at, "restart_at": end.restart_at, "output": end.output, "error": end.error,
+                "ended_at": commit.at, "restart_at": end.restart_at,
+                "restart_from_start": end.restart_from_start, "output": end.output, "error": end.error,
                 "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
             }  # fmt: skip
         sql = _commit_sql(len(commit.rows), bool(commit.events), end is not None)

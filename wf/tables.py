@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -64,6 +65,7 @@ instance = Table(
     Column("inbox", Integer, nullable=False, server_default=text("0"), comment="Accepted events not yet consumed."),
     Column("nudges", Integer, nullable=False, server_default=text("0"), comment="Alarms since the last progress."),
     Column("restarts", Integer, nullable=False, server_default=text("0"), comment="Restarts by the reaper."),
+    Column("restart_from_start", Boolean, nullable=False, server_default=text("false"), comment="Else from what failed."),
     _time("due_at"),
     _time("restart_at"),
     _time("created_at", required=True),
@@ -73,6 +75,7 @@ instance = Table(
         f"(due_at is not null) = (status in ({', '.join(repr(str(s)) for s in sorted(LIVE))}))", name="live_is_due"
     ),
     Index("instance_id", "workflow", "id", unique=True),
+    Index("instance_newest", "workflow", "key"),
     Index("instance_due", "due_at", postgresql_where=text("due_at is not null")),
     Index("instance_restart", "restart_at", postgresql_where=text("restart_at is not null")),
     postgresql_with={"fillfactor": "70"},

@@ -46,7 +46,7 @@ with fence as (
       else to_timestamp(%(due_at)s)
     end,
     started_at = coalesce(started_at, to_timestamp(%(at)s)), ended_at = to_timestamp(%(ended_at)s),
-    restart_at = to_timestamp(%(restart_at)s)
+    restart_at = to_timestamp(%(restart_at)s), restart_from_start = %(restart_from_start)s
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
 
 -- commit_unconsumed: A condition more, when events are consumed: each must still be there.
@@ -252,29 +252,28 @@ with fence as (
 select key from fence
 
 -- restart_due: Errored instances whose policy says: again, now.
-select key, workflow, id, generation, restarts
+select key, workflow, id, generation, restarts, restart_from_start
 from wf.instance
 where restart_at <= coalesce(to_timestamp(%(now)s), now())
 order by restart_at
 limit %(limit)s
 
--- instance_restart: A new generation of an ended instance. Rows before `from_seq` that did not fail are kept.
+-- instance_restart: A new generation of an ended instance. Completed rows are kept, or none.
 with fence as (
   update wf.instance
   set
-    generation = generation + 1, rev = rev + 1, status = 'queued', seq = case when %(from_seq)s <= 1 then 0 else seq end,
-    restarts = restarts + %(counted)s, nudges = 0,
+    generation = generation + 1, rev = rev + 1, status = 'queued', nudges = 0, restarts = restarts + %(counted)s,
+    seq = case when %(keep)s then seq else 0 end,
     due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s),
     restart_at = null, started_at = null, ended_at = null
   where key = %(key)s and generation = %(generation)s and status in ('complete', 'errored', 'terminated')
   returning key, generation, rev, workflow, id
-), wiped as (
-  update wf.payload set output = null, error = null, warnings = null from fence where payload.instance = fence.key
 ), kept as (
   update wf.step set generation = fence.generation
   from fence
-  where step.instance = fence.key and step.generation = fence.generation - 1
-    and step.status = 'complete' and step.seq < %(from_seq)s
+  where %(keep)s and step.instance = fence.key and step.generation = fence.generation - 1 and step.status = 'complete'
+), wiped as (
+  update wf.payload set output = null, error = null, warnings = null from fence where payload.instance = fence.key
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance, detail)
   select %(actor)s, 'restart', workflow, id, %(detail)s from fence

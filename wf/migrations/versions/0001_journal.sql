@@ -62,6 +62,7 @@ CREATE TABLE wf.instance (
     inbox INTEGER DEFAULT 0 NOT NULL,
     nudges INTEGER DEFAULT 0 NOT NULL,
     restarts INTEGER DEFAULT 0 NOT NULL,
+    restart_from_start BOOLEAN DEFAULT false NOT NULL,
     due_at TIMESTAMP WITH TIME ZONE,
     restart_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -75,6 +76,8 @@ CREATE TABLE wf.instance (
 CREATE INDEX instance_due ON wf.instance (due_at) WHERE due_at is not null;
 
 CREATE UNIQUE INDEX instance_id ON wf.instance (workflow, id);
+
+CREATE INDEX instance_newest ON wf.instance (workflow, key);
 
 CREATE INDEX instance_restart ON wf.instance (restart_at) WHERE restart_at is not null;
 
@@ -91,6 +94,8 @@ COMMENT ON COLUMN wf.instance.inbox IS 'Accepted events not yet consumed.';
 COMMENT ON COLUMN wf.instance.nudges IS 'Alarms since the last progress.';
 
 COMMENT ON COLUMN wf.instance.restarts IS 'Restarts by the reaper.';
+
+COMMENT ON COLUMN wf.instance.restart_from_start IS 'Else from what failed.';
 
 CREATE TABLE wf.step (
     instance BIGINT NOT NULL,

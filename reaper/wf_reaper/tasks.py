@@ -1,0 +1,13 @@
+"""The reaper's Celery tasks, sent by beat."""
+
+from __future__ import annotations
+
+from wf_reaper.restarts import Restarts
+from wf_tasks.app import app
+from wf_tasks.runtime import runtime
+
+
+@app.task(name="wf.restart_errored", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]  # celery carries no types
+def restart_errored() -> None:
+    """Restart errored instances as their workflows' policies say."""
+    Restarts(runtime()).run_once()

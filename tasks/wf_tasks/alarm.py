@@ -1,0 +1,52 @@
+"""The alarm: nudge every instance whose `due_at` has come.
+
+A tick carries no state. Twice at once: the second finds nothing. Died between commit and publish: the instances are
+due again a little later. Not at all: any worker notices and runs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wf.dispatch import Nudge
+
+if TYPE_CHECKING:
+    from wf.dispatch import Dispatcher
+    from wf.journal import Journal
+    from wf.settings import Settings
+
+AHEAD = 1.5
+"""Ticks to look ahead; what is due by then is published with a countdown, so that it wakes on time."""
+
+
+class Alarm:
+    """Wakes instances.
+
+    Args:
+        settings: Tick, batch size and how soon to nudge again.
+        journal: Knows what is due.
+        dispatcher: Publishes the nudges.
+    """
+
+    def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher) -> None:
+        self._settings, self._journal, self._dispatcher = settings, journal, dispatcher
+
+    def run_once(self) -> int:
+        """Wake what is due, in batches.
+
+        Returns:
+            How many instances were nudged.
+        """
+        settings, woken = self._settings, 0
+        self._journal.ticked()
+        while True:
+            wakes = self._journal.due(
+                ahead=settings.alarm_tick * AHEAD, limit=settings.alarm_batch, renudge=settings.renudge
+            )
+            self._dispatcher.publish([
+                Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
+                for wake in wakes
+            ])
+            woken += len(wakes)
+            if len(wakes) < settings.alarm_batch:
+                return woken

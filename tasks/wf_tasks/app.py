@@ -1,0 +1,71 @@
+"""The engine's own Celery app."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, signals
+
+from wf.errors import WfError
+from wf.settings import Settings
+from wf_tasks.defaults import celery_settings
+from wf_tasks.runtime import Watch, runtime
+
+USER_MODULE = "celeryconfig"
+
+QUIET = ("celery.worker.strategy", "celery.app.trace")
+"""Loggers that write two lines for every task; the journal tells the same, better."""
+
+
+def make_app(settings: Settings | None = None) -> Celery:
+    """A Celery app with the package's defaults, overlaid by a `celeryconfig` module of the current folder."""
+    settings = settings or Settings()
+    app = Celery("wf")
+    app.conf.update(celery_settings(settings) | user_settings())
+    return app
+
+
+def user_settings() -> dict[str, Any]:
+    """What the module `celeryconfig` sets, if there is one."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    if importlib.util.find_spec(USER_MODULE) is None:
+        return {}
+    module = importlib.import_module(USER_MODULE)
+    return {name: value for name, value in vars(module).items() if name.islower() and not name.startswith("_")}
+
+
+app = make_app()
+
+
+@signals.after_setup_logger.connect
+def _quiet(**_: object) -> None:
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@signals.worker_init.connect
+def _prepare(sender: Any = None, **_: object) -> None:
+    """Refuse to start what cannot work: the error says which command mends it."""
+    if sender is None or sender.app.main != "wf":
+        return  # a worker of another Celery app in this process
+    try:
+        runtime().prepare()
+    except WfError as error:
+        raise SystemExit(f"wf: {error}") from None
+
+
+@signals.worker_ready.connect
+def _watch(sender: Any = None, **_: object) -> None:
+    if sender is not None and sender.app.main == "wf":
+        Watch(runtime()).start()
+
+
+@signals.worker_process_shutdown.connect
+def _close(**_: object) -> None:
+    runtime().close()

@@ -1,0 +1,68 @@
+"""Settings of the engine's own Celery app, with the reason for each. `celeryconfig.py` may overlay them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kombu import Queue
+
+if TYPE_CHECKING:
+    from wf.settings import Settings
+
+
+def alarm_queue(settings: Settings) -> str:
+    """The queue of alarm and reaper: never behind a long queue of nudges."""
+    return f"{settings.queue}.alarm"
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """What Celery is told."""
+    return {
+        "broker_url": settings.redis_url.replace("unix://", "redis+socket://"),
+        "broker_transport": "wf_tasks.transport:Transport",
+        "broker_transport_options": {
+            "ack_emulation": False,  # two thirds of the cost of a task; the journal covers every loss
+            "priority_steps": [0],  # one list a queue instead of four
+            "global_keyprefix": settings.key_prefix,
+            "socket_timeout": 30,  # a half-open connection must not hang a publish for ever
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+            "client_name": "wf",
+        },
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # Redis may be down for hours; we are there when it is back
+        "broker_pool_acquire_timeout": 10,
+        "task_default_queue": settings.queue,
+        "task_queues": [
+            Queue(settings.queue, routing_key=settings.queue),
+            Queue(alarm_queue(settings), routing_key=alarm_queue(settings)),
+        ],
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_acks_late": False,
+        "task_create_missing_queues": True,
+        "worker_pool": "threads",
+        "worker_concurrency": 10,
+        "worker_disable_prefetch": True,  # a nudge behind a long step waits where another worker can take it
+        "worker_disable_rate_limits": True,
+        "worker_eta_task_limit": 1000,  # countdowns beyond are the alarm's
+        "worker_soft_shutdown_timeout": 10,
+        "worker_enable_soft_shutdown_on_idle": True,
+        "worker_redirect_stdouts": False,
+        "imports": ["wf_tasks.tasks", "wf_reaper.tasks"],
+        "beat_scheduler": "celery.beat:Scheduler",  # intervals only: no file that can be stale or corrupt
+        "beat_max_loop_interval": max(settings.alarm_tick / 2, 0.05),
+        "beat_schedule": {
+            "wf.alarm": _every("wf.alarm", settings.alarm_tick, settings),
+            "wf.restart_errored": _every("wf.restart_errored", settings.reaper_tick, settings),
+        },
+    }
+
+
+def _every(task: str, seconds: float, settings: Settings) -> dict[str, Any]:
+    """A tick that is dropped when the next one is due: a queue full of old ticks helps nobody."""
+    options = {"queue": alarm_queue(settings), "expires": max(seconds, 1.0), "ignore_result": True}
+    return {"task": task, "schedule": seconds, "options": options}

@@ -1,0 +1,114 @@
+"""What a worker process holds: connections, the engine, and a watch over the alarm. One for each process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from wf.catalog import Catalog
+from wf.database import Database
+from wf.dispatch import Dispatcher
+from wf.engine import Engine
+from wf.errors import WfError
+from wf.journal import Journal
+from wf.mailbox import Mailbox
+from wf.settings import Settings
+from wf.workflow import registry
+from wf_tasks.alarm import Alarm
+
+if TYPE_CHECKING:
+    from wf.clock import Clock
+
+log = structlog.get_logger("wf")
+
+
+class Runtime:
+    """The parts of one worker process, connected.
+
+    Args:
+        settings: Read once.
+        clock: Takes the place of the database's clock, in tests.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.database = Database(settings)
+        self.journal = Journal(self.database, clock)
+        self.catalog = Catalog(self.database, self.journal.clock)
+        self.dispatcher = Dispatcher(settings)
+        self.mailbox = Mailbox(settings, self.journal)
+        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry)
+        self.alarm = Alarm(settings, self.journal, self.dispatcher)
+
+    def prepare(self) -> None:
+        """Check the schema, import the modules of workflows and make these known.
+
+        Raises:
+            SchemaMismatch: The schema does not fit.
+            JournalUnavailable: Postgres does not answer.
+            ModuleUnusable: A module cannot be imported.
+        """
+        self.database.check_schema()
+        registry.load(self.settings.modules())
+        for cls in registry.classes():
+            self.catalog.register(cls)
+        if not registry.names():
+            log.warning("this worker knows no workflow; name their modules in WF_WORKFLOWS or on the command line")
+
+    def close(self) -> None:
+        """Stop the threads, close the connections."""
+        self.engine.close()
+        self.database.close()
+
+
+_lock = threading.Lock()
+_runtimes: dict[int, Runtime] = {}
+
+
+def runtime() -> Runtime:
+    """The runtime of this process; a forked child gets one of its own."""
+    pid = os.getpid()
+    if pid not in _runtimes:
+        with _lock:
+            if pid not in _runtimes:
+                _runtimes.clear()  # the parent's connections are the parent's
+                _runtimes[pid] = Runtime(Settings())
+    return _runtimes[pid]
+
+
+class Watch(threading.Thread):
+    """Runs the alarm when nobody else does, so that beat is no single point of failure."""
+
+    SILENCE = 3
+    """Ticks without an alarm after which a worker takes over."""
+
+    def __init__(self, owner: Runtime) -> None:
+        super().__init__(name="wf-watch", daemon=True)
+        self._owner = owner
+        self._stop = threading.Event()
+        self._standing_in = False
+
+    def run(self) -> None:
+        """Look every few ticks, and every tick while standing in."""
+        tick = self._owner.settings.alarm_tick
+        while not self._stop.wait(tick if self._standing_in else tick * self.SILENCE):
+            try:
+                self.look()
+            except WfError as error:
+                log.warning("alarm not watched", reason=str(error))
+
+    def look(self) -> None:
+        """Run the alarm if it is silent."""
+        tick = self._owner.settings.alarm_tick
+        # Another stand-in has ticked a moment ago; beat would have ticked, too. Each looks a bit later than it.
+        silence = tick * (1 if self._standing_in else self.SILENCE) * 0.9
+        self._standing_in = self._owner.journal.alarm_is_silent(silence)
+        if self._standing_in:
+            self._owner.alarm.run_once()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()

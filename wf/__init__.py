@@ -1,0 +1,72 @@
+"""Durable workflows on the Celery, Redis and Postgres that you already run.
+
+A workflow is a class with `async def run(self, event, step)`. Each `step.do` is retried by itself and its result is
+journaled, so that a run survives crashes, deploys, outages and months of sleep.
+
+The engine on a page::
+
+    client  --> Postgres: the instance's row, then a nudge into Redis
+    nudge   --> a Celery task, wf.advance, on any worker:
+                  load     the instance and what is new in its journal
+                  replay   `run` from its first line, on a loop without I/O; what it waits for is what to do
+                  claim    ONE step: an attempt is counted and leased, in one commit
+                  run      the step's callback; no transaction is open
+                  record   its result, and what `run` did next, in one commit; then nudge on
+    beat    --> wf.alarm: every instance whose `due_at` has come gets a nudge
+
+Postgres is the truth; a Celery message is a nudge. Every instance that is neither finished nor paused has a `due_at`:
+the end of a sleep, the deadline of a wait, the time of a retry, the end of a running step's lease, or the moment to
+repeat a nudge that seems lost. Every write is fenced by the instance's `generation` and `rev`, or by the attempt's
+lease: whoever comes too late changes nothing.
+
+Where to read on: `wf.core` (replay, pure), `wf.engine` (`advance`), `wf/sql/queries.sql` (all statements),
+`wf.status` (every status and who moves it on).
+"""
+
+from wf.async_client import AsyncClient
+from wf.client import Client
+from wf.errors import (
+    InstanceAlreadyExists,
+    InstanceFinished,
+    InstanceNotFound,
+    InstanceTerminated,
+    InvalidEventType,
+    InvalidInstanceId,
+    InvalidTransition,
+    JournalUnavailable,
+    NonDeterminismError,
+    NonRetryableError,
+    PayloadTooLarge,
+    SerializationError,
+    StepError,
+    WfError,
+    WorkerLostError,
+    WorkflowNotFound,
+    WorkflowTimeoutError,
+)
+from wf.settings import Settings
+from wf.workflow import WorkflowEntrypoint
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "InstanceAlreadyExists",
+    "InstanceFinished",
+    "InstanceNotFound",
+    "InstanceTerminated",
+    "InvalidEventType",
+    "InvalidInstanceId",
+    "InvalidTransition",
+    "JournalUnavailable",
+    "NonDeterminismError",
+    "NonRetryableError",
+    "PayloadTooLarge",
+    "SerializationError",
+    "Settings",
+    "StepError",
+    "WfError",
+    "WorkerLostError",
+    "WorkflowEntrypoint",
+    "WorkflowNotFound",
+    "WorkflowTimeoutError",
+]

@@ -1,0 +1,121 @@
+"""The client for async code: the same methods, awaited. A thin layer; the work is done by `Client` on threads."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from wf.client import Client, Instance, Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+    from wf.answers import Answer, Page
+    from wf.workflow import WorkflowEntrypoint
+
+
+class AsyncClient:
+    """As `Client`, with methods to await.
+
+    Args:
+        database_url: The journal's Postgres; `WF_DATABASE_URL` by default.
+        redis_url: The broker's Redis; `WF_REDIS_URL` by default.
+        more: What else `Client` takes.
+    """
+
+    def __init__(self, database_url: str | None = None, redis_url: str | None = None, **more: Any) -> None:
+        self._client = Client(database_url, redis_url, **more)
+
+    def workflow(self, workflow: str | type[WorkflowEntrypoint]) -> AsyncWorkflow:
+        """A workflow, by its name or by its class; may be awaited, need not be."""
+        return AsyncWorkflow(self._client.workflow(workflow))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await asyncio.to_thread(self._client.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class AsyncWorkflow:
+    """As `Workflow`, with methods to await."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+        self.name = workflow.name
+
+    def __await__(self) -> Generator[Any, None, AsyncWorkflow]:
+        yield from ()
+        return self
+
+    async def create(
+        self,
+        id: str | None = None,
+        params: Any = None,
+        *,
+        connection: AsyncConnection | None = None,
+        session: AsyncSession | None = None,
+        **more: Any,
+    ) -> AsyncInstance:
+        """As `Workflow.create`, also in the transaction of an async SQLAlchemy connection or session."""
+        create = partial(self._workflow.create, id, params, **more)
+        return AsyncInstance(await _call(create, connection, session))
+
+    async def get(self, id: str) -> AsyncInstance:
+        """As `Workflow.get`."""
+        return AsyncInstance(await asyncio.to_thread(self._workflow.get, id))
+
+    async def list(self, **filters: Any) -> Page:
+        """As `Workflow.list`."""
+        return await asyncio.to_thread(partial(self._workflow.list, **filters))
+
+
+class AsyncInstance:
+    """As `Instance`, with methods to await."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self.workflow, self.id = instance.workflow, instance.id
+
+    async def status(self) -> Answer:
+        """As `Instance.status`."""
+        return await asyncio.to_thread(self._instance.status)
+
+    async def describe(self) -> Answer:
+        """As `Instance.describe`."""
+        return await asyncio.to_thread(self._instance.describe)
+
+    async def send_event(
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        event_id: str | None = None,
+        connection: AsyncConnection | None = None,
+        session: AsyncSession | None = None,
+    ) -> None:
+        """As `Instance.send_event`, also in the transaction of an async SQLAlchemy connection or session."""
+        await _call(partial(self._instance.send_event, type, payload, event_id=event_id), connection, session)
+
+    async def terminate(self) -> None:
+        """As `Instance.terminate`."""
+        await asyncio.to_thread(self._instance.terminate)
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """As `Instance.result`."""
+        return await asyncio.to_thread(self._instance.result, timeout)
+
+
+async def _call(method: partial[Any], connection: AsyncConnection | None, session: AsyncSession | None) -> Any:
+    if session is not None:
+        return await session.run_sync(lambda sync: method(session=sync))
+    if connection is not None:
+        return await connection.run_sync(lambda sync: method(connection=sync))
+    return await asyncio.to_thread(method)

@@ -1,0 +1,329 @@
+"""The journal as clients use it: create, find, list and describe instances; accept events; register workflows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
+
+import psycopg
+from psycopg.types.json import Jsonb
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql
+
+from wf import tables
+from wf.answers import Answer, Page
+from wf.codec import decode
+from wf.errors import InstanceFinished, InstanceNotFound, InvalidTransition, WfError, WorkflowNotFound
+from wf.faults import summary
+from wf.journal import PendingEvent
+from wf.sql import statements
+from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from wf.clock import Clock
+    from wf.database import Database, Rows
+    from wf.workflow import WorkflowEntrypoint
+
+Execute = Callable[[LiteralString, dict[str, Any]], "Rows"]
+"""Runs one statement: on the journal's own pool, or in a caller's transaction."""
+
+ID = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}")
+PAGE = 20
+PAGE_MAX = 100
+
+_DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+_STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep"}
+
+
+class InvalidQuery(WfError):
+    """A list was asked for in a way that makes no sense."""
+
+    code = "list.invalid"
+
+
+class Accepted(NamedTuple):
+    """An event that is in the journal.
+
+    `event` is None if its sender had sent it before.
+    """
+
+    key: int
+    generation: int
+    rev: int
+    event: PendingEvent | None
+
+
+def within(connection: Any) -> Execute:
+    """A way to run statements inside a caller's transaction.
+
+    Args:
+        connection: A SQLAlchemy Connection or Session, or a psycopg Connection.
+
+    Raises:
+        TypeError: It is none of these.
+    """
+    if hasattr(connection, "get_bind") and hasattr(connection, "connection"):
+        session: Session = connection
+        return within(session.connection())
+    if isinstance(connection, Connection):
+        return lambda sql, params: [tuple(row) for row in connection.exec_driver_sql(sql, params).fetchall()]
+    if isinstance(connection, psycopg.Connection):
+        return lambda sql, params: [tuple(row) for row in connection.execute(sql, params).fetchall()]
+    raise TypeError(
+        f"connection= takes a SQLAlchemy Connection or Session, or a psycopg Connection, not {type(connection).__name__}."
+    )
+
+
+class Catalog:
+    """Instances and workflows, seen from outside.
+
+    Args:
+        database: Where.
+        clock: Whose time.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database, self.clock = database, clock
+        self._sql = statements()
+
+    # Workflows.
+
+    def register(self, cls: type[WorkflowEntrypoint]) -> None:
+        """Make a workflow known to clients that never import its class."""
+        params = {
+            "name": cls.workflow_name,
+            "version": cls.workflow_version,
+            "settings": Jsonb(dict(cls.workflow_settings)),
+        }
+        self.database.rows(self._sql["workflow_register"], params)
+
+    def workflows(self) -> dict[str, str]:
+        """The registered workflows and the version that a new instance gets."""
+        return {row[0]: row[1] for row in self.database.read(self._sql["workflow_known"])}
+
+    def missing(self, workflow: str, id: str) -> WfError:
+        """The error for an instance that is not there: perhaps the workflow is not, either."""
+        known = self.workflows()
+        return InstanceNotFound(workflow, id) if workflow in known else WorkflowNotFound(workflow, known)
+
+    def describe_workflows(self) -> list[Answer]:
+        """Every registered workflow with its versions and the number of instances in each status."""
+        counts: dict[str, dict[str, int]] = {}
+        query = "select workflow, status, count(*) from wf.instance group by 1, 2"
+        for name, status, number in self.database.read(query):
+            counts.setdefault(name, {})[status] = number
+        return [
+            Answer(name=name, version=version, versions=sorted(versions), settings=settings, instances=counts.get(name, {}))
+            for name, version, versions, settings in self.database.read(self._sql["workflow_known"])
+        ]
+
+    # Instances.
+
+    def create(
+        self, workflow: str, id: str, version: str, params: bytes, *, trigger: str, due_in: float, execute: Execute
+    ) -> int | None:
+        """Write a new instance; None if its id is taken."""
+        values = {
+            "workflow": workflow, "id": id, "version": version, "params": params, "trigger": trigger,
+            "due_in": due_in, "now": self.clock.override(),
+        }  # fmt: skip
+        rows = execute(self._sql["instance_create"], values)
+        return rows[0][0] if rows else None
+
+    def exists(self, workflow: str, id: str) -> bool:
+        """Whether there is such an instance."""
+        return bool(self.database.read(self._sql["instance_key"], {"workflow": workflow, "id": id}))
+
+    def accept(
+        self, workflow: str, id: str, type: str, payload: bytes, event_id: str | None, *, due_in: float, execute: Execute
+    ) -> Accepted:
+        """Write an event for an instance that has not ended.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+            InstanceFinished: It has ended.
+        """
+        values = {
+            "workflow": workflow, "id": id, "type": type, "payload": payload, "event_id": event_id, "due_in": due_in,
+            "now": self.clock.override(),
+        }  # fmt: skip
+        try:
+            rows = execute(self._sql["event_accept"], values)
+        except psycopg.errors.UniqueViolation:
+            rows = []  # the same event_id, accepted at this very moment
+        if rows:
+            event, key, generation, rev, at = rows[0]
+            return Accepted(key, generation, rev, PendingEvent(event, type, payload, at))
+        found = execute(self._sql["instance_key"], {"workflow": workflow, "id": id})
+        if not found:
+            raise self.missing(workflow, id)
+        key, status, generation, rev = found[0]
+        if status in TERMINAL:
+            raise InstanceFinished(workflow, id, status)
+        return Accepted(key, generation, rev, None)
+
+    def terminate(self, workflow: str, id: str, *, actor: str) -> None:
+        """Stop an instance for good.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+            InvalidTransition: It has ended.
+        """
+        values = {"workflow": workflow, "id": id, "actor": actor, "now": self.clock.override()}
+        if not self.database.rows(self._sql["instance_terminate"], values):
+            found = self.database.read(self._sql["instance_key"], {"workflow": workflow, "id": id})
+            if not found:
+                raise self.missing(workflow, id)
+            raise InvalidTransition(workflow, id, found[0][1], "terminate")
+
+    def status(self, workflow: str, id: str) -> Answer:
+        """Status, output and error of an instance.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+        """
+        row = self._read(workflow, id)
+        answer = Answer(status=row["status"], output=None, error=None, rollback=None)
+        answer["output"] = decode(row["output"]) if row["output"] is not None else None
+        answer["error"] = _error(row["error"])
+        return answer
+
+    def error_of(self, workflow: str, id: str) -> bytes | None:
+        """The encoded error of an errored instance."""
+        error = self._read(workflow, id)["error"]
+        return bytes(error) if error is not None else None
+
+    def list(
+        self, workflow: str, *, status: str | None, since: datetime | None, until: datetime | None,
+        cursor: str | None, limit: int | None,
+    ) -> Page:  # fmt: skip
+        """Instances of a workflow, newest first.
+
+        Raises:
+            InvalidQuery: An argument cannot be used.
+            WorkflowNotFound: There is no such workflow.
+        """
+        table = tables.instance.c
+        size = _page_size(limit)
+        query = select(
+            table.key, table.id, table.version, table.status, table.trigger, table.created_at, table.started_at,
+            table.ended_at, table.due_at,
+        ).where(table.workflow == workflow)  # fmt: skip
+        if status is not None:
+            query = query.where(table.status == _known_status(status))
+        if since is not None:
+            query = query.where(table.created_at >= since.astimezone(UTC))
+        if until is not None:
+            query = query.where(table.created_at <= until.astimezone(UTC))
+        if cursor is not None:
+            query = query.where(table.key < _cursor(cursor))
+        compiled = query.order_by(table.key.desc()).limit(size + 1).compile(dialect=_DIALECT)
+        rows = self.database.read(str(compiled), compiled.params)  # type: ignore[arg-type]  # compiled by SQLAlchemy
+        if not rows and workflow not in (known := self.workflows()):
+            raise WorkflowNotFound(workflow, known)
+        names = ("id", "version", "status", "trigger", "createdOn", "startedOn", "endedOn", "dueAt")
+        entries = [Answer(zip(names, row[1:], strict=True)) for row in rows[:size]]
+        return Page(entries, str(rows[size - 1][0]) if len(rows) > size else None)
+
+    def describe(self, workflow: str, id: str) -> Answer:
+        """Everything about an instance: steps, attempts, what it waits for and until when.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+        """
+        row = self._read(workflow, id)
+        of = {"key": row["key"], "generation": row["generation"]}
+        attempts: dict[int, list[Answer]] = {}
+        for seq, number, outcome, error, worker, start, end, retry_at in self.database.read(
+            self._sql["attempt_list"], of
+        ):
+            attempts.setdefault(seq, []).append(
+                Answer(
+                    attempt=number, start=start, end=end, success=False, outcome=outcome, error=_error(error),
+                    worker=worker, retryAt=retry_at,
+                )  # fmt: skip
+            )
+        steps = [_step(values, attempts) for values in self.database.read(self._sql["step_list"], of)]
+        ended = row["status"] in TERMINAL
+        return Answer(
+            id=row["id"], workflow=row["workflow"], status=row["status"], params=decode(row["params"]),
+            trigger={"source": row["trigger"]}, versionId=row["version"], queued=row["created_at"],
+            start=row["started_at"], end=row["ended_at"], success=row["status"] == Status.COMPLETE if ended else None,
+            error=_error(row["error"]), output=decode(row["output"]) if row["output"] is not None else None,
+            rollback=None, stepCount=sum(step["type"] == "step" for step in steps), steps=steps,
+            generation=row["generation"], restarts=row["restarts"], rev=row["rev"], nextWake=_next_wake(row, steps),
+            dueAt=row["due_at"], restartAt=row["restart_at"], warnings=row["warnings"] or [],
+            retries=sum(a.outcome == "errored" for tried in attempts.values() for a in tried),
+            recoveries=sum(a.outcome == "lost" for tried in attempts.values() for a in tried),
+        )  # fmt: skip
+
+    def _read(self, workflow: str, id: str) -> dict[str, Any]:
+        rows = self.database.read(self._sql["instance_read"], {"workflow": workflow, "id": id})
+        if not rows:
+            raise self.missing(workflow, id)
+        names = (
+            "key", "workflow", "id", "version", "status", "trigger", "generation", "rev", "restarts", "due_at",
+            "restart_at", "created_at", "started_at", "ended_at", "params", "output", "error", "warnings",
+        )  # fmt: skip
+        return dict(zip(names, rows[0], strict=True))
+
+
+def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]]) -> Answer:
+    seq, kind, name, count, status, config, attempt, lost, worker, output, error, wake_at, *times = values
+    start, attempt_at, end = times
+    tried = list(attempts.get(seq, []))
+    if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > len(tried):
+        done = status == StepStatus.COMPLETE
+        tried.append(
+            Answer(
+                attempt=attempt, start=attempt_at, end=end, success=True if done else None,
+                outcome="complete" if done else "running", error=None, worker=worker, retryAt=None,
+            )  # fmt: skip
+        )
+    config = config or {}
+    hidden = config.get("sensitive") == "output" and output is not None
+    ended = status in STEP_ENDED
+    return Answer(
+        seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
+        success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
+        output="[REDACTED]" if hidden else decode(output) if output is not None else None, error=_error(error),
+        eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
+        wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker,
+    )  # fmt: skip
+
+
+def _next_wake(row: dict[str, Any], steps: list[Answer]) -> datetime | None:
+    if row["status"] in TERMINAL:
+        return row["restart_at"]  # type: ignore[no-any-return]
+    return min((step["wakeAt"] for step in steps if step["wakeAt"] is not None), default=None)
+
+
+def _error(data: bytes | None) -> Answer | None:
+    if data is None:
+        return None
+    found = summary(bytes(data))
+    return Answer(name=found.name, message=found.message, traceback=found.traceback)
+
+
+def _page_size(limit: int | None) -> int:
+    if limit is None:
+        return PAGE
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_MAX:
+        raise InvalidQuery(f"limit must be a whole number from 1 to {PAGE_MAX}, not {limit!r}.")
+    return limit
+
+
+def _known_status(status: str) -> str:
+    if status not in set(Status):
+        raise InvalidQuery(f"There is no status {status!r}. Valid statuses are: {', '.join(Status)}.")
+    return status
+
+
+def _cursor(cursor: str) -> int:
+    if not cursor.isdecimal():
+        raise InvalidQuery(f"The cursor {cursor!r:.40} is not one that a list has given.")
+    return int(cursor)

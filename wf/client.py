@@ -1,0 +1,272 @@
+"""The client: create instances, talk to them, look at them. For web apps and scripts; it needs no Celery app."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Literal, Self
+from uuid import uuid4
+
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.orm import Session
+
+from wf.catalog import ID, Catalog, Execute, within
+from wf.clock import Clock, DatabaseClock
+from wf.codec import encode
+from wf.core.step import check_event_type
+from wf.database import Database
+from wf.dispatch import Dispatcher, Nudge
+from wf.errors import InstanceAlreadyExists, InstanceTerminated, InvalidInstanceId, WorkflowNotFound
+from wf.faults import decode_error
+from wf.journal import Journal
+from wf.mailbox import Mailbox
+from wf.settings import Settings
+from wf.status import TERMINAL, Status
+from wf.workflow import WorkflowEntrypoint
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from wf.answers import Answer, Page
+
+POLL_MAX = 0.25
+"""Seconds between two looks while waiting for a result, at the most."""
+
+
+class Client:
+    """Creates instances and talks to them.
+
+    Args:
+        database_url: The journal's Postgres; `WF_DATABASE_URL` by default.
+        redis_url: The broker's Redis; `WF_REDIS_URL` by default.
+        settings: Takes the place of both.
+        clock: Takes the place of the database's clock, in tests.
+    """
+
+    def __init__(
+        self,
+        database_url: str | None = None,
+        redis_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        given = {"database_url": database_url, "redis_url": redis_url}
+        self.settings = settings or Settings(**{name: value for name, value in given.items() if value is not None})
+        self.database = Database(self.settings)
+        self.catalog = Catalog(self.database, clock or DatabaseClock())
+        self.dispatcher = Dispatcher(self.settings)
+        self.mailbox = Mailbox(self.settings, Journal(self.database, clock))
+        self._versions: dict[str, str] = {}
+
+    def workflow(self, workflow: str | type[WorkflowEntrypoint]) -> Workflow:
+        """A workflow, by its name or by its class.
+
+        Args:
+            workflow: With a name, the class need not be importable here: workers have registered it.
+        """
+        return Workflow(self, workflow)
+
+    def version_of(self, name: str) -> str:
+        """The version that a new instance of this workflow gets.
+
+        Raises:
+            WorkflowNotFound: No worker has ever registered it.
+        """
+        if name not in self._versions:
+            self._versions = self.catalog.workflows()
+        if name not in self._versions:
+            raise WorkflowNotFound(name, self._versions)
+        return self._versions[name]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Workflow:
+    """A workflow as a client sees it."""
+
+    def __init__(self, client: Client, workflow: str | type[WorkflowEntrypoint]) -> None:
+        self._client = client
+        self._class = None if isinstance(workflow, str) else workflow
+        self.name = workflow if isinstance(workflow, str) else workflow.workflow_name
+
+    def create(
+        self,
+        id: str | None = None,
+        params: Any = None,
+        *,
+        if_exists: Literal["error", "return"] = "error",
+        trigger: str = "binding",
+        connection: Any = None,
+        session: Any = None,
+    ) -> Instance:
+        """Create an instance.
+
+        Args:
+            id: 1 to 100 letters, digits, '-' or '_', unique in the workflow; a random one by default.
+            params: What `run` gets as `event.payload`; `{}` by default.
+            if_exists: `"return"` hands back the instance that has this id already.
+            trigger: Where the wish comes from, for the record.
+            connection: A SQLAlchemy or psycopg connection: the instance is created in its transaction, and exists
+                if that commits. A worker looks at it at once with `session=`, within an alarm tick otherwise.
+            session: The same, as a SQLAlchemy Session.
+
+        Raises:
+            InstanceAlreadyExists: The id is taken.
+            InvalidInstanceId: The id breaks the rule.
+            WorkflowNotFound: No worker has registered the workflow.
+            SerializationError: The params hold something that cannot be stored.
+            PayloadTooLarge: The params are too big.
+            JournalUnavailable: Postgres does not answer.
+        """
+        client, foreign = self._client, session if session is not None else connection
+        id = _check_id(str(uuid4()) if id is None else id)
+        version = self._class.workflow_version if self._class is not None else client.version_of(self.name)
+        data = encode({} if params is None else params, what="The params", limit=client.settings.max_payload)
+        key = client.catalog.create(
+            self.name, id, version, data, trigger=trigger, execute=self._execute(foreign),
+            due_in=client.settings.renudge if foreign is None else 0.0,
+        )  # fmt: skip
+        if key is None and if_exists != "return":
+            raise InstanceAlreadyExists(self.name, id)
+        if key is not None:
+            _nudge(client, foreign, Nudge(key, 1, 0, workflow=self.name, id=id))
+        return Instance(client, self.name, id)
+
+    def get(self, id: str) -> Instance:
+        """An instance that exists.
+
+        Raises:
+            InstanceNotFound: There is none of this id.
+            WorkflowNotFound: There is no such workflow.
+        """
+        if not self._client.catalog.exists(self.name, id):
+            raise self._client.catalog.missing(self.name, id)
+        return Instance(self._client, self.name, id)
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page:
+        """A page of instances, newest first.
+
+        Args:
+            status: Only those in this status.
+            since: Only those created then or later.
+            until: Only those created then or earlier.
+            cursor: The `cursor` of the page before.
+            limit: 20 by default, 100 at most.
+        """
+        return self._client.catalog.list(
+            self.name, status=status, since=since, until=until, cursor=cursor, limit=limit
+        )
+
+    def _execute(self, foreign: Any) -> Execute:
+        return self._client.database.rows if foreign is None else within(foreign)
+
+
+class Instance:
+    """An instance as a client sees it."""
+
+    def __init__(self, client: Client, workflow: str, id: str) -> None:
+        self._client, self.workflow, self.id = client, workflow, id
+
+    def status(self) -> Answer:
+        """`status`, `output` and `error` now."""
+        return self._client.catalog.status(self.workflow, self.id)
+
+    def describe(self) -> Answer:
+        """Everything: steps, attempts, retries, what it waits for and until when."""
+        return self._client.catalog.describe(self.workflow, self.id)
+
+    def send_event(
+        self, type: str, payload: Any = None, *, event_id: str | None = None, connection: Any = None, session: Any = None
+    ) -> None:
+        """Send an event. It is in the journal when this returns; a wait of its type gets it, now or later.
+
+        Args:
+            type: 1 to 100 letters, digits, '-' or '_'.
+            payload: What the wait gives as `.payload`.
+            event_id: The sender's own id: sent twice, the event counts once.
+            connection: As for `create`: the event is sent if that transaction commits.
+            session: The same, as a SQLAlchemy Session.
+
+        Raises:
+            InvalidEventType: The type breaks the rule.
+            InstanceNotFound: There is no such instance.
+            InstanceFinished: It has ended.
+            SerializationError: The payload holds something that cannot be stored.
+            PayloadTooLarge: The payload is too big.
+            JournalUnavailable: Postgres does not answer.
+        """
+        client, foreign = self._client, session if session is not None else connection
+        check_event_type(type)
+        data = encode(payload, what=f"The payload of event {type!r}", limit=client.settings.max_payload)
+        accepted = client.catalog.accept(
+            self.workflow, self.id, type, data, event_id, due_in=client.settings.alarm_tick if foreign is None else 0.0,
+            execute=client.database.rows if foreign is None else within(foreign),
+        )  # fmt: skip
+        if accepted.event is not None:
+            if foreign is None:
+                client.mailbox.put(accepted.key, accepted.event)
+            _nudge(
+                client, foreign, Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id)
+            )
+
+    def terminate(self) -> None:
+        """Stop the instance for good.
+
+        Raises:
+            InvalidTransition: It has ended.
+        """
+        self._client.catalog.terminate(self.workflow, self.id, actor="client")
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end and give the output.
+
+        Args:
+            timeout: Seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError: It has not ended in time.
+            InstanceTerminated: It was terminated.
+            Exception: What `run` failed with, rebuilt.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.005
+        while (now := self.status())["status"] not in TERMINAL:
+            if deadline is not None and time.monotonic() + pause > deadline:
+                raise TimeoutError(f"Instance {self.id!r} of workflow {self.workflow!r} is {now.status} after {timeout} s.")
+            time.sleep(pause)
+            pause = min(pause * 1.5, POLL_MAX)
+        if now["status"] == Status.TERMINATED:
+            raise InstanceTerminated(self.workflow, self.id)
+        if (error := self._client.catalog.error_of(self.workflow, self.id)) is not None:
+            raise decode_error(error)
+        return now["output"]
+
+
+def _check_id(id: object) -> str:
+    if not isinstance(id, str) or not ID.fullmatch(id):
+        raise InvalidInstanceId(id)
+    return id
+
+
+def _nudge(client: Client, foreign: Any, nudge: Nudge) -> None:
+    """Nudge now, or when the caller's session has committed; a bare connection leaves it to the alarm."""
+    if foreign is None:
+        client.dispatcher.publish([nudge])
+    elif isinstance(foreign, Session):
+        sqlalchemy_event.listen(foreign, "after_commit", lambda _: client.dispatcher.publish([nudge]), once=True)
