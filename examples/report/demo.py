@@ -18,7 +18,6 @@ import httpx
 import inputs
 from disasters import disasters
 from progress import Progress, look
-from rich.table import Table
 from screen import Screen
 from stage import FailedError, Stage, free_port
 from verdict import findings
@@ -59,17 +58,17 @@ class Demo:
         self._stage.__exit__()
 
     def start(self) -> None:
-        """Start everything and wait until the API answers."""
+        """Start everything and wait until API and workers are ready."""
         self._stage.start("api", *self._api_command)
         self._stage.run("migrate", *WF, "migrate")
-        for _ in range(2):
-            self._start_worker()
+        workers, flower = [self._start_worker(), self._start_worker()], free_port()
         self._stage.start("beat", *WF, "beat")
-        self._stage.start("flower", *WF, "flower", "--port", str(free_port()))
-        while not self._api_answers():
+        self._stage.start("flower", *WF, "flower", "--port", str(flower))
+        while not (self._api_answers() and all(self._stage.says(worker, " ready.") for worker in workers)):
             self._look_after([])
             time.sleep(0.05)
-        self.screen.say(f"{', '.join(self._stage.names())} started; their logs are in {self._inputs.parent}")
+        self.screen.say(f"{', '.join(self._stage.names())} run; their logs are in {self._inputs.parent}")
+        self.screen.say(f"Flower is at http://127.0.0.1:{flower} for as long as this lasts")
         self.screen.say("a lease lasts 5 seconds here instead of 30, so that recovery is soon seen", "dim")
 
     def submit(self, number: int) -> list[Progress]:
@@ -126,9 +125,10 @@ class Demo:
             ]
             raise FailedError("\n".join(["This takes too long.", *late]))
 
-    def _start_worker(self) -> None:
+    def _start_worker(self) -> str:
         name = f"worker-{next(self._worker_numbers)}"
         self._stage.start(name, *WF, "worker", "workflow", "--concurrency", "8")
+        return name
 
     def _api_answers(self) -> bool:
         try:
@@ -141,19 +141,18 @@ def judge(screen: Screen, ledger: dict[str, Any], reports: list[Progress], input
     """Show what the other side has in its ledger; gives whether it is what was submitted, exactly once."""
     made, requests = ledger["reports"].values(), ledger["requests"]
     finalized, files = sum(report["finalized"] == 1 for report in made), [f for r in made for f in r["files"].values()]
-    table = Table(title="The ledger of the API", box=None, show_header=False, title_justify="left", padding=(0, 2))
-    table.add_row("reports finalized exactly once", f"{finalized} of {len(reports)}")
-    table.add_row("files stored exactly once", f"{sum(file['stored'] == 1 for file in files)} of {len(files)}")
-    table.add_row("metadata attached exactly once", f"{sum(file['described'] == 1 for file in files)} of {len(files)}")
-    table.add_row(
-        "requests", ", ".join(f"{requests.get(name, 0)} {name}" for name in ("applied", "replayed", "refused"))
-    )
-    table.add_row("faults met", ", ".join(f"{number} {name}" for name, number in sorted(ledger["faults"].items())))
-    table.add_row("retries, from the journal", str(sum(report.retries for report in reports)))
-    table.add_row("recoveries, from the journal", str(sum(report.recoveries for report in reports)))
-    screen.console.print(table)
+    lines = {
+        "reports finalized exactly once": f"{finalized} of {len(reports)}",
+        "files stored exactly once": f"{sum(file['stored'] == 1 for file in files)} of {len(files)}",
+        "metadata attached exactly once": f"{sum(file['described'] == 1 for file in files)} of {len(files)}",
+        "requests": ", ".join(f"{requests.get(name, 0)} {name}" for name in ("applied", "replayed", "refused")),
+        "faults they met": ", ".join(f"{number} {name}" for name, number in sorted(ledger["faults"].items())),
+    }
+    screen.section("The ledger of the API", lines)
+    retries, recoveries = sum(report.retries for report in reports), sum(report.recoveries for report in reports)
+    screen.section("The journal", {"retries": str(retries), "recoveries": str(recoveries)})
     wrong = findings(ledger, inputs_folder)
-    if not sum(report.recoveries for report in reports):
+    if not recoveries:
         wrong.append("The journal knows no attempt that was lost with the killed worker.")
     if not ledger["faults"].get("outage"):
         wrong.append("The outage met no request.")

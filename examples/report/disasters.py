@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import redis
 from ledger import UPLOAD
@@ -23,7 +23,7 @@ def disasters(
     api: httpx.Client,
     redis_url: str,
     effects: int,
-    replace: Callable[[], None],
+    replace: Callable[[], str],
     say: Callable[[str, str], None],
 ) -> Iterator[None]:
     """Three disasters, each when enough is done; every `next` looks once whether its moment has come.
@@ -33,7 +33,7 @@ def disasters(
         api: The external API.
         redis_url: The Redis to empty.
         effects: How many there will be in the ledger when all is done.
-        replace: Starts another worker.
+        replace: Starts another worker and gives its name.
         say: Shows an event, in a style.
     """
     # The API applies the first upload and holds back the answer. Its worker then dies in the middle of the step, in
@@ -41,9 +41,9 @@ def disasters(
     api.post("/hold", json={"action": UPLOAD, "seconds": HOLD})
     while not (held := [flight for flight in api.get("/in-flight").json() if flight["held"]]):
         yield
-    victim = stage.kill(held[0]["pid"])
-    say(f"kill -9 {victim} (pid {held[0]['pid']}) in the middle of uploading {held[0]['file']}", "bold red")
-    replace()
+    pid, file = held[0]["pid"], held[0]["file"]
+    victim = stage.kill(pid)
+    say(f"kill -9 {victim} (pid {pid}) in the middle of uploading {file}; {replace()} takes its place", "bold red")
 
     while _effects(api) < 0.4 * effects:
         yield

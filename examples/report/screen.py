@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     from progress import Progress
 
@@ -26,7 +26,7 @@ class Screen:
         self.console = Console(highlight=False)
         self._began = time.monotonic()
         self._events: list[Text] = []
-        self._statuses: dict[str, str] = {}
+        self._seen: dict[str, Progress] = {}
         self._live = Live(console=self.console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
@@ -53,9 +53,27 @@ class Screen:
             self._live.update(Group(_table(reports), *self._events[-EVENTS_SHOWN:]))
             return
         for report in reports:
-            if self._statuses.get(report.id) != report.status:
-                self._statuses[report.id] = report.status
-                self.say(f"{report.id} is {report.status}{f': {report.step}' if report.step else ''}")
+            before = self._seen.get(report.id)
+            self._seen[report.id] = report
+            for news in _news(before, report):
+                self.say(f"{report.id} {news}")
+
+    def section(self, title: str, lines: Mapping[str, str]) -> None:
+        """Print some lines of the summary."""
+        self.console.print(f"\n[bold]{title}[/bold]")
+        for name, value in lines.items():
+            self.console.print(f"  {name:<32}{value}", soft_wrap=True)
+
+
+def _news(before: Progress | None, now: Progress) -> Iterator[str]:
+    if before is None or before == now:
+        return
+    if now.recoveries > before.recoveries:
+        yield "has an attempt that was lost with its worker; it is made again"
+    if now.awaits_approval and not before.awaits_approval:
+        yield "waits for approval"
+    if now.status == "complete":
+        yield f"is complete (steps: {now.done}, retries: {now.retries}, recoveries: {now.recoveries})"
 
 
 def _table(reports: Iterable[Progress]) -> Table:

@@ -83,6 +83,10 @@ class Stage:
             if process.poll() is not None:
                 raise FailedError(f"{name} has ended with {process.returncode}.\n{self.tail(name)}")
 
+    def says(self, name: str, words: str) -> bool:
+        """Whether these words are in the log of a process."""
+        return words in self.log(name).read_text(errors="replace")
+
     def log(self, name: str) -> Path:
         """The log of a process."""
         return self._logs / f"{name}.log"
