@@ -111,7 +111,9 @@ def main() -> None:
     options = parser.parse_args()
     ledger = Ledger(options.ledger)
     app = build(ledger, Faults(options.seed, options.fault_rate))
-    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
+    uvicorn.run(
+        app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+    )
     ledger.close()
 
 

@@ -59,6 +59,7 @@ class Demo:
 
     def start(self) -> None:
         """Start everything and wait until API and workers are ready."""
+        self.screen.say("starting the API, two workers, beat and Flower")
         self._stage.start("api", *self._api_command)
         self._stage.run("migrate", *WF, "migrate")
         workers, flower = [self._start_worker(), self._start_worker()], free_port()
@@ -67,7 +68,7 @@ class Demo:
         while not (self._api_answers() and all(self._stage.says(worker, " ready.") for worker in workers)):
             self._look_after([])
             time.sleep(0.05)
-        self.screen.say(f"{', '.join(self._stage.names())} run; their logs are in {self._inputs.parent}")
+        self.screen.say(f"all of them run; their logs are in {self._inputs.parent}")
         self.screen.say(f"Flower is at http://127.0.0.1:{flower} for as long as this lasts")
         self.screen.say("a lease lasts 5 seconds here instead of 30, so that recovery is soon seen", "dim")
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from progress import Progress
 
 COLOURS = {"complete": "green", "errored": "bold red", "waiting": "yellow", "running": "cyan", "queued": "dim"}
-EVENTS_SHOWN = 8
 
 
 class Screen:
@@ -26,8 +25,8 @@ class Screen:
         self.console = Console(highlight=False)
         self._began = time.monotonic()
         self._events: list[Text] = []
-        self._seen: dict[str, Progress] = {}
-        self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+        self._reports: dict[str, Progress] = {}
+        self._live = Live(console=self.console, refresh_per_second=8)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -36,27 +35,32 @@ class Screen:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
-        if self.console.is_terminal:
-            for event in self._events:
-                self.console.print(event)
 
     def say(self, text: str, style: str = "") -> None:
         """Show that something happened."""
         line = Text.assemble((f"{time.monotonic() - self._began:5.1f} s  ", "dim"), (text, style))
-        self._events.append(line)
-        if not self.console.is_terminal:
+        if self._live.is_started:
+            self._events.append(line)
+            self._draw()
+        else:
             self.console.print(line, soft_wrap=True)
 
     def show(self, reports: Iterable[Progress]) -> None:
         """Show where the reports are."""
-        if self.console.is_terminal:
-            self._live.update(Group(_table(reports), *self._events[-EVENTS_SHOWN:]))
-            return
         for report in reports:
-            before = self._seen.get(report.id)
-            self._seen[report.id] = report
-            for news in _news(before, report):
-                self.say(f"{report.id} {news}")
+            before = self._reports.get(report.id, report)
+            self._reports[report.id] = report
+            if not self._live.is_started:
+                for news in _news(before, report):
+                    self.say(f"{report.id} {news}")
+        if self._live.is_started:
+            self._draw()
+
+    def _draw(self) -> None:
+        reports = list(self._reports.values())
+        if len(reports) + len(self._events) + 2 > self.console.height:
+            reports.sort(key=lambda report: report.status == "complete")  # what does not fit is what is done
+        self._live.update(Group(*self._events, *([_table(reports)] if reports else [])))
 
     def section(self, title: str, lines: Mapping[str, str]) -> None:
         """Print some lines of the summary."""
@@ -65,14 +69,12 @@ class Screen:
             self.console.print(f"  {name:<32}{value}", soft_wrap=True)
 
 
-def _news(before: Progress | None, now: Progress) -> Iterator[str]:
-    if before is None or before == now:
-        return
+def _news(before: Progress, now: Progress) -> Iterator[str]:
     if now.recoveries > before.recoveries:
         yield "has an attempt that was lost with its worker; it is made again"
     if now.awaits_approval and not before.awaits_approval:
         yield "waits for approval"
-    if now.status == "complete":
+    if now.status == "complete" != before.status:
         yield f"is complete (steps: {now.done}, retries: {now.retries}, recoveries: {now.recoveries})"
 
 

@@ -69,10 +69,6 @@ class Stage:
                 return name
         raise FailedError(f"Process {pid} belongs to none of {', '.join(self._running)}.")
 
-    def names(self) -> list[str]:
-        """What runs."""
-        return list(self._running)
-
     def check(self) -> None:
         """See that everything still runs.
 
