@@ -1,0 +1,36 @@
+"""The command `wf`. Each module holds commands of one kind; they import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from wf.cli import migrate, processes
+from wf.errors import WfError
+
+
+class _Main(click.Group):
+    """Turns errors that have a name into one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except WfError as error:
+            click.echo(f"wf: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="celery-wf", prog_name="wf")
+def main() -> None:
+    """Durable workflows on Celery, Redis and Postgres.
+
+    WF_DATABASE_URL and WF_REDIS_URL say where these are; while `wf dev` runs in this folder, its own are taken instead
+    of those that are not set.
+    """
+
+
+for _command in (migrate.migrate, processes.worker, processes.beat, processes.flower):
+    main.add_command(_command)

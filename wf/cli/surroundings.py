@@ -1,0 +1,87 @@
+"""Where the commands find their servers: the environment, else what `wf dev` of this folder has written down."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wf.errors import JournalUnavailable, WfError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wf.settings import Settings
+
+SESSION = Path(".wf/env")
+"""Written by `wf dev`, for as long as it runs."""
+
+URLS = ("WF_DATABASE_URL", "WF_REDIS_URL")
+
+
+class NotConfigured(WfError):
+    """Nobody has said where Postgres or Redis is."""
+
+    code = "settings.not_configured"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not set. Set it, or start `wf dev` in this folder.")
+
+
+class SessionGone(WfError):
+    """The servers of `wf dev` do not answer any more."""
+
+    code = "dev.session_gone"
+
+
+def adopt_session() -> bool:
+    """Take the URLs of `wf dev` in this folder, unless the environment names other servers than it uses.
+
+    Returns:
+        Whether its URLs were taken.
+    """
+    if not SESSION.is_file():
+        return False
+    written = dict(word.partition("=")[::2] for word in shlex.split(SESSION.read_text(), comments=True) if "=" in word)
+    given = {name: os.environ[name] for name in URLS if os.environ.get(name)}
+    if len(given) == len(URLS) or any(written.get(name) != url for name, url in given.items()):
+        return False
+    os.environ.update({name: written.get(name, "") for name in URLS})
+    return True
+
+
+@contextmanager
+def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
+    """The settings of a command that uses the servers.
+
+    Args:
+        redis: Whether it needs Redis.
+        schema: Whether the journal's schema must fit.
+
+    Raises:
+        NotConfigured: A URL is missing.
+        SessionGone: `wf dev` was killed and its servers are gone.
+        SchemaMismatch: The schema is missing, older or newer.
+        JournalUnavailable: Postgres does not answer.
+    """
+    from wf.migrations import check  # noqa: PLC0415  (slow)
+    from wf.settings import Settings  # noqa: PLC0415  (slow)
+
+    adopted = adopt_session()
+    found = Settings()
+    if not found.database_url:
+        raise NotConfigured("WF_DATABASE_URL")
+    if redis and not found.redis_url:
+        raise NotConfigured("WF_REDIS_URL")
+    try:
+        if schema:
+            check(found.database_url)
+        yield found
+    except JournalUnavailable as error:
+        if adopted:
+            raise SessionGone(
+                f"The Postgres of `wf dev` does not answer ({error.reason}). Start `wf dev` again, or remove {SESSION}."
+            ) from error
+        raise
