@@ -44,9 +44,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "result_backend": None,
         "task_acks_late": False,
         "task_create_missing_queues": True,
-        "worker_pool": "threads",
+        "worker_pool": "wf_tasks.pool:ThreadPool",
         "worker_concurrency": 10,
-        "worker_disable_prefetch": True,  # a nudge behind a long step waits where another worker can take it
+        "worker_prefetch_multiplier": 4,  # for other pools; ours takes a message only when a thread is free
         "worker_disable_rate_limits": True,
         "worker_eta_task_limit": 1000,  # countdowns beyond are the alarm's
         "worker_soft_shutdown_timeout": 10,
