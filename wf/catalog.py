@@ -199,9 +199,9 @@ class Catalog:
 
     def list(
         self, workflow: str, *, status: str | None, since: datetime | None, until: datetime | None,
-        cursor: str | None, limit: int | None,
+        cursor: str | None, limit: int | None, oldest_first: bool = False,
     ) -> Page:  # fmt: skip
-        """Instances of a workflow, newest first.
+        """Instances of a workflow, newest first, or oldest first.
 
         Raises:
             InvalidQuery: An argument cannot be used.
@@ -220,8 +220,9 @@ class Catalog:
         if until is not None:
             query = query.where(table.created_at <= until.astimezone(UTC))
         if cursor is not None:
-            query = query.where(table.key < _cursor(cursor))
-        compiled = query.order_by(table.key.desc()).limit(size + 1).compile(dialect=_DIALECT)
+            query = query.where(table.key > _cursor(cursor) if oldest_first else table.key < _cursor(cursor))
+        query = query.order_by(table.key if oldest_first else table.key.desc())
+        compiled = query.limit(size + 1).compile(dialect=_DIALECT)
         rows = self.database.read(str(compiled), compiled.params)  # type: ignore[arg-type]  # compiled by SQLAlchemy
         if not rows and workflow not in (known := self.workflows()):
             raise WorkflowNotFound(workflow, known)
@@ -229,8 +230,13 @@ class Catalog:
         entries = [Answer(zip(names, row[1:], strict=True)) for row in rows[:size]]
         return Page(entries, str(rows[size - 1][0]) if len(rows) > size else None)
 
-    def describe(self, workflow: str, id: str) -> Answer:
+    def describe(self, workflow: str, id: str, *, read: Callable[[bytes], Any] = decode) -> Answer:
         """Everything about an instance: steps, attempts, what it waits for and until when.
+
+        Args:
+            workflow: Its workflow.
+            id: Its id.
+            read: How to read stored values; `wf.plain.plain` needs none of the classes in them.
 
         Raises:
             InstanceNotFound: There is no such instance.
@@ -247,13 +253,13 @@ class Catalog:
                     worker=worker, retryAt=retry_at,
                 )  # fmt: skip
             )
-        steps = [_step(values, attempts) for values in self.database.read(self._sql["step_list"], of)]
+        steps = [_step(values, attempts, read) for values in self.database.read(self._sql["step_list"], of)]
         ended = row["status"] in TERMINAL
         return Answer(
-            id=row["id"], workflow=row["workflow"], status=row["status"], params=decode(row["params"]),
+            id=row["id"], workflow=row["workflow"], status=row["status"], params=read(row["params"]),
             trigger={"source": row["trigger"]}, versionId=row["version"], queued=row["created_at"],
             start=row["started_at"], end=row["ended_at"], success=row["status"] == Status.COMPLETE if ended else None,
-            error=_error(row["error"]), output=decode(row["output"]) if row["output"] is not None else None,
+            error=_error(row["error"]), output=read(row["output"]) if row["output"] is not None else None,
             rollback=None, stepCount=sum(step["type"] == "step" for step in steps), steps=steps,
             generation=row["generation"], restarts=row["restarts"], rev=row["rev"], nextWake=_next_wake(row, steps),
             dueAt=row["due_at"], restartAt=row["restart_at"], warnings=row["warnings"] or [],
@@ -272,7 +278,7 @@ class Catalog:
         return dict(zip(names, rows[0], strict=True))
 
 
-def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]]) -> Answer:
+def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Callable[[bytes], Any]) -> Answer:
     seq, kind, name, count, status, config, attempt, lost, worker, output, error, wake_at, *times = values
     start, attempt_at, end = times
     tried = list(attempts.get(seq, []))
@@ -290,7 +296,7 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]]) -> Answer:
     return Answer(
         seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
         success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
-        output="[REDACTED]" if hidden else decode(output) if output is not None else None, error=_error(error),
+        output="[REDACTED]" if hidden else read(output) if output is not None else None, error=_error(error),
         eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
         wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker,
     )  # fmt: skip

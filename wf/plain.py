@@ -1,0 +1,50 @@
+"""Stored values for the eyes: JSON only, without importing any class, so that whoever looks needs no one's code."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from wf.codec import CodecError
+from wf.codec_read import unpack
+from wf.codec_write import TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def plain(data: bytes | bytearray | memoryview) -> Any:
+    """What `wf.codec.encode` wrote, as JSON: sets as lists, objects as mappings, dates in ISO 8601, bytes in base64.
+
+    Raises:
+        CodecError: The bytes are damaged or of a newer release.
+    """
+    try:
+        return _DECODER.decode(str(bytes(data)[1:], "utf-8"))
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise CodecError(f"Stored data cannot be read ({type(error).__name__}: {error}).") from error
+
+
+def _show(packed: dict[str, Any]) -> Any:
+    return _SHOWN[packed[TAG]](packed) if TAG in packed else packed
+
+
+def _content(packed: dict[str, Any]) -> Any:
+    return packed["v"]
+
+
+def _mapping(items: list[Any]) -> dict[str, Any]:
+    return {key if isinstance(key, str) else json.dumps(key, ensure_ascii=False): value for key, value in items}
+
+
+_SHOWN: dict[str, Callable[[dict[str, Any]], Any]] = {
+    **dict.fromkeys(("tuple", "set", "frozenset", "namedtuple", "bytes", "Decimal", "UUID", "date"), _content),
+    **dict.fromkeys(("dict", "dataclass"), lambda packed: _mapping(packed["v"])),
+    **dict.fromkeys(("datetime", "time"), lambda packed: unpack(packed).isoformat()),
+    "int": unpack,
+    "str": lambda packed: str(unpack(packed)).encode("utf-8", "backslashreplace").decode(),
+    "timedelta": lambda packed: str(unpack(packed)),
+    "enum": lambda packed: packed["v"] if "v" in packed else packed["bits"],
+    "model": lambda packed: _mapping([*packed.get("v", ()), *packed.get("extra", ())]),
+}
+_DECODER = json.JSONDecoder(object_hook=_show, parse_constant=str)
