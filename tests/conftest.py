@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 import redis
 
-from tests.support import Databases, Processes
+from tests.support import Databases, Processes, Rig
 from wf.dev.servers import Postgres, Valkey
 from wf.settings import Settings
 
@@ -129,6 +129,13 @@ def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
         yield started
     finally:
         started.kill()
+
+
+@pytest.fixture
+def rig(settings: Settings) -> Iterator[Rig]:
+    """An engine without Celery, with a clock that the test moves."""
+    with Rig(settings) as made:
+        yield made
 
 
 @pytest.hookimpl(wrapper=True)
