@@ -181,7 +181,7 @@ def main() -> int:
                 reports = demo.submit(options.reports)
             good = judge(screen, demo.api.get("/ledger").json(), reports, folder / "inputs")
     except FailedError as failed:
-        screen.console.print(str(failed), style="bold red", markup=False)
+        screen.console.print(f"{failed}\nThe logs are in {folder}.", style="bold red", markup=False)
         good = False
     except KeyboardInterrupt:
         return 130

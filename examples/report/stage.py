@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from wf.dev.process import end, kill_group, spawn
+from wf.dev.process import kill_group, spawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +33,11 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         for process in self._running.values():
-            with suppress(ProcessLookupError):
-                process.terminate()  # all at once, so that their goodbyes overlap
+            process.terminate()  # all at once, so that their goodbyes overlap
         for process in self._running.values():
-            end(process, grace=5)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            kill_group(process)
 
     def run(self, name: str, *argv: str) -> None:
         """Run a command to its end.

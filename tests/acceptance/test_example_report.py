@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import socket
 import sqlite3
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,6 +213,41 @@ def test_the_inputs_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
     assert (len(counts), set(counts)) == (12, {0, 1, 2, 3, 4, 5})
     sizes = {len(data) for path, data in contents[0].items() if "/files/" in path}
     assert 1 == min(sizes) < max(sizes) <= 200_000
+
+
+def test_the_verdict_names_whatever_did_not_happen_exactly_once(tmp_path: Path) -> None:
+    """A duplicate, a gap, a stranger and altered content in the ledger are each called by name."""
+    subprocess.run(
+        [sys.executable, str(EXAMPLE / "inputs.py"), str(tmp_path), "3"], check=True, stdout=subprocess.DEVNULL
+    )
+    findings = runpy.run_path(str(EXAMPLE / "verdict.py"))["findings"]
+    ledger: dict[str, Any] = {"reports": {}}
+    for reference in ("r-001", "r-002", "r-003"):
+        files = {
+            path.name: {"stored": 1, "described": 1, "sha256": sha256(path.read_bytes()).hexdigest()}
+            for path in (tmp_path / reference / "files").iterdir()
+        }
+        ledger["reports"][reference] = {"created": 1, "finalized": 1, "files": files}
+    assert findings(ledger, tmp_path) == []
+
+    reports = ledger["reports"]
+    del reports["r-001"]
+    reports["r-002"] |= {"created": 2, "finalized": 0}
+    reports["r-003"]["files"]["1-photo.jpg"] |= {"stored": 2, "described": 0}
+    reports["r-003"]["files"]["2-receipt.pdf"]["sha256"] = "0"
+    del reports["r-003"]["files"]["3-inventory.csv"]
+    reports["r-003"]["files"]["new"] = {"stored": 1, "described": 1, "sha256": "0"}
+    reports["r-004"] = {"created": 1, "finalized": 1, "files": {}}
+    assert findings(ledger, tmp_path) == [
+        "r-004: nobody submitted it, but the ledger has it",
+        "r-001: never created",
+        "r-002: created 2 times",
+        "r-002: finalized 0 times",
+        "r-003: file 3-inventory.csv is missing at the API",
+        "r-003: file new is not ours",
+        "r-003: file 1-photo.jpg stored 2 times, described 0 times",
+        "r-003: file 2-receipt.pdf arrived with other content",
+    ]
 
 
 @pytest.mark.timeout(150)
