@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import migrate, processes
+from wf.cli import instances, migrate, processes, workflows
 from wf.errors import WfError
 
 
@@ -32,5 +32,14 @@ def main() -> None:
     """
 
 
-for _command in (migrate.migrate, processes.worker, processes.beat, processes.flower):
+for _command in (
+    processes.worker,
+    processes.beat,
+    processes.flower,
+    migrate.migrate,
+    workflows.list_workflows,
+    workflows.describe_workflow,
+    workflows.trigger,
+    instances.instances,
+):
     main.add_command(_command)

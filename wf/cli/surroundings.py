@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from wf.errors import JournalUnavailable, WfError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wf.catalog import Catalog
+    from wf.client import Client
     from wf.settings import Settings
 
 SESSION = Path(".wf/env")
@@ -85,3 +88,30 @@ def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
                 f"The Postgres of `wf dev` does not answer ({error.reason}). Start `wf dev` again, or remove {SESSION}."
             ) from error
         raise
+
+
+@contextmanager
+def open_catalog() -> Iterator[Catalog]:
+    """The journal, for commands that need no Redis. Raises what `settings` raises."""
+    from wf.catalog import Catalog  # noqa: PLC0415  (slow)
+    from wf.clock import DatabaseClock  # noqa: PLC0415
+    from wf.database import Database  # noqa: PLC0415
+
+    with settings(redis=False) as found:
+        database = Database(found)
+        try:
+            yield Catalog(database, DatabaseClock())
+        finally:
+            database.close()
+
+
+@contextmanager
+def open_client() -> Iterator[Client]:
+    """A client; what it logs goes to standard error. Raises what `settings` raises."""
+    import structlog  # noqa: PLC0415  (slow)
+
+    from wf.client import Client  # noqa: PLC0415
+
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    with settings() as found, Client(settings=found) as client:
+        yield client

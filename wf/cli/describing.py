@@ -1,0 +1,133 @@
+"""What `wf instances describe` prints for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from wf.cli.show import as_text, labelled, table
+from wf.cli.words import (
+    OUTCOME,
+    STEP,
+    STYLE,
+    TRIGGER,
+    UNKNOWN,
+    between,
+    moment,
+    safe,
+    status_label,
+    success,
+    until,
+)
+from wf.status import Status, StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from wf.answers import Answer
+
+
+def description(instance: Answer, *, limit: int, step_output: bool) -> Iterator[RenderableType]:
+    """Everything about an instance.
+
+    Args:
+        instance: As `Catalog.describe` gives it.
+        limit: Characters of one output.
+        step_output: Whether to show what the steps gave.
+    """
+    yield summary(instance, limit)
+    for warning in instance.warnings:
+        yield Text(f"⚠️  {_warning(warning)}", "yellow")
+    if instance.steps:
+        yield Text("Steps:", "bold")
+    for step in instance.steps:
+        yield Text()
+        yield _step(step, limit, step_output=step_output)
+        if step.attempts:
+            yield Padding(_attempts(step, limit), (0, 0, 0, 4), expand=False)
+
+
+def summary(instance: Answer, limit: int) -> Text:
+    """The instance without its steps."""
+    done = [step.name for step in instance.steps if step.status == StepStatus.COMPLETE]
+    ended = instance.success is not None or instance.status == Status.TERMINATED
+    return labelled(
+        {
+            "Workflow Name": instance.workflow,
+            "Instance Id": instance.id,
+            "Version Id": instance.version_id,
+            "Status": Text(status_label(instance.status), STYLE.get(instance.status, "")),
+            "Trigger": TRIGGER.get(instance.trigger["source"], UNKNOWN),
+            "Params": as_text(instance.params, limit),
+            "Queued": moment(instance.queued),
+            "Success": success(instance.success) if instance.start or ended else None,
+            "Start": moment(instance.start) if instance.start else None,
+            "End": moment(instance.end) if instance.end else None,
+            "Duration": between(instance.start, instance.end) or None,
+            "Last Successful Step": done[-1] if done else None,
+            "Retries": instance.retries,
+            "Recoveries": instance.recoveries,
+            "Restarts": instance.restarts or None,
+            "Next Wake-up": until(instance.next_wake) if instance.next_wake and not ended else None,
+            "Restart At": until(instance.restart_at) if instance.restart_at else None,
+            "Output": as_text(instance.output, limit) if instance.status == Status.COMPLETE else None,
+            "Error": error_text(instance.error, limit) if instance.error else None,
+        }
+    )
+
+
+def error_text(error: Answer | None, limit: int | None = None) -> Text:
+    """An error on one line or more; empty for None."""
+    if error is None:
+        return Text()
+    text = f"{error.name}: {error.message}" if error.message else error.name
+    return Text(safe(text if limit is None or len(text) <= limit else f"{text[:limit]}[...]"), "red")
+
+
+def _step(step: Answer, limit: int, *, step_output: bool) -> Text:
+    waits = step.wake_at is not None and step.status == StepStatus.WAITING
+    cancelled = " (cancelled)" if step.status == StepStatus.CANCELLED else ""
+    return labelled(
+        {
+            "Name": step.name,
+            "Type": STEP.get(step.type, UNKNOWN),
+            "Event Type": step.event_type,
+            "Start": moment(step.start) if step.start else None,
+            "End": moment(step.end) if step.end else None,
+            "Duration": between(step.start, step.end) or None,
+            "Success": success(step.success) + cancelled,
+            "Retries At": _retries_at(step),
+            "Wakes At": until(step.wake_at) if waits else None,
+            "Output": as_text(step.output, limit) if step_output and step.success and step.type != "sleep" else None,
+            "Error": error_text(step.error, limit) if step.error else None,
+        },
+        indent=2,
+    )
+
+
+def _retries_at(step: Answer) -> str | None:
+    if step.status != StepStatus.RETRYING:
+        return None
+    return until(step.wake_at) if step.wake_at is not None else "unknown"
+
+
+def _attempts(step: Answer, limit: int) -> RenderableType:
+    rows = [
+        (
+            moment(attempt.start),
+            moment(attempt.end),
+            between(attempt.start, attempt.end),
+            OUTCOME.get(attempt.outcome, UNKNOWN),
+            error_text(attempt.error, limit),
+        )
+        for attempt in step.attempts
+    ]
+    return table(("Start", "End", "Duration", "State", "Error"), rows)
+
+
+def _warning(warning: Any) -> str:
+    return safe(warning) if isinstance(warning, str) else as_text(warning)

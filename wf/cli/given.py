@@ -1,0 +1,109 @@
+"""What users give on the command line: JSON, dates, statuses, and ids of which one is `latest`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wf.errors import WfError
+from wf.status import Status
+
+if TYPE_CHECKING:
+    from wf.catalog import Catalog
+
+LATEST = "latest"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+
+
+class Refused(click.ClickException):
+    """An argument cannot be used; exit code 2 as for every wrong usage."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:  # noqa: D102  (as click's)
+        click.echo(f"wf: {self.message}", file=file, err=True)
+
+
+class NoInstances(WfError):
+    """A workflow has no newest instance."""
+
+    code = "instance.none"
+
+    def __init__(self, workflow: str) -> None:
+        super().__init__(f'There are no instances in workflow "{workflow}"')
+
+
+def parse_json(text: str, what: str) -> Any:
+    """Read a JSON argument.
+
+    Args:
+        text: The argument.
+        what: What it is, for the message.
+
+    Raises:
+        Refused: It is not JSON.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"Error while parsing {what}: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse_status(status: str | None) -> str | None:
+    """Check a status.
+
+    Raises:
+        Refused: There is no such status.
+    """
+    if status is not None and status not in set(Status):
+        raise Refused(
+            f'Looks like you have provided a invalid status "{status}". Valid statuses are: {", ".join(Status)}'
+        )
+    return status
+
+
+def parse_dates(start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+    """Read the bounds of a period, in UTC unless they say otherwise; an end without a time covers the whole day.
+
+    Raises:
+        Refused: One of them is no date, or the start comes after the end.
+    """
+    since, until = _moment(start, "--date-start", time.min), _moment(end, "--date-end", time.max)
+    if since is not None and until is not None and since > until:
+        raise Refused(f"--date-start {start} comes after --date-end {end}.")
+    return since, until
+
+
+def _moment(text: str | None, option: str, day_part: time) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        if len(text) <= len("2026-01-31"):
+            return datetime.combine(date.fromisoformat(text), day_part, UTC)
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise Refused(f"{option} {text!r} is not an ISO 8601 date or time, such as 2026-01-31T09:00.") from None
+
+
+def resolve(catalog: Catalog, workflow: str, id: str) -> str:
+    """The id that is meant; `latest` is the newest instance.
+
+    Raises:
+        NoInstances: `latest`, and there is none.
+        WorkflowNotFound: There is no such workflow.
+    """
+    if id != LATEST:
+        return id
+    newest = catalog.list(workflow, status=None, since=None, until=None, cursor=None, limit=1)
+    if not newest:
+        raise NoInstances(workflow)
+    return str(newest[0].id)

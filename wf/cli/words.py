@@ -1,0 +1,71 @@
+"""How the commands call things: labels, times, durations, and text that is safe on a terminal."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from wf.status import Status
+
+STATUS = {
+    Status.QUEUED: "⌛ Queued",
+    Status.RUNNING: "▶ Running",
+    Status.WAITING: "⏰ Waiting",
+    Status.WAITING_FOR_PAUSE: "⏱️ Waiting for Pause",
+    Status.PAUSED: "⏸️ Paused",
+    Status.ROLLING_BACK: "⏪ Rolling Back",
+    Status.COMPLETE: "✅ Completed",
+    Status.ERRORED: "❌ Errored",
+    Status.TERMINATED: "🚫 Terminated",
+}
+STYLE = {"complete": "green", "errored": "bold red", "terminated": "red", "running": "cyan", "waiting": "yellow"}
+TRIGGER = {"api": "🌎 API", "binding": "🔗 Binding", "cron": "⌛ Cron", "event": "📩 Event"}
+STEP = {"step": "🎯 Step", "sleep": "💤 Sleeping", "waitForEvent": "👀 Waiting for event"}
+OUTCOME = {"complete": "✅ Success", "errored": "❌ Error", "lost": "💥 Worker lost", "running": "🔄 Working"}
+UNKNOWN = "❓ Unknown"
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def safe(text: object) -> str:
+    """Text from users, in which control characters are written out: it shall not steer the terminal."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
+
+
+def status_label(status: str) -> str:
+    """An instance's status."""
+    return STATUS.get(Status(status), UNKNOWN) if status in set(Status) else UNKNOWN
+
+
+def success(value: bool | None) -> str:
+    """Whether something went well; None means that it goes on."""
+    return "▶ Running" if value is None else "✅ Yes" if value else "❌ No"
+
+
+def moment(at: datetime | None) -> str:
+    """A time, in UTC as the filters take it; empty for None."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
+
+
+def until(at: datetime) -> str:
+    """A time to come, and how far off it is."""
+    left = at - datetime.now(UTC)
+    return f"{moment(at)} ({f'in {duration(left)}' if left > timedelta() else 'now'})"
+
+
+def between(start: datetime | None, end: datetime | None) -> str:
+    """How long something took, or takes so far; empty if it has not begun."""
+    return duration((end or datetime.now(UTC)) - start) if start is not None else ""
+
+
+def duration(length: timedelta) -> str:
+    """A duration in its two largest units."""
+    seconds = max(length.total_seconds(), 0.0)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    if not hours:
+        return f"{minutes} min {int(seconds % 60)} s"
+    return f"{hours} h {minutes % 60} min" if not days else f"{days} d {hours % 24} h"
