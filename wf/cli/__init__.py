@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import instances, migrate, processes, workflows
+from wf.cli import dev, instances, migrate, processes, workflows
 from wf.errors import WfError
 
 
@@ -33,6 +33,7 @@ def main() -> None:
 
 
 for _command in (
+    dev.dev,
     processes.worker,
     processes.beat,
     processes.flower,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from wf.cli.describing import error_text, summary
 from wf.cli.show import console, table
-from wf.cli.words import STEP, UNKNOWN, between, safe, until
+from wf.cli.words import STEP, UNKNOWN, between, duration, safe
 from wf.errors import JournalUnavailable
 from wf.status import TERMINAL, StepStatus
 
@@ -31,7 +33,6 @@ _STATE = {
     StepStatus.READY: "⌛ Ready",
     StepStatus.RUNNING: "▶ Running",
     StepStatus.RETRYING: "🔁 Retrying",
-    StepStatus.WAITING: "⏰ Waiting",
     StepStatus.COMPLETE: "✅ Success",
     StepStatus.ERRORED: "❌ Error",
     StepStatus.CANCELLED: "🚫 Cancelled",
@@ -65,24 +66,38 @@ def follow(look: Callable[[], Answer], *, quiet: bool) -> None:
 def view(instance: Answer, height: int) -> RenderableType:
     """An instance in at most so many lines: what is going on first, the newest steps last."""
     head = summary(instance, _SHORT)
+    head.no_wrap, head.overflow = True, "ellipsis"
     room = max(height - len(head.plain.splitlines()) - _OTHER_LINES, 1)
     left_out = len(instance.steps) - room
     rows = [
         (
             step.name,
-            STEP.get(step.type, UNKNOWN),
-            _STATE.get(step.status, UNKNOWN),
+            _state(step),
             len(step.attempts) or "",
             between(step.attempts[-1].start if step.attempts else step.start, step.end),
-            until(step.wake_at) if step.wake_at is not None and step.status != StepStatus.READY else "",
+            _wakes(step),
             _one_line(_last_error(step)),
         )
         for step in instance.steps[-room:]
     ]
-    steps = table(("Step", "Type", "State", "Attempts", "Duration", "Wakes At", "Error"), rows)
+    steps = table(("Step", "State", "Attempts", "Duration", "Wakes", "Error"), rows)
     for column in steps.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
+        if column.header not in (Text("Step"), Text("Error")):  # these two give way when the terminal is narrow
+            column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
     return Group(head, steps, Text(f"{left_out} earlier step(s) are not shown." if left_out > 0 else "", "dim"))
+
+
+def _state(step: Answer) -> str:
+    if step.status == StepStatus.WAITING:
+        return STEP.get(step.type, UNKNOWN)
+    return _STATE.get(step.status, UNKNOWN)
+
+
+def _wakes(step: Answer) -> str:
+    if step.wake_at is None or step.status == StepStatus.READY:
+        return ""
+    return f"in {duration(step.wake_at - datetime.now(UTC))}"
 
 
 def _last_error(step: Answer) -> Answer | None:

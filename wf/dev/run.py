@@ -1,0 +1,82 @@
+"""`wf dev`: servers, schema, worker, beat and Flower, in one terminal."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from wf.dev.servers import Urls, embedded
+from wf.dev.supervisor import Child, Supervisor
+from wf.migrations import check, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+def run(
+    modules: Sequence[str],
+    *,
+    workers: int,
+    flower: bool,
+    data: Path,
+    note: Path,
+    database_url: str = "",
+    redis_url: str = "",
+) -> None:
+    """Run everything until Ctrl-C or SIGTERM; call it in the main thread.
+
+    Args:
+        modules: Modules of workflows; none means WF_WORKFLOWS.
+        workers: Worker processes.
+        flower: Whether to run Flower, too.
+        data: Where embedded servers keep their data and logs.
+        note: Where to write the URLs down while they are valid, for commands in other terminals.
+        database_url: A Postgres to use; empty means an embedded one.
+        redis_url: A Redis to use; empty means an embedded one.
+
+    Raises:
+        EmbeddedUnavailable: A server cannot be started.
+        JournalUnavailable: The given Postgres does not answer.
+        SchemaMismatch: The schema of the given Postgres is newer than this release.
+    """
+    with embedded(data, database_url=database_url, redis_url=redis_url) as urls:
+        migrate(urls.database_url)
+        check(urls.database_url)
+        with _written_down(urls, note):
+            Supervisor(_children(urls, modules, workers, flower=flower)).run()
+
+
+def _children(urls: Urls, modules: Sequence[str], workers: int, *, flower: bool) -> list[Child]:
+    """In the order in which they stop: workers first, because they may still nudge and be nudged."""
+    env = _variables(urls)
+    wf = [sys.executable, "-m", "wf"]
+    names = ["worker"] if workers == 1 else [f"worker-{number}" for number in range(1, workers + 1)]
+    children = [Child(name, [*wf, "worker", *modules], env) for name in names]
+    children.append(Child("beat", [*wf, "beat"], env))
+    if flower:
+        children.append(Child("flower", [*wf, "flower"], env))
+    return children
+
+
+def _variables(urls: Urls) -> dict[str, str]:
+    return {"WF_DATABASE_URL": urls.database_url, "WF_REDIS_URL": urls.redis_url}
+
+
+@contextmanager
+def _written_down(urls: Urls, note: Path) -> Iterator[None]:
+    """Print the URLs, and keep them in a file that only we may read: there may be a password in them."""
+    lines = "".join(f"export {name}={shlex.quote(url)}\n" for name, url in _variables(urls).items())
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.unlink(missing_ok=True)
+    with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(lines)
+    print(f"{lines}Commands in this folder find these by themselves. Ctrl-C stops everything.", flush=True)  # noqa: T201
+    try:
+        yield
+    finally:
+        if note.is_file() and note.read_text() == lines:  # another `wf dev` in this folder may have written its own
+            note.unlink()
