@@ -26,13 +26,15 @@ class Kind(StrEnum):
     TIMER = "timer"
     """A timer of asyncio (`asyncio.sleep`, `timeout`, `wait_for`), made durable."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and keys are looked up a lot
+
 
 class Key(NamedTuple):
     """What a step is known by: never its position."""
 
     kind: Kind
     name: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls
 
     def __str__(self) -> str:
         """Show the key as every surface shows it: the name with its occurrence."""

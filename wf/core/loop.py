@@ -1,3 +1,4 @@
+# ruff: noqa: D102  (most methods are asyncio's own words)
 """An event loop with a ready queue and nothing else.
 
 `asyncio`'s own Task, Future, gather, TaskGroup and timeout run on any loop that has `call_soon`. This one has no
@@ -8,18 +9,50 @@ would reach the outside world raises `OutsideStepError`.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import sys
+import threading
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakSet
 
-from wf.errors import OutsideStepError, RestlessRunError
+from wf.errors import Evicted, OutsideStepError, RestlessRunError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
     from contextvars import Context
 
 TURNS_MAX = 1_000_000
 """Callbacks between two results after which `run` counts as a busy loop."""
+
+THROWS_MAX = 20_000
+"""How often a task that is thrown away may catch everything and await again."""
+
+
+class CoreFuture(asyncio.Future[Any]):
+    """A future whose place in a set is the same in every pass.
+
+    `wait` gives sets, and authors iterate over them. By default the order would be that of memory addresses.
+    """
+
+    __slots__ = ("_hash",)
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            loop: Any = self.get_loop()
+            self._hash: int = loop.next_hash()
+            return hash(self)
+
+
+class CoreTask(asyncio.Task[Any]):
+    """A task whose place in a set is the same in every pass."""
+
+    __slots__ = ("_hash",)
+
+    __hash__ = CoreFuture.__hash__
 
 
 class CoreLoop(asyncio.AbstractEventLoop):
@@ -28,47 +61,54 @@ class CoreLoop(asyncio.AbstractEventLoop):
     Args:
         on_timer: Called with each timer that `call_at` sets; the pass makes it durable.
         on_cancel: Called with each timer that is cancelled before it fires.
+        first_hash: Hash of the first future that is put into a set, the same in every pass of an instance.
     """
 
     def __init__(
         self,
         on_timer: Callable[[asyncio.TimerHandle], None],
         on_cancel: Callable[[asyncio.TimerHandle], None],
+        first_hash: int = 0,
     ) -> None:
         self._ready: deque[asyncio.Handle] = deque()
         self._on_timer, self._on_cancel = on_timer, on_cancel
         self._time = 0.0
-        self.turning = False
-        self.tasks: list[asyncio.Task[Any]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._tasks_max = 64
+        self._generators: WeakSet[AsyncGenerator[Any, Any]] = WeakSet()
+        self.next_hash = itertools.count(first_hash).__next__
+        self.thread = 0
+        self.closing = False
         self.mishaps: list[str] = []
 
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be the running loop of this thread, whatever loop ran before."""
+        before = asyncio._get_running_loop(), self.thread, sys.get_asyncgen_hooks()  # noqa: SLF001
+        asyncio._set_running_loop(self)  # noqa: SLF001
+        sys.set_asyncgen_hooks(self._generators.add, self._finish)
+        self.thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            loop, self.thread, hooks = before
+            sys.set_asyncgen_hooks(*hooks)
+            asyncio._set_running_loop(loop)  # noqa: SLF001
+
     def run_until_quiet(self) -> None:
-        """Run ready callbacks until none is left.
+        """Run ready callbacks until none is left; only while `entered`.
 
         Raises:
             RestlessRunError: The callbacks never end.
         """
         ready, turns = self._ready, 0
-        with self._entered():
-            while ready:
-                handle = ready.popleft()
-                if not handle._cancelled:  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio's own loops do
-                    handle._run()  # noqa: SLF001
-                turns += 1
-                if turns > TURNS_MAX:
-                    raise RestlessRunError(TURNS_MAX)
-
-    @contextmanager
-    def _entered(self) -> Iterator[None]:
-        """Be the running loop of this thread, whatever loop ran before."""
-        before = asyncio._get_running_loop()  # noqa: SLF001
-        asyncio._set_running_loop(self)  # noqa: SLF001
-        self.turning = True
-        try:
-            yield
-        finally:
-            self.turning = False
-            asyncio._set_running_loop(before)  # noqa: SLF001
+        while ready:
+            handle = ready.popleft()
+            if not handle._cancelled:  # noqa: SLF001  # as asyncio's own loops do
+                handle._run()  # noqa: SLF001
+            turns += 1
+            if turns > TURNS_MAX:
+                raise RestlessRunError(TURNS_MAX)
 
     def set_time(self, now: float) -> None:
         """Set the time that `time()` tells: that of the result which is fed next, in seconds since the epoch."""
@@ -76,21 +116,31 @@ class CoreLoop(asyncio.AbstractEventLoop):
 
     def fire(self, handle: asyncio.TimerHandle) -> None:
         """Run a timer's callback in the next turn."""
-        handle._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio's own loops do
         self._ready.append(handle)
 
-    def close_tasks(self) -> None:
-        """Close every task that has not ended, so that nothing is left to run or to complain.
+    def close(self) -> None:
+        """End every task and generator that has not ended, so that nothing is left to run or to complain.
 
-        Python runs their `finally` blocks; what these raise belongs to nobody, because the pass is thrown away.
+        Their `finally` blocks run; what these raise belongs to nobody, because the pass is thrown away.
         """
-        with self._entered():
-            for task in self.tasks:
-                if not task.done():
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-                    _close(task.get_coro())
-            self._ready.clear()
-        self.tasks.clear()
+        with self.entered():
+            self.closing = True
+            while self._tasks:
+                tasks, self._tasks = self._tasks, []
+                for task in tasks:
+                    if not task.done():
+                        _end(task.get_coro())
+            for generator in list(self._generators):
+                self._finish(generator)
+        self._ready.clear()
+
+    def _finish(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Let a generator that nobody iterates any more run its `finally` blocks."""
+        if self.closing:
+            with self.entered():
+                _end(generator.aclose())
+        else:
+            self.create_task(generator.aclose())
 
     # What asyncio's Task, Future and helpers need.
 
@@ -101,31 +151,30 @@ class CoreLoop(asyncio.AbstractEventLoop):
         return False
 
     def is_running(self) -> bool:
-        return self.turning
+        return bool(self.thread)
 
     def is_closed(self) -> bool:
-        return False
+        return self.closing
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         return self.call_at(self._time + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         if when <= self._time:
             self._ready.append(handle)
         else:
-            handle._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001  # makes `cancel` tell us
             self._on_timer(handle)
         return handle
 
@@ -133,17 +182,26 @@ class CoreLoop(asyncio.AbstractEventLoop):
         self._on_cancel(handle)
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        return CoreFuture(loop=self)
 
-    def create_task(
-        self, coro: Coroutine[Any, Any, Any] | Awaitable[Any], *, name: object = None, context: Context | None = None
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, Any] | Awaitable[Any],
+        *,
+        name: object = None,
+        context: Context | None = None,
+        **options: Any,
     ) -> asyncio.Task[Any]:
         # A step call is a Future; `TaskGroup.create_task(step.do(...))` shall work as if it were a coroutine.
         body = _await(coro) if asyncio.isfuture(coro) else coro
-        task: asyncio.Task[Any] = asyncio.Task(body, loop=self, name=str(name) if name else "run", context=context)  # type: ignore[arg-type]
-        self.tasks.append(task)
-        if len(self.tasks) > 64:  # forget the finished ones now and then
-            self.tasks = [t for t in self.tasks if not t.done()]
+        task: asyncio.Task[Any] = CoreTask(
+            body,  # type: ignore[arg-type]  # a task accepts any coroutine
+            loop=self, name=str(name) if name else "run", context=context, **options,
+        )  # fmt: skip
+        self._tasks.append(task)
+        if len(self._tasks) > self._tasks_max:  # forget the finished ones now and then
+            self._tasks = [t for t in self._tasks if not t.done()]
+            self._tasks_max = 2 * len(self._tasks) + 64
         return task
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
@@ -161,13 +219,21 @@ class CoreLoop(asyncio.AbstractEventLoop):
         """Nothing to do: there is no executor."""
 
 
-def _close(coro: Any) -> None:
-    try:
-        coro.close()
-    except (SystemExit, KeyboardInterrupt):
-        raise
-    except BaseException:  # noqa: S110  # whatever a `finally` block raises while its pass is thrown away
-        pass
+def told_to_stop(error: BaseException) -> bool:
+    """Whether an error tells the worker to stop; in a thread it can only be an author's `sys.exit()`."""
+    orders = (SystemExit, KeyboardInterrupt)
+    return isinstance(error, orders) and threading.current_thread() is threading.main_thread()
+
+
+def _end(coro: Any) -> None:
+    """End a coroutine where it waits, and again where its `finally` blocks wait."""
+    for _ in range(THROWS_MAX):
+        try:
+            coro.throw(Evicted())
+        except BaseException as error:
+            if told_to_stop(error):
+                raise
+            return
 
 
 async def _await(future: Awaitable[Any]) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wf.core.history import Event, Key, Kind, Request, Result
-from wf.core.loop import CoreLoop
+from wf.core.loop import CoreFuture, CoreLoop, told_to_stop
 from wf.core.step import Step
-from wf.errors import Evicted, NestedStepError, RestlessRunError, StepAfterEndError, StepLimitError, StuckRunError
+from wf.errors import NestedStepError, StepAfterEndError, StepLimitError, StuckRunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,40 +56,46 @@ class Pass:
     def __init__(
         self, run: Callable[[Event, Step], Any], event: Event, *, at: float = 0.0, max_steps: int = 10_000
     ) -> None:
-        self.loop = CoreLoop(self._set_timer, self._drop_timer)
+        # Other instances begin with another hash, lest all of them meet in asyncio's set of all tasks.
+        salt = zlib.crc32(str(event.get("instanceId")).encode("utf-8", "replace"))
+        self.loop = CoreLoop(self._set_timer, self._drop_timer, first_hash=salt)  # type: ignore[abstract]
         self.loop.set_time(at)
         self.step = Step(self)
         self.outcome: Outcome | None = None
         self.warnings: list[str] = []
         self._pending: dict[Key, Request] = {}
+        self._asked: list[Request] | None = None
         self._counts: dict[tuple[Kind, str], int] = {}
         self._early: dict[Key, Result] = {}
         self._timers: dict[int, Key] = {}
         self._max_steps, self._steps = max_steps, 0
-        self._evicted = False
-        self._thread = 0
-        self._main = self.loop.create_task(_main(run, event, self.step))
-        self._turn()
-
-    def feed(self, result: Result) -> None:
-        """Take the next result of the journal and run to quiet."""
-        if self.outcome is not None:
-            return
-        self.loop.set_time(result.at)
-        key = result.key
-        request = self._pending.pop(key, None)
-        if request is not None:
-            self._settle(request, result)
+        with self.loop.entered():
+            self._main = self.loop.create_task(_main(run, event, self.step))
             self._turn()
-        elif key.count > self._counts.get((key.kind, key.name), 0):
-            self._early[key] = result
+
+    def feed(self, *results: Result) -> None:
+        """Take the next results of the journal, in their order, and run to quiet after each."""
+        with self.loop.entered():
+            for result in results:
+                if self.outcome is not None:
+                    return
+                self.loop.set_time(result.at)
+                key = result.key
+                request = self._pending.pop(key, None)
+                if request is not None:
+                    self._settle(request, result)
+                    self._turn()
+                elif key.count > self._counts.get(key[:2], 0):
+                    self._early[key] = result
 
     def requests(self) -> list[Request]:
-        """What `run` waits for now, in the order in which it asked."""
-        gone = [key for key, request in self._pending.items() if request.future is not None and request.future.done()]
-        for key in gone:
-            del self._pending[key]
-        return list(self._pending.values())
+        """What `run` waits for now, in the order in which it asked. Do not change the list."""
+        if self._asked is None:
+            withdrawn = [key for key, one in self._pending.items() if one.future is not None and one.future.done()]
+            for key in withdrawn:
+                del self._pending[key]
+            self._asked = list(self._pending.values())
+        return self._asked
 
     @property
     def unreached(self) -> list[Key]:
@@ -96,10 +103,10 @@ class Pass:
         return list(self._early)
 
     def evict(self) -> None:
-        """Throw the pass away. `finally` blocks run, and their step calls do nothing."""
-        self._evicted = True
-        self.loop.close_tasks()
+        """Throw the pass away. `finally` blocks run, and what they await never comes."""
+        self.loop.close()
         self._pending.clear()
+        self._asked = None
         self._timers.clear()
 
     def fail_stuck(self) -> None:
@@ -113,29 +120,25 @@ class Pass:
         """Register a request under the next key of its kind and name.
 
         Raises:
-            Evicted: The pass is being thrown away.
             NestedStepError: The call does not come from `run`.
             StepAfterEndError: `run` has ended.
             StepLimitError: Too many steps.
         """
         self.check_caller(name)
+        future = CoreFuture(loop=self.loop)
+        if self.loop.closing:
+            return future
         if kind is Kind.DO:
             if self._steps >= self._max_steps:
                 raise StepLimitError(self._max_steps)
             self._steps += 1
-        key = self._next_key(kind, name)
-        request = Request(key, future=asyncio.Future(loop=self.loop), **what)
-        if (early := self._early.pop(key, None)) is not None:
-            self._settle(request, early)
-        else:
-            self._pending[key] = request
-        return request.future  # type: ignore[return-value]  # set two lines above
+        request = Request(self._next_key(kind, name), future, **what)
+        self._register(request)
+        return future
 
     def check_caller(self, name: str) -> None:
         """Refuse a step call that does not come from `run` while it runs."""
-        if self._evicted:
-            raise Evicted
-        if not self.loop.turning or self._thread != threading.get_ident():
+        if self.loop.thread != threading.get_ident():
             raise StepAfterEndError(name) if self.outcome is not None else NestedStepError(name)
 
     def _next_key(self, kind: Kind, name: str) -> Key:
@@ -143,16 +146,18 @@ class Pass:
         self._counts[kind, name] = count
         return Key(kind, name, count)
 
+    def _register(self, request: Request) -> None:
+        if self._early and (early := self._early.pop(request.key, None)) is not None:
+            self._settle(request, early)
+        else:
+            self._pending[request.key] = request
+
     def _set_timer(self, handle: asyncio.TimerHandle) -> None:
-        if self._evicted:
+        if self.loop.closing:
             return
         key = self._next_key(Kind.TIMER, "timer")
-        request = Request(key, handle=handle, delay=handle.when() - self.loop.time())
-        self._pending[key] = request
         self._timers[id(handle)] = key
-        if (early := self._early.pop(key, None)) is not None:
-            self._pending.pop(key)
-            self._settle(request, early)
+        self._register(Request(key, handle=handle, delay=handle.when() - self.loop.time()))
 
     def _drop_timer(self, handle: asyncio.TimerHandle) -> None:
         if (key := self._timers.pop(id(handle), None)) is not None:
@@ -173,14 +178,12 @@ class Pass:
             future.set_result(result.value)
 
     def _turn(self) -> None:
-        self._thread = threading.get_ident()
+        self._asked = None
         try:
             self.loop.run_until_quiet()
-        except RestlessRunError as error:
-            self.outcome = Failed(error)
-        except SystemExit as error:
-            if threading.current_thread() is threading.main_thread():
-                raise  # the worker is told to stop; elsewhere it is an author's sys.exit()
+        except BaseException as error:  # RestlessRunError, and what asyncio lets through: an author's sys.exit()
+            if told_to_stop(error):
+                raise
             self.outcome = Failed(error)
         if self.outcome is None and self._main.done():
             self._end()

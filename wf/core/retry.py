@@ -92,7 +92,8 @@ class StepConfig:
         """What `dump` gave."""
         if not stored:
             return DEFAULT
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+        fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in stored.items()}
+        return cls(**fields)
 
     def retries_error(self, error: BaseException) -> bool:
         """Whether an attempt that failed with `error` is worth another one."""
@@ -180,7 +181,7 @@ def _classes(step: str, key: str, value: Any) -> tuple[str, ...]:
     classes = value if isinstance(value, list | tuple | set | frozenset) else (value,)
     for cls in classes:
         if not (isinstance(cls, str) or (isinstance(cls, type) and issubclass(cls, BaseException))):
-            raise ValueError(f"Step {step!r}: {key} must hold exception classes, not {cls!r}.")
+            raise ValueError(f"Step {step!r}: {key} must hold exception classes, not {cls!r}.")  # noqa: TRY004  # as above
     return tuple(cls if isinstance(cls, str) else f"{cls.__module__}:{cls.__qualname__}" for cls in classes)
 
 

@@ -10,7 +10,8 @@ import asyncio
 import functools
 import inspect
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, overload
 
 from wf.core.history import Kind
@@ -19,7 +20,7 @@ from wf.durations import seconds
 from wf.errors import InvalidEventType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wf.core.history import ReceivedEvent
     from wf.core.replay import Pass
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 NAME_MAX = 256
 WAIT_MAX = timedelta(days=365).total_seconds()
 
-_BAD_NAME = re.compile(r"[\x00-\x1f]")
+_BAD_NAME = re.compile(r"[\x00-\x1f\ud800-\udfff]")
 _EVENT_TYPE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}")
 
 
@@ -99,10 +100,10 @@ class Step:
         if callback is not None:
             return self._start(_check_name(name), callback, {}, config)
         if callable(name):
-            return DecoratedStep(self, name, name.__name__)
+            return DecoratedStep(self, name, None)
 
         def decorate(function: Callable[..., Any]) -> DecoratedStep:
-            return DecoratedStep(self, function, name or function.__name__, depends, concurrent, config)
+            return DecoratedStep(self, function, name, depends, concurrent, config)
 
         return decorate
 
@@ -121,15 +122,18 @@ class Step:
 
         Args:
             name: Name of the sleep.
-            timestamp: A datetime (naive means local time) or seconds since the epoch.
+            timestamp: A datetime (naive means local time) or seconds since the epoch; at most 365 days from now.
         """
         if isinstance(timestamp, bool) or not isinstance(timestamp, datetime | int | float):
             raise TypeError(f"Sleep {name!r}: timestamp must be a datetime or a number, not {timestamp!r}.")
         try:
-            until = datetime.fromtimestamp(timestamp).astimezone() if not isinstance(timestamp, datetime) else timestamp
+            until = timestamp if isinstance(timestamp, datetime) else datetime.fromtimestamp(timestamp, UTC)
+            until = until.astimezone()
+            delay = until.timestamp() - self._pass.loop.time()
         except (OverflowError, ValueError, OSError):
             raise ValueError(f"Sleep {name!r}: {timestamp!r} is not a moment in time (seconds since 1970).") from None
-        return self._pass.request(Kind.SLEEP, _check_name(name), until=until.astimezone())
+        _check_wait(delay, f"Sleep {name!r}")
+        return self._pass.request(Kind.SLEEP, _check_name(name), until=until)
 
     def wait_for_event(
         self, name: str, event_type: str, /, timeout: float | str | timedelta = "24 hours"
@@ -159,21 +163,23 @@ class Step:
 class DecoratedStep:
     """A function decorated with `@step.do`. Calling it starts the step and returns a future of its result."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # only `Step.do` builds it
         self,
         step: Step,
         function: Callable[..., Any],
-        name: str,
+        name: str | None,
         depends: Sequence[DecoratedStep] | None = None,
         concurrent: bool = False,
         config: Mapping[str, Any] | None = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"Step {name!r} requires a callback function, not {function!r}.")
+        if name is None and (name := getattr(function, "__name__", None)) is None:
+            raise TypeError(f"{function!r} has no name of its own: write step.do(name)(...).")
         functools.update_wrapper(self, function)
         self._step, self._function, self._name = step, function, _check_name(name)
         self._depends, self._concurrent, self._config = depends, concurrent, config
-        self._latest: asyncio.Future[Any] | None = None
+        self._calls: list[asyncio.Future[Any]] = []
         step._decorated[self._name] = self  # noqa: SLF001  # two halves of one thing
 
     def __call__(self) -> asyncio.Future[Any]:
@@ -186,10 +192,12 @@ class DecoratedStep:
         dependencies = self._dependencies()
         if dependencies:
             loop = self._step._pass.loop  # noqa: SLF001  # as above
-            self._latest = loop.create_task(self._after(dependencies), name=self._name)
+            call: asyncio.Future[Any] = loop.create_task(self._after(dependencies), name=self._name)
         else:
-            self._latest = self._step._start(self._name, self._function, {}, self._config)  # noqa: SLF001  # as above
-        return self._latest
+            call = self._step._start(self._name, self._function, {}, self._config)  # noqa: SLF001  # as above
+        done = [known for known in self._calls if _succeeded(known)][-1:]
+        self._calls = [*done, *(known for known in self._calls if not known.done()), call]
+        return call
 
     async def _after(self, dependencies: dict[str, DecoratedStep]) -> Any:
         if self._concurrent:
@@ -200,14 +208,14 @@ class DecoratedStep:
         return await self._step._start(self._name, self._function, arguments, self._config)  # noqa: SLF001  # as above
 
     def _result(self) -> asyncio.Future[Any]:
-        """The result for a dependent: shared while in flight and when done; a failed one is run again."""
-        latest = self._latest
-        if latest is None or (latest.done() and (latest.cancelled() or latest.exception() is not None)):
-            latest = self()
-        return asyncio.shield(latest)
+        """The result for a dependent: of a call that succeeded or is in flight, else of a new one."""
+        succeeded = [call for call in self._calls if _succeeded(call)]
+        in_flight = [call for call in self._calls if not call.done()]
+        calls = succeeded or in_flight
+        return asyncio.shield(calls[-1] if calls else self())
 
     def _dependencies(self) -> dict[str, DecoratedStep]:
-        names = [name for name in inspect.signature(self._function).parameters if name != "ctx"]
+        names = [name for name in _parameters(self._function) if name != "ctx"]
         if self._depends is not None:
             return dict(zip(names, self._declared(names), strict=True))
         known = self._step._decorated  # noqa: SLF001  # as above
@@ -233,13 +241,28 @@ class DecoratedStep:
         return depends
 
 
+def _succeeded(call: asyncio.Future[Any]) -> bool:
+    return call.done() and not call.cancelled() and call.exception() is None
+
+
+def _parameters(function: Callable[..., Any]) -> Iterable[str]:
+    if type(function) is FunctionType and not function.__dict__:
+        code = function.__code__
+        if not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+            return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]  # the same, much faster
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:
+        return ()  # some functions written in C have no signature
+
+
 def _check_name(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"A step's name must be text, not {name!r}.")
-    if len(name) > NAME_MAX or _BAD_NAME.search(name):
+    if len(name) > NAME_MAX or not (name.isprintable() or _BAD_NAME.search(name) is None):
         raise ValueError(
             f"Step name {name!r:.300} exceeds max length ({NAME_MAX} chars) or invalid characters found: "
-            f"control characters are not allowed."
+            f"control characters and lone surrogates are not allowed."
         )
     return name
 
