@@ -6,7 +6,6 @@ Run it with `make demo`, or `python demo.py --reports 20`. It exits with 0 only 
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
 import time
@@ -19,11 +18,11 @@ import inputs
 from disasters import disasters
 from progress import Progress, look
 from screen import Screen
-from stage import FailedError, Stage, free_port
+from stage import FailedError, Stage, emptied, free_port
 from verdict import findings
 from workflow import Report
 
-from wf import Client
+from wf import Client, Settings, WfError
 from wf.dev.servers import Urls, embedded
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from wf.client import Instance
 
 WF = [sys.executable, "-m", "wf"]
-QUICK = {"WF_LEASE": "5", "WF_RENUDGE": "5"}  # seconds; recovery is to be seen, and with the defaults it takes 30
+QUICK = {"lease": 5, "renudge": 5}  # seconds; recovery is to be seen, and with the defaults it takes 30
 
 
 class Demo:
@@ -40,13 +39,14 @@ class Demo:
 
     def __init__(self, screen: Screen, folder: Path, urls: Urls, deadline: float) -> None:
         """`deadline` is in seconds from now."""
-        self.screen, self._inputs, self._urls = screen, folder / "inputs", urls
+        self.screen, self._inputs = screen, folder / "inputs"
+        self._settings = Settings(database_url=urls.database_url, redis_url=urls.redis_url, **QUICK)
         self._ends_at = time.monotonic() + deadline
         port, self._worker_numbers = free_port(), count(1)
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5)
-        where = {"WF_DATABASE_URL": urls.database_url, "WF_REDIS_URL": urls.redis_url}
-        what = {"REPORT_API_URL": str(self.api.base_url), "REPORT_FOLDER": str(self._inputs)}
-        self._stage = Stage(folder, where | what | QUICK)
+        ours = {f"WF_{name.upper()}": str(value) for name, value in self._settings.model_dump().items()}
+        of_workflow = {"REPORT_API_URL": str(self.api.base_url), "REPORT_FOLDER": str(self._inputs)}
+        self._stage = Stage(folder, ours | of_workflow)
         self._api_command = [sys.executable, "api.py", "--port", str(port), "--ledger", str(folder / "ledger.sqlite")]
 
     def __enter__(self) -> Self:
@@ -83,13 +83,13 @@ class Demo:
         trouble = disasters(
             stage=self._stage,
             api=self.api,
-            redis_url=self._urls.redis_url,
+            redis_url=self._settings.redis_url,
             effects=2 * (number + files),
             replace=self._start_worker,
             say=self.screen.say,
         )
         next(trouble)
-        with Client(self._urls.database_url, self._urls.redis_url) as client:
+        with Client(settings=self._settings) as client:
             workflow = client.workflow(Report)
             instances = [workflow.create(id=draft["reference"], params=draft) for draft in drafts]
             self.screen.say(f"{number} reports with {files} files submitted", "bold")
@@ -170,18 +170,17 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(".wf/demo"), help="for data and logs; emptied first")
     options = parser.parse_args()
     folder = options.folder.resolve()
-    shutil.rmtree(folder, ignore_errors=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are stopped also then
     screen = Screen()
     try:
         # Servers of its own, even where WF_REDIS_URL is set: nobody else's Redis shall meet FLUSHALL.
-        with embedded(folder) as urls, Demo(screen, folder, urls, options.deadline) as demo:
+        with emptied(folder), embedded(folder) as urls, Demo(screen, folder, urls, options.deadline) as demo:
             with screen:
                 demo.start()
                 reports = demo.submit(options.reports)
             good = judge(screen, demo.api.get("/ledger").json(), reports, folder / "inputs")
-    except FailedError as failed:
-        screen.console.print(f"{failed}\nThe logs are in {folder}.", style="bold red", markup=False)
+    except (FailedError, WfError, httpx.HTTPError) as failed:
+        screen.console.print(str(failed), style="bold red", markup=False, soft_wrap=True)
         good = False
     except KeyboardInterrupt:
         return 130

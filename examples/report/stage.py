@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import socket
 import subprocess
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from wf.dev.process import kill_group, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 HERE = Path(__file__).parent
 
@@ -92,6 +94,32 @@ class Stage:
         """The end of a log."""
         lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
         return "\n".join([f"The end of {self.log(name)}:", *lines])
+
+
+@contextmanager
+def emptied(folder: Path) -> Iterator[None]:
+    """Make a folder, or empty it if it is one of ours, and keep other demonstrations out of it.
+
+    Raises:
+        FailedError: It holds something else, or is in use.
+    """
+    mark = folder / "demonstration"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise FailedError(f"{folder} holds something that is not ours, and it would be emptied: choose another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    with mark.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FailedError(
+                f"Another demonstration runs in {folder}: wait for it, or choose another folder."
+            ) from None
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != mark:
+                path.unlink()
+        yield
 
 
 def free_port() -> int:

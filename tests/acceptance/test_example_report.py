@@ -250,6 +250,16 @@ def test_the_verdict_names_whatever_did_not_happen_exactly_once(tmp_path: Path) 
     ]
 
 
+def test_the_demonstration_empties_no_folder_but_its_own(tmp_path: Path) -> None:
+    """Given a folder with other things in it, the demonstration refuses, says so and leaves it alone."""
+    (tmp_path / "precious").write_text("data")
+    argv = [sys.executable, str(EXAMPLE / "demo.py"), "--folder", str(tmp_path)]
+    done = subprocess.run(argv, env=environment(Settings()), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{tmp_path} holds something that is not ours" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
 @pytest.mark.timeout(150)
 def test_the_demonstration_submits_every_report_exactly_once() -> None:
     """A kill, a FLUSHALL and an outage later, the API's ledger holds each report and each file exactly once."""
