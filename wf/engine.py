@@ -220,9 +220,10 @@ class Engine:
         if expired is not None and live.replay.outcome is None:
             self.journal.lose(live.instance, expired)
             return False, None
-        if live.wants_events and not live.inbox:
-            live.inbox = self._mailbox.read(live.instance.key, live.instance.inbox)
         live.settle(now)
+        if live.wants_events:
+            live.inbox = self._mailbox.read(live.instance.key, live.instance.inbox)
+            live.settle(now)
         end = self._end(live, now) if live.replay.outcome is not None else None
         claimed = None
         if end is None and may_claim and (row := live.claimable(now, hint)) is not None:

@@ -40,7 +40,7 @@ class Live:
     Attributes:
         instance: Its hot row, as last loaded or committed.
         replay: The suspended pass of `run`.
-        inbox: Events that no wait has taken, as far as known.
+        inbox: Events that no wait has taken; None if the mailbox has not been read since the last load.
         fresh: Rows that the last commit made claimable, now or later.
         fed: Whether the pass was fed something that the journal does not hold yet; if the commit fails the pass is
             worthless.
@@ -49,7 +49,7 @@ class Live:
     def __init__(self, instance: InstanceRow, replay: Pass, settings: Settings) -> None:
         self.instance = instance
         self.replay = replay
-        self.inbox: list[PendingEvent] = []
+        self.inbox: list[PendingEvent] | None = None
         self.fresh: list[StepRow] = []
         self.fed = False
         self._settings = settings
@@ -65,7 +65,7 @@ class Live:
         self.instance, self._rev, self._seq = instance, instance.rev, instance.seq
         self._changes.clear()
         self._taken.clear()
-        self.inbox = []
+        self.inbox = None
         for row in rows:
             if row.status in STEP_ENDED:
                 self._open.pop(row.key, None)
@@ -80,8 +80,10 @@ class Live:
 
     @property
     def wants_events(self) -> bool:
-        """Whether a wait is open and an event may be there for it."""
-        return self.instance.inbox > 0 and any(request.key.kind is Kind.WAIT for request in self.replay.requests())
+        """Whether a wait is open, and the mailbox holds events that have not been read."""
+        if not self.instance.inbox or self.inbox is not None or self.replay.outcome is not None:
+            return False
+        return any(request.key.kind is Kind.WAIT for request in self.replay.requests())
 
     # What can be done without user code.
 
@@ -132,7 +134,7 @@ class Live:
         return min(found, key=lambda due: due[:2], default=None)
 
     def _event_for(self, type: str, deadline: float, spoken_for: set[int]) -> PendingEvent | None:
-        for event in self.inbox:
+        for event in self.inbox or ():
             if event.type == type and event.accepted_at <= deadline and event.id not in spoken_for:
                 return event
         return None
@@ -143,6 +145,7 @@ class Live:
     def _resolve(self, due: _Due, now: float) -> None:
         row = replace(due.row, status=StepStatus.COMPLETE, ended_at=now)
         if due.event is not None:
+            assert self.inbox is not None, "the event came out of it"
             self.inbox.remove(due.event)
             self._taken.append((due.event, row.seq))
             row.output = _envelope(due.event)

@@ -217,6 +217,25 @@ def test_an_event_sent_early_is_buffered_and_a_late_one_is_too_late(rig: Rig) ->
     assert instance.status().output == [{"n": 1}, "hello", START, "Execution timed out after 3600000ms"]
 
 
+def test_an_event_that_is_there_before_its_wait_is_taken_when_run_gets_to_it(rig: Rig) -> None:
+    """A buffered event is found by a wait that comes after steps and sleeps, without another nudge."""
+
+    class Later(WorkflowEntrypoint):
+        async def run(self, event: Any, step: Any) -> list[Any]:
+            await step.do("first", lambda: None)
+            await step.sleep("nap", 10)
+            one = await step.wait_for_event("one", "go")
+            two = await step.wait_for_event("two", "stop")
+            return [one.payload, two.payload]
+
+    instance = rig.create(Later)
+    instance.send_event("stop", 2)
+    instance.send_event("go", 1)
+    rig.settle()
+    rig.pass_time(10)
+    assert instance.status().output == [1, 2]
+
+
 def test_an_event_sent_twice_with_one_event_id_counts_once(rig: Rig) -> None:
     """A sender that retries with the same event_id is not heard twice."""
 
