@@ -169,6 +169,8 @@ def main() -> int:
     parser.add_argument("--deadline", type=float, default=80, help="seconds after which it has failed")
     parser.add_argument("--folder", type=Path, default=Path(".wf/demo"), help="for data and logs; emptied first")
     options = parser.parse_args()
+    if options.reports < 1:
+        parser.error("--reports must be 1 or more")
     folder = options.folder.resolve()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes are stopped also then
     screen = Screen()
