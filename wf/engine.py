@@ -37,7 +37,7 @@ from wf.errors import JournalUnavailable, PayloadTooLarge, SerializationError, W
 from wf.faults import encode_error
 from wf.journal import Commit, End, InstanceRow, StepRow
 from wf.live import Live
-from wf.status import LIVE, StepStatus
+from wf.status import LIVE, Status, StepStatus
 
 if TYPE_CHECKING:
     from wf.journal import Journal
@@ -231,9 +231,10 @@ class Engine:
             claimed = live.claim(row, uuid4(), self.worker, now)
         if end is None and not live.changed and not self._due_is_wrong(live, now):
             return True, None
-        if claimed is None and ended is None:
+        commit = live.commit(now, end)
+        if commit.status == Status.WAITING:
             crashpoints.reached(crashpoints.BEFORE_PARK)
-        moved = self._commit(live, live.commit(now, end), ended)
+        moved = self._commit(live, commit, ended)
         if moved and ended is not None:
             crashpoints.reached(crashpoints.AFTER_RECORD)
         return moved, claimed

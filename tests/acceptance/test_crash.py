@@ -7,6 +7,7 @@ the alarm themselves.
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,10 @@ def test_flushall_at_a_commit_boundary(
     processes.worker(MODULE, settings=hasty, concurrency=2, WF_CRASH_POINT=f"{point}:hold:{barrier}")
     with Client(settings=hasty) as client:
         instance = begin(client, ledger)
-        barrier.read_text()  # returns when the worker is there
+        arrived = threading.Thread(target=barrier.read_text, daemon=True)
+        arrived.start()
+        arrived.join(20)  # the FIFO can be read when the worker is there
+        assert not arrived.is_alive(), f"no worker came to {point}"
         connect(hasty).flushall()
         Path(f"{barrier}.go").write_text("")
         check_exactly_once(instance, ledger, hasty)
