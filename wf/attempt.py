@@ -196,7 +196,7 @@ class Attempts:
             held = self._journal.extend(mine, self._lease)
         except WfError as error:
             log.warning("leases not extended", attempts=len(mine), reason=str(error))
-            held = {attempt.row.lease for attempt in attempts if attempt.held_until > now}
+            held = {a.row.lease for a in attempts if a.row.lease is not None and a.held_until > now}
         else:
             for attempt in attempts:
                 attempt.held_until = now + self._lease

@@ -117,7 +117,9 @@ class Catalog:
         for name, status, number in self.database.read(query):
             counts.setdefault(name, {})[status] = number
         return [
-            Answer(name=name, version=version, versions=sorted(versions), settings=settings, instances=counts.get(name, {}))
+            Answer(
+                name=name, version=version, versions=sorted(versions), settings=settings, instances=counts.get(name, {})
+            )
             for name, version, versions, settings in self.database.read(self._sql["workflow_known"])
         ]
 
@@ -139,7 +141,15 @@ class Catalog:
         return bool(self.database.read(self._sql["instance_key"], {"workflow": workflow, "id": id}))
 
     def accept(
-        self, workflow: str, id: str, type: str, payload: bytes, event_id: str | None, *, due_in: float, execute: Execute
+        self,
+        workflow: str,
+        id: str,
+        type: str,
+        payload: bytes,
+        event_id: str | None,
+        *,
+        due_in: float,
+        execute: Execute,
     ) -> Accepted:
         """Write an event for an instance that has not ended.
 
@@ -223,7 +233,7 @@ class Catalog:
             query = query.where(table.key > _cursor(cursor) if oldest_first else table.key < _cursor(cursor))
         query = query.order_by(table.key if oldest_first else table.key.desc())
         compiled = query.limit(size + 1).compile(dialect=_DIALECT)
-        rows = self.database.read(str(compiled), compiled.params)  # type: ignore[arg-type]  # compiled by SQLAlchemy
+        rows = self.database.read(str(compiled), compiled.params)
         if not rows and workflow not in (known := self.workflows()):
             raise WorkflowNotFound(workflow, known)
         names = ("id", "version", "status", "trigger", "createdOn", "startedOn", "endedOn", "dueAt")
@@ -249,8 +259,14 @@ class Catalog:
         ):
             attempts.setdefault(seq, []).append(
                 Answer(
-                    attempt=number, start=start, end=end, success=False, outcome=outcome, error=_error(error),
-                    worker=worker, retryAt=retry_at,
+                    attempt=number,
+                    start=start,
+                    end=end,
+                    success=False,
+                    outcome=outcome,
+                    error=_error(error),
+                    worker=worker,
+                    retryAt=retry_at,
                 )  # fmt: skip
             )
         steps = [_step(values, attempts, read) for values in self.database.read(self._sql["step_list"], of)]
@@ -286,8 +302,14 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
         done = status == StepStatus.COMPLETE
         tried.append(
             Answer(
-                attempt=attempt, start=attempt_at, end=end, success=True if done else None,
-                outcome="complete" if done else "running", error=None, worker=worker, retryAt=None,
+                attempt=attempt,
+                start=attempt_at,
+                end=end,
+                success=True if done else None,
+                outcome="complete" if done else "running",
+                error=None,
+                worker=worker,
+                retryAt=None,
             )  # fmt: skip
         )
     config = config or {}

@@ -21,12 +21,12 @@ from wf.journal import Journal
 from wf.mailbox import Mailbox
 from wf.settings import Settings
 from wf.status import TERMINAL, Status
-from wf.workflow import WorkflowEntrypoint
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from wf.answers import Answer, Page
+    from wf.workflow import WorkflowEntrypoint
 
 POLL_MAX = 0.25
 """Seconds between two looks while waiting for a result, at the most."""
@@ -169,9 +169,7 @@ class Workflow:
             cursor: The `cursor` of the page before.
             limit: 20 by default, 100 at most.
         """
-        return self._client.catalog.list(
-            self.name, status=status, since=since, until=until, cursor=cursor, limit=limit
-        )
+        return self._client.catalog.list(self.name, status=status, since=since, until=until, cursor=cursor, limit=limit)
 
     def _execute(self, foreign: Any) -> Execute:
         return self._client.database.rows if foreign is None else within(foreign)
@@ -192,7 +190,13 @@ class Instance:
         return self._client.catalog.describe(self.workflow, self.id)
 
     def send_event(
-        self, type: str, payload: Any = None, *, event_id: str | None = None, connection: Any = None, session: Any = None
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        event_id: str | None = None,
+        connection: Any = None,
+        session: Any = None,
     ) -> None:
         """Send an event. It is in the journal when this returns; a wait of its type gets it, now or later.
 
@@ -222,7 +226,9 @@ class Instance:
             if foreign is None:
                 client.mailbox.put(accepted.key, accepted.event)
             _nudge(
-                client, foreign, Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id)
+                client,
+                foreign,
+                Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id),
             )
 
     def terminate(self) -> None:
@@ -248,7 +254,9 @@ class Instance:
         pause = 0.005
         while (now := self.status())["status"] not in TERMINAL:
             if deadline is not None and time.monotonic() + pause > deadline:
-                raise TimeoutError(f"Instance {self.id!r} of workflow {self.workflow!r} is {now.status} after {timeout} s.")
+                raise TimeoutError(
+                    f"Instance {self.id!r} of workflow {self.workflow!r} is {now.status} after {timeout} s."
+                )
             time.sleep(pause)
             pause = min(pause * 1.5, POLL_MAX)
         if now["status"] == Status.TERMINATED:

@@ -26,12 +26,15 @@ class DatabaseClock:
         self._offset = time.time() - time.monotonic()
 
     def now(self) -> float:
+        """As the database said last, plus the time since then."""
         return time.monotonic() + self._offset
 
     def observe(self, database_now: float) -> None:
+        """Set this clock by the database's."""
         self._offset = database_now - time.monotonic()
 
     def override(self) -> float | None:
+        """Statements take the database's own time."""
         return None
 
 
@@ -46,12 +49,14 @@ class ManualClock:
         self._now = start
 
     def now(self) -> float:
+        """What the test says."""
         return self._now
 
     def observe(self, database_now: float) -> None:
         """Nothing to learn: this clock is the truth."""
 
     def override(self) -> float | None:
+        """Statements take this time instead of the database's."""
         return self._now
 
     def advance(self, seconds: float) -> None:

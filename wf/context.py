@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import threading
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from wf.core import Request

@@ -25,7 +25,7 @@ POINTS = (
 )  # fmt: skip
 """Every point of `advance`, in its order."""
 
-_armed, _action, _path = (os.environ.get("WF_CRASH_POINT", "").split(":", 2) + ["", "", ""])[:3]
+_armed, _action, _path, *_ = [*os.environ.get("WF_CRASH_POINT", "").split(":", 2), "", ""]
 
 
 def reached(point: str) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from wf.errors import JournalUnavailable, SchemaMismatch
 from wf.migrations import check

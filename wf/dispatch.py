@@ -121,16 +121,18 @@ class Dispatcher:
             headers["eta"] = datetime.fromtimestamp(time.time() + nudge.delay, UTC).isoformat()
         body = [[nudge.key, nudge.generation, nudge.rev, nudge.seq], {}, {}]
         tag = f"{self._origin}-{next(self._tags)}"
-        return json.dumps({
-            "body": json.dumps(body),
-            "content-encoding": "utf-8",
-            "content-type": "application/json",
-            "headers": headers,
-            "properties": {
-                "correlation_id": task_id,
-                "delivery_mode": 2,
-                "delivery_info": {"exchange": "", "routing_key": self._queue},
-                "priority": 0,
-                "delivery_tag": tag,
-            },
-        })
+        return json.dumps(
+            {
+                "body": json.dumps(body),
+                "content-encoding": "utf-8",
+                "content-type": "application/json",
+                "headers": headers,
+                "properties": {
+                    "correlation_id": task_id,
+                    "delivery_mode": 2,
+                    "delivery_info": {"exchange": "", "routing_key": self._queue},
+                    "priority": 0,
+                    "delivery_tag": tag,
+                },
+            }
+        )

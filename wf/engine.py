@@ -174,9 +174,7 @@ class Engine:
             schedule=None,
         )
         limits = cls.workflow_settings.get("limits", {})
-        return Pass(
-            cls().run, event, at=instance.created_at, max_steps=limits.get("steps", self.settings.max_steps)
-        )
+        return Pass(cls().run, event, at=instance.created_at, max_steps=limits.get("steps", self.settings.max_steps))
 
     def _goes_on(self, instance: InstanceRow) -> bool:
         return instance.status in LIVE
@@ -193,16 +191,21 @@ class Engine:
         now = self.journal.clock.now()
         self.journal.commit(
             Commit(
-                instance.key, instance.generation, instance.rev, instance.rev, instance.seq, instance.status, now,
-                now + DEFER, None,
+                instance.key,
+                instance.generation,
+                instance.rev,
+                instance.rev,
+                instance.seq,
+                instance.status,
+                now,
+                now + DEFER,
+                None,
             )  # fmt: skip
         )
 
     # Settle and commit.
 
-    def _move(
-        self, live: Live, hint: int, ended: Ended | None, *, may_claim: bool
-    ) -> tuple[bool, StepRow | None]:
+    def _move(self, live: Live, hint: int, ended: Ended | None, *, may_claim: bool) -> tuple[bool, StepRow | None]:
         """Settle, claim a step if there is one, and commit.
 
         Args:

@@ -285,7 +285,8 @@ class NestedStepError(RuleError):
 
     def __init__(self, step: str) -> None:
         super().__init__(
-            f"Step {step!r} was called from inside a step's callback, or from another thread. Call steps from `run` only."
+            f"Step {step!r} was called from inside a step's callback, or from another thread. "
+            f"Call steps from `run` only."
         )
         self.step = step
 

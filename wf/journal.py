@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -145,7 +145,7 @@ def _commit_sql(rows: int, events: bool, end: bool) -> LiteralString:
         parts.append(named["commit_events"])
     if end:
         parts.append(named["commit_end"])
-    return cast("LiteralString", "\n".join([*parts, named["commit_close"]]))
+    return "\n".join([*parts, named["commit_close"]])
 
 
 class Journal:

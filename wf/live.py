@@ -107,8 +107,8 @@ class Live:
             if self._row(request.key) is None and len(self._changes) < ROWS_MAX:
                 self._seq += 1
                 self._change(_new_row(request, self._seq, now))
-        for key, row in [*self._open.items(), *self._changes.items()]:
-            row = self._row(key) or row
+        for key in [*self._open, *self._changes]:
+            row = self._changes.get(key) or self._open[key]
             if key not in wanted and row.status not in STEP_ENDED and row.status is not StepStatus.RUNNING:
                 self._change(replace(row, status=StepStatus.CANCELLED, ended_at=now, wake_at=None))
 
@@ -317,11 +317,13 @@ def _value(row: StepRow) -> Any:
 
 
 def _envelope(event: PendingEvent) -> bytes:
-    return encode({
-        "payload": decode(event.payload),
-        "timestamp": datetime.fromtimestamp(event.accepted_at, UTC),
-        "type": event.type,
-    })
+    return encode(
+        {
+            "payload": decode(event.payload),
+            "timestamp": datetime.fromtimestamp(event.accepted_at, UTC),
+            "type": event.type,
+        }
+    )
 
 
 def _new_row(request: Request, seq: int, now: float) -> StepRow:

@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     renudge: float = Field(30.0, gt=0, description="Seconds until the alarm repeats a nudge that had no effect.")
     alarm_tick: float = Field(1.0, gt=0, description="Seconds between two alarms.")
     alarm_batch: int = Field(500, ge=1, description="Instances that one statement of the alarm wakes.")
-    countdown_max: float = Field(300.0, ge=0, description="Longest countdown held by Celery; longer waits are the alarm's.")
+    countdown_max: float = Field(
+        300.0, ge=0, description="Longest countdown held by Celery; longer waits are the alarm's."
+    )
     reaper_tick: float = Field(5.0, gt=0, description="Seconds between two sweeps for instances to restart.")
 
     max_lost: int = Field(3, ge=1, description="Lost attempts after which a step fails.")

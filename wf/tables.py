@@ -65,7 +65,9 @@ instance = Table(
     Column("inbox", Integer, nullable=False, server_default=text("0"), comment="Accepted events not yet consumed."),
     Column("nudges", Integer, nullable=False, server_default=text("0"), comment="Alarms since the last progress."),
     Column("restarts", Integer, nullable=False, server_default=text("0"), comment="Restarts by the reaper."),
-    Column("restart_from_start", Boolean, nullable=False, server_default=text("false"), comment="Else from what failed."),
+    Column(
+        "restart_from_start", Boolean, nullable=False, server_default=text("false"), comment="Else from what failed."
+    ),
     _time("due_at"),
     _time("restart_at"),
     _time("created_at", required=True),

@@ -96,12 +96,16 @@ class RestartPolicy:
         allowed = ("limit", "delay", "backoff", "on", "from")
         for key in given:
             if key not in allowed:
-                raise ValueError(f"Workflow {workflow!r}: unknown key {key!r} in restart; known are {', '.join(allowed)}.")
+                raise ValueError(
+                    f"Workflow {workflow!r}: unknown key {key!r} in restart; known are {', '.join(allowed)}."
+                )
         limit, backoff = given.get("limit", 3), given.get("backoff", "exponential")
         if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
             raise ValueError(f"Workflow {workflow!r}: restart limit must be a whole number from 1, not {limit!r}.")
         if backoff not in ("constant", "linear", "exponential"):
-            raise ValueError(f"Workflow {workflow!r}: restart backoff {backoff!r} is not constant, linear or exponential.")
+            raise ValueError(
+                f"Workflow {workflow!r}: restart backoff {backoff!r} is not constant, linear or exponential."
+            )
         if (start := given.get("from", "failed")) not in ("failed", "start"):
             raise ValueError(f'Workflow {workflow!r}: restart from must be "failed" or "start", not {start!r}.')
         on = given.get("on", ())

@@ -50,12 +50,12 @@ class Restarts:
             try:
                 restarted += self._restart(key, workflow, id, generation, restarts, from_start=from_start)
             except WfError as error:
-                log.warning("instance not restarted; tried again next time", workflow=workflow, id=id, reason=str(error))
+                log.warning(
+                    "instance not restarted; tried again next time", workflow=workflow, id=id, reason=str(error)
+                )
         return restarted
 
-    def _restart(
-        self, key: int, workflow: str, id: str, generation: int, restarts: int, *, from_start: bool
-    ) -> bool:
+    def _restart(self, key: int, workflow: str, id: str, generation: int, restarts: int, *, from_start: bool) -> bool:
         database, settings = self._owner.database, self._owner.settings
         detail = {"from": "start" if from_start else "failed", "restart": restarts + 1}
         params = {

@@ -7,7 +7,7 @@ from wf_tasks.app import app
 from wf_tasks.runtime import runtime
 
 
-@app.task(name="wf.restart_errored", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]  # celery carries no types
+@app.task(name="wf.restart_errored", ignore_result=True, acks_late=False)
 def restart_errored() -> None:
     """Restart errored instances as their workflows' policies say."""
     Restarts(runtime()).run_once()

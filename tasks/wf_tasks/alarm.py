@@ -43,10 +43,12 @@ class Alarm:
             wakes = self._journal.due(
                 ahead=settings.alarm_tick * AHEAD, limit=settings.alarm_batch, renudge=settings.renudge
             )
-            self._dispatcher.publish([
-                Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
-                for wake in wakes
-            ])
+            self._dispatcher.publish(
+                [
+                    Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
+                    for wake in wakes
+                ]
+            )
             woken += len(wakes)
             if len(wakes) < settings.alarm_batch:
                 return woken

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class ThreadPool(TaskPool):  # type: ignore[misc]  # celery carries no types
+class ThreadPool(TaskPool):
     """Named in the Celery setting `worker_pool`."""
 
     def on_start(self) -> None:

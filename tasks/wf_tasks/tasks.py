@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import Task
 from celery.exceptions import Retry
 
 from wf.dispatch import TASK, Nudge
@@ -12,15 +11,15 @@ from wf_tasks.app import app
 from wf_tasks.runtime import runtime
 
 
-@app.task(name=TASK, bind=True, ignore_result=True, acks_late=False, max_retries=None)  # type: ignore[untyped-decorator]  # celery carries no types
-def advance(self: Task, key: int, generation: int, rev: int, seq: int = 0) -> None:
+@app.task(name=TASK, ignore_result=True, acks_late=False, max_retries=None)
+def advance(key: int, generation: int, rev: int, seq: int = 0) -> None:
     """Move an instance on. A failed attempt shows as RETRY, with the reason; its nudge is already on the way."""
     progress = runtime().engine.advance(Nudge(key, generation, rev, seq))
     if progress.retry_in is not None:
         raise Retry(exc=_shown(progress.error), when=progress.retry_in)
 
 
-@app.task(name="wf.alarm", ignore_result=True, acks_late=False)  # type: ignore[untyped-decorator]  # celery carries no types
+@app.task(name="wf.alarm", ignore_result=True, acks_late=False)
 def alarm() -> None:
     """Nudge what is due."""
     runtime().alarm.run_once()

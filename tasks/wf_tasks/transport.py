@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Channel(kombu_redis.Channel):  # type: ignore[misc]  # kombu carries no types
+class Channel(kombu_redis.Channel):
     """A channel that keeps its client for as long as it keeps its pool."""
 
     _kept: tuple[Any, Any] | None = None
@@ -28,7 +28,7 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]  # kombu carries no ty
         yield self._kept[1]
 
 
-class Transport(kombu_redis.Transport):  # type: ignore[misc]  # kombu carries no types
+class Transport(kombu_redis.Transport):
     """Named in the Celery setting `broker_transport`."""
 
     Channel = Channel

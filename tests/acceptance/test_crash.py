@@ -64,9 +64,7 @@ def check_exactly_once(instance: Instance, ledger: Path, settings: Settings) -> 
 
 
 @pytest.mark.parametrize("point", crashpoints.POINTS)
-def test_sigkill_at_a_commit_boundary(
-    point: str, hasty: Settings, processes: Processes, tmp_path: Path
-) -> None:
+def test_sigkill_at_a_commit_boundary(point: str, hasty: Settings, processes: Processes, tmp_path: Path) -> None:
     """The only worker is killed at the point; the next one completes the instance, nothing is computed twice."""
     ledger, marker = tmp_path / "ledger", tmp_path / "died"
     doomed = processes.worker(MODULE, settings=hasty, concurrency=2, WF_CRASH_POINT=f"{point}:kill:{marker}")
@@ -78,9 +76,7 @@ def test_sigkill_at_a_commit_boundary(
 
 
 @pytest.mark.parametrize("point", crashpoints.POINTS)
-def test_flushall_at_a_commit_boundary(
-    point: str, hasty: Settings, processes: Processes, tmp_path: Path
-) -> None:
+def test_flushall_at_a_commit_boundary(point: str, hasty: Settings, processes: Processes, tmp_path: Path) -> None:
     """Redis loses everything while a worker stands at the point; the instance completes all the same."""
     ledger, barrier = tmp_path / "ledger", tmp_path / "barrier"
     os.mkfifo(barrier)
@@ -97,9 +93,7 @@ def test_flushall_at_a_commit_boundary(
         check_exactly_once(instance, ledger, hasty)
 
 
-def test_broker_down_at_create(
-    hasty: Settings, own_redis: Valkey, processes: Processes, tmp_path: Path
-) -> None:
+def test_broker_down_at_create(hasty: Settings, own_redis: Valkey, processes: Processes, tmp_path: Path) -> None:
     """With Redis down, create and send_event succeed within a second; the instance runs when Redis is back."""
     ledger = tmp_path / "ledger"
     processes.worker(MODULE, settings=hasty, concurrency=2)
@@ -123,9 +117,7 @@ def test_worker_killed_while_it_sleeps_and_waits(hasty: Settings, processes: Pro
         assert nap.result(timeout=20) == "awake"
 
 
-def test_beat_wakes_on_time_and_workers_stand_in_when_it_is_gone(
-    settings: Settings, processes: Processes
-) -> None:
+def test_beat_wakes_on_time_and_workers_stand_in_when_it_is_gone(settings: Settings, processes: Processes) -> None:
     """With beat killed, any worker runs the alarm, and sleepers wake all the same."""
     quick = settings.model_copy(update={"alarm_tick": 0.5})
     processes.worker(MODULE, settings=quick)

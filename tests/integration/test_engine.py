@@ -283,7 +283,9 @@ def test_siblings_are_cancelled_when_run_fails_and_finished_ones_stay(rig: Rig) 
                 raise NonRetryableError("bad")
 
             await asyncio.gather(
-                step.do("good", lambda: ran.append("good")), step.do("bad", bad), step.do("late", lambda: ran.append("late"))
+                step.do("good", lambda: ran.append("good")),
+                step.do("bad", bad),
+                step.do("late", lambda: ran.append("late")),
             )
 
     instance = rig.create(Fails)

@@ -133,9 +133,7 @@ class RowLock:
 
     def wait_for(self, number: int) -> None:
         """Wait until so many statements stand behind the lock."""
-        query = (
-            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-        )
+        query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 
         def waiting() -> bool:
             row = self._watcher.execute(query).fetchone()

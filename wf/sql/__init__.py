@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import LiteralString
 
 _HEAD = re.compile(r"^-- (\w+): (.+)$", re.MULTILINE)
 
@@ -33,4 +36,4 @@ def parse(text: str) -> dict[str, str]:
 @cache
 def statements() -> dict[str, LiteralString]:
     """The statements of `queries.sql`: text of this package, never of a user."""
-    return cast("dict[str, LiteralString]", parse((Path(__file__).parent / "queries.sql").read_text()))
+    return parse((Path(__file__).parent / "queries.sql").read_text())
