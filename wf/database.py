@@ -61,7 +61,8 @@ class Database:
         connection: psycopg.Connection[tuple[Any, ...]] = pooled.driver_connection  # type: ignore[assignment]
         try:
             cursor = connection.execute(sql, params)
-            answer = cursor.fetchall() if cursor.description else []
+            # `cursor.description` would tell the same, at the price of an object for each column.
+            answer = cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
         except _MISSING:
             pooled.invalidate()
             check(self._url)

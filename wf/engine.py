@@ -15,9 +15,7 @@ the same moment cannot both believe that the other one goes on: one of them comm
 
 from __future__ import annotations
 
-import os
 import random
-import socket
 import threading
 import time
 from collections import OrderedDict
@@ -90,7 +88,6 @@ class Engine:
         self._cache: OrderedDict[int, Live] = OrderedDict()
         self._cache_lock = threading.Lock()
         self._unknown: set[str] = set()
-        self.worker = f"{socket.gethostname()}:{os.getpid()}"
 
     def advance(self, nudge: Nudge) -> Progress:
         """Move an instance on by one step, or by up to `steps_per_task`.
@@ -231,7 +228,7 @@ class Engine:
         claimed = None
         if end is None and may_claim and (row := live.claimable(now, hint)) is not None:
             crashpoints.reached(crashpoints.BEFORE_CLAIM)
-            claimed = live.claim(row, uuid4(), self.worker, now)
+            claimed = live.claim(row, uuid4(), now)
         if end is None and not live.changed and not self._due_is_wrong(live, now):
             return True, None
         commit = live.commit(now, end)

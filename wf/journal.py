@@ -6,6 +6,8 @@ statement; if anybody else was quicker nothing is written and the answer is no.
 
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
@@ -30,16 +32,12 @@ class StepRow:
     seq: int
     key: Key
     status: StepStatus
-    started_at: float
-    started_rev: int
-    rev: int
+    rev: int = 0
     config: dict[str, Any] | None = None
     attempt: int = 0
     lost: int = 0
     lease: UUID | None = None
-    worker: str | None = None
     wake_at: float | None = None
-    attempt_at: float | None = None
     ended_at: float | None = None
     output: bytes | None = None
     error: bytes | None = None
@@ -120,10 +118,8 @@ class Commit:
 
 _ROW: tuple[tuple[str, str], ...] = (
     ("seq", "integer"), ("kind", "text"), ("name", "text"), ("count", "integer"), ("status", "text"),
-    ("config", "jsonb"), ("attempt", "integer"), ("lost", "integer"), ("lease", "uuid"), ("worker", "text"),
-    ("output", "bytea"), ("error", "bytea"), ("wake_at", "float8"), ("started_at", "float8"),
-    ("attempt_at", "float8"), ("ended_at", "float8"), ("started_rev", "bigint"), ("rev", "bigint"),
-    ("failure", "bytea"), ("retry_at", "float8"),
+    ("config", "jsonb"), ("attempt", "integer"), ("lost", "integer"), ("lease", "uuid"), ("output", "bytea"),
+    ("error", "bytea"), ("wake_at", "float8"), ("ended_at", "float8"), ("rev", "bigint"), ("failure", "bytea"),
 )  # fmt: skip
 
 ROWS_MAX = 500
@@ -159,6 +155,7 @@ class Journal:
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self.database = database
         self.clock: Clock = clock or DatabaseClock()
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._sql = statements()
 
     def load(self, key: int, *, seen: int = 0, from_seq: int = 0) -> tuple[InstanceRow, list[StepRow]] | None:
@@ -195,7 +192,7 @@ class Journal:
             "key": commit.key, "generation": commit.generation, "rev": commit.rev, "rev_after": commit.rev_after,
             "seq": commit.seq, "status": commit.status, "at": commit.at, "due_at": commit.due_at,
             "keep_from": commit.keep_from, "taken": len(commit.events),
-            "ended_at": None, "restart_at": None, "restart_from_start": False,
+            "ended_at": None, "restart_at": None, "restart_from_start": False, "worker": self.worker,
         }  # fmt: skip
         for n, row in enumerate(commit.rows):
             for (name, _), value in zip(_ROW, _values(row), strict=True):
@@ -285,11 +282,10 @@ class Journal:
 
 
 def _step_row(row: tuple[Any, ...]) -> StepRow:
-    seq, kind, name, count, status, config, attempt, lost, lease, wake_at, attempt_at, ended_at, *rest = row
-    started_rev, rev, output, error = rest
+    seq, kind, name, count, status, config, attempt, lost, lease, wake_at, ended_at, rev, output, error = row
     return StepRow(
-        seq, Key(Kind(kind), name, count), StepStatus(status), 0.0, started_rev, rev, config=config, attempt=attempt,
-        lost=lost, lease=lease, wake_at=wake_at, attempt_at=attempt_at, ended_at=ended_at, output=output, error=error,
+        seq, Key(Kind(kind), name, count), StepStatus(status), rev, config=config, attempt=attempt, lost=lost,
+        lease=lease, wake_at=wake_at, ended_at=ended_at, output=output, error=error,
     )  # fmt: skip
 
 
@@ -297,6 +293,5 @@ def _values(row: StepRow) -> tuple[Any, ...]:
     config = Jsonb(row.config) if row.config is not None else None
     return (
         row.seq, row.key.kind, row.key.name, row.key.count, row.status, config, row.attempt, row.lost, row.lease,
-        row.worker, row.output, row.error, row.wake_at, row.started_at, row.attempt_at, row.ended_at,
-        row.started_rev, row.rev, row.failure, row.wake_at if row.failure is not None else None,
+        row.output, row.error, row.wake_at, row.ended_at, row.rev, row.failure,
     )  # fmt: skip

@@ -173,7 +173,7 @@ class Live:
                 first = first or row
         return first
 
-    def claim(self, row: StepRow, lease: UUID, worker: str, now: float) -> StepRow:
+    def claim(self, row: StepRow, lease: UUID, now: float) -> StepRow:
         """Count an attempt, before its user code runs."""
         return self._change(
             replace(
@@ -181,8 +181,6 @@ class Live:
                 status=StepStatus.RUNNING,
                 attempt=row.attempt + 1,
                 lease=lease,
-                worker=worker,
-                attempt_at=now,
                 wake_at=now + self._settings.lease,
                 failure=None,
             )
@@ -294,8 +292,6 @@ class Live:
     def _change(self, row: StepRow) -> StepRow:
         self._rev += 1
         row.rev = self._rev
-        if not row.started_rev:
-            row.started_rev = self._rev
         self._changes[row.key] = row
         return row
 
@@ -327,7 +323,7 @@ def _envelope(event: PendingEvent) -> bytes:
 
 
 def _new_row(request: Request, seq: int, now: float) -> StepRow:
-    row = StepRow(seq, request.key, StepStatus.WAITING, started_at=now, started_rev=0, rev=0)
+    row = StepRow(seq, request.key, StepStatus.WAITING)
     match request.key.kind:
         case Kind.DO:
             row.status = StepStatus.READY

@@ -85,6 +85,8 @@ class StepConfig:
 
     def dump(self) -> dict[str, Any]:
         """All fields that differ from the defaults, for the journal."""
+        if self is DEFAULT:
+            return {}
         return {name: value for name, value in asdict(self).items() if value != getattr(DEFAULT, name)}
 
     @classmethod

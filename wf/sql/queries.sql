@@ -4,13 +4,17 @@
 -- Time is coalesce(to_timestamp(%(now)s), now()): the database's clock, or the one a test injects.
 -- Fences: `generation` and `rev` of the instance, the `lease` token of an attempt. No row back means "not mine any more".
 
--- instance_create: A new instance with its parameters, due at once or when its nudge must be repeated.
+-- instance_create: A new instance with its parameters, due at once or when its nudge must be repeated. Without a
+-- version it gets the newest one that workers registered.
 with made as (
   insert into wf.instance (workflow, id, version, trigger, created_at, due_at)
-  values (
-    %(workflow)s, %(id)s, %(version)s, %(trigger)s, coalesce(to_timestamp(%(now)s), now()),
+  select
+    %(workflow)s, %(id)s, version, %(trigger)s, coalesce(to_timestamp(%(now)s), now()),
     coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
-  )
+  from (
+    select coalesce(%(version)s, (select version from wf.workflow where name = %(workflow)s)) as version
+  ) as chosen
+  where version is not null
   on conflict (workflow, id) do nothing
   returning key
 )
@@ -24,8 +28,7 @@ select
   extract(epoch from i.due_at)::float8, extract(epoch from i.created_at)::float8,
   extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8,
   s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
-  extract(epoch from s.wake_at)::float8, extract(epoch from s.attempt_at)::float8,
-  extract(epoch from s.ended_at)::float8, s.started_rev, s.rev, s.output, s.error
+  extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error
 from wf.instance i
 left join wf.step s
   on s.instance = i.key and s.generation = i.generation and s.seq >= %(from_seq)s
@@ -60,31 +63,32 @@ with fence as (
 
 -- commit_rows: Middle part: the step rows that changed. The journal fills in the rows of VALUES.
 , rows (
-  seq, kind, name, count, status, config, attempt, lost, lease, worker, output, error,
-  wake_at, started_at, attempt_at, ended_at, started_rev, rev, failure, retry_at
+  seq, kind, name, count, status, config, attempt, lost, lease, output, error, wake_at, ended_at, rev, failure
 ) as (values /* rows */)
 , written as (
-  insert into wf.step (
-    instance, generation, seq, kind, name, count, status, config, attempt, lost, lease, worker, output, error,
-    wake_at, started_at, attempt_at, ended_at, started_rev, rev
+  insert into wf.step as s (
+    instance, generation, seq, kind, name, count, status, config, attempt, lost, lease, output, error,
+    wake_at, ended_at, started_rev, rev, started_at, worker, attempt_at
   )
   select
-    fence.key, fence.generation, seq, kind, name, count, status, config, attempt, lost, lease, worker, output, error,
-    to_timestamp(wake_at), to_timestamp(started_at), to_timestamp(attempt_at), to_timestamp(ended_at), started_rev, rev
+    fence.key, fence.generation, seq, kind, name, count, status, config, attempt, lost, lease, output, error,
+    to_timestamp(wake_at), to_timestamp(ended_at), rev, rev, to_timestamp(%(at)s),
+    case when status = 'running' then %(worker)s end, case when status = 'running' then to_timestamp(%(at)s) end
   from fence, rows
   on conflict (instance, generation, seq) do update
   set
     status = excluded.status, attempt = excluded.attempt, lost = excluded.lost, lease = excluded.lease,
-    worker = coalesce(excluded.worker, step.worker), output = excluded.output, error = excluded.error, wake_at = excluded.wake_at,
-    attempt_at = excluded.attempt_at, ended_at = excluded.ended_at, rev = excluded.rev
+    output = excluded.output, error = excluded.error, wake_at = excluded.wake_at, ended_at = excluded.ended_at,
+    rev = excluded.rev, worker = coalesce(excluded.worker, s.worker),
+    attempt_at = coalesce(excluded.attempt_at, s.attempt_at)
 )
 , tried as (
   insert into wf.attempt (instance, generation, seq, attempt, outcome, error, worker, rev, started_at, ended_at, retry_at)
   select
-    fence.key, fence.generation, seq, attempt, 'errored', failure, worker, rev, to_timestamp(attempt_at),
-    to_timestamp(%(at)s), to_timestamp(retry_at)
-  from fence, rows
-  where failure is not null
+    fence.key, fence.generation, rows.seq, rows.attempt, 'errored', failure, s.worker, rows.rev, s.attempt_at,
+    to_timestamp(%(at)s), to_timestamp(rows.wake_at)
+  from fence, rows, wf.step s
+  where failure is not null and s.instance = fence.key and s.generation = fence.generation and s.seq = rows.seq
 )
 
 -- commit_events: Middle part: the events that waits took, and the seq of each wait.
@@ -183,21 +187,23 @@ where step.instance = mine.instance and step.generation = mine.generation and st
 returning step.lease
 
 -- event_accept: An event for a live instance: stored, counted, and the instance due at once, in one commit.
-with fence as (
-  update wf.instance
-  set
-    rev = rev + 1, inbox = inbox + 1,
-    due_at = case when due_at is null then null else coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s) end
+with live as (
+  select key from wf.instance
   where workflow = %(workflow)s and id = %(id)s and status not in ('complete', 'errored', 'terminated')
-    and not exists (
-      select 1 from wf.event e where e.instance = instance.key and e.event_id = %(event_id)s
-    )
-  returning key, generation, rev, status
+  for update
+), stored as (
+  insert into wf.event (instance, type, payload, event_id, accepted_at)
+  select key, %(type)s, %(payload)s, %(event_id)s, coalesce(to_timestamp(%(now)s), now()) from live
+  on conflict (instance, event_id) where event_id is not null do nothing
+  returning id, instance, accepted_at
 )
-insert into wf.event (instance, type, payload, event_id, accepted_at)
-select key, %(type)s, %(payload)s, %(event_id)s, coalesce(to_timestamp(%(now)s), now()) from fence
-returning
-  id, instance, (select generation from fence), (select rev from fence), extract(epoch from accepted_at)::float8
+update wf.instance
+set
+  rev = rev + 1, inbox = inbox + 1,
+  due_at = case when due_at is null then null else coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s) end
+from stored
+where key = stored.instance
+returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at)::float8
 
 -- event_pending: Accepted events that no wait has taken, oldest first.
 select id, type, payload, extract(epoch from accepted_at)::float8
@@ -255,8 +261,8 @@ select key from fence
 select key, workflow, id, generation, restarts, restart_from_start
 from wf.instance
 where restart_at <= coalesce(to_timestamp(%(now)s), now())
-order by restart_at
-limit %(limit)s
+order by restart_at, key
+limit %(limit)s offset %(failed)s
 
 -- instance_restart: A new generation of an ended instance. Completed rows are kept, or none.
 with fence as (
@@ -292,9 +298,13 @@ values (
   %(name)s, %(version)s, jsonb_build_object(%(version)s::text, extract(epoch from now())), %(settings)s
 )
 on conflict (name) do update
-set
-  version = excluded.version, versions = workflow.versions || excluded.versions, settings = excluded.settings,
-  modified_at = now()
+set versions = workflow.versions || excluded.versions, modified_at = now()
+returning versions
+
+-- workflow_newest: This version is the newest; nothing happens if another one has been registered meanwhile.
+update wf.workflow
+set version = %(version)s, settings = %(settings)s
+where name = %(name)s and versions = %(versions)s
 
 -- workflow_known: Every workflow that a worker has registered, with its newest version.
 select name, version, versions, settings from wf.workflow order by name
