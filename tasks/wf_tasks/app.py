@@ -12,7 +12,7 @@ from typing import Any
 from celery import Celery, signals
 
 from wf.errors import WfError
-from wf.settings import Settings
+from wf.settings import InvalidSettings, Settings
 from wf_tasks.defaults import celery_settings
 from wf_tasks.runtime import Watch, runtime
 
@@ -36,7 +36,10 @@ def user_settings() -> dict[str, Any]:
         sys.path.insert(0, here)
     if importlib.util.find_spec(USER_MODULE) is None:
         return {}
-    module = importlib.import_module(USER_MODULE)
+    try:
+        module = importlib.import_module(USER_MODULE)
+    except Exception as error:  # the user's own code, which may raise anything
+        raise InvalidSettings(f"{USER_MODULE}.py cannot be imported: {type(error).__name__}: {error}") from error
     return {name: value for name, value in vars(module).items() if name.islower() and not name.startswith("_")}
 
 
@@ -47,6 +50,12 @@ app = make_app()
 def _quiet(**_: object) -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("celery.beat").addFilter(_no_tick)
+
+
+def _no_tick(record: logging.LogRecord) -> bool:
+    """Whether a line of beat says more than that it ticks, once a second."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith("Scheduler: Sending due task")
 
 
 @signals.worker_init.connect

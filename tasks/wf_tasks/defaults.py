@@ -17,8 +17,11 @@ def alarm_queue(settings: Settings) -> str:
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """What Celery is told."""
+    broker_url = settings.redis_url.replace("unix://", "redis+socket://")
     return {
-        "broker_url": settings.redis_url.replace("unix://", "redis+socket://"),
+        "broker_url": broker_url,
+        "broker_read_url": broker_url,  # CELERY_BROKER_URL, meant for another app of yours, overrides broker_url alone
+        "broker_write_url": broker_url,
         "broker_transport": "wf_tasks.transport:Transport",
         "broker_transport_options": {
             "ack_emulation": False,  # two thirds of the cost of a task; the journal covers every loss

@@ -65,12 +65,14 @@ def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
 
     Raises:
         NotConfigured: A URL is missing.
+        BrokerUnavailable: The URL of Redis cannot be read.
         SessionGone: `wf dev` was killed and its servers are gone.
         SchemaMismatch: The schema is missing, older or newer.
         JournalUnavailable: Postgres does not answer.
     """
-    from wf.migrations import check  # noqa: PLC0415  (slow)
-    from wf.settings import Settings  # noqa: PLC0415  (slow)
+    from wf.dispatch import connect  # noqa: PLC0415  (slow)
+    from wf.migrations import check  # noqa: PLC0415
+    from wf.settings import Settings  # noqa: PLC0415
 
     adopted = adopt_session()
     found = Settings()
@@ -78,6 +80,8 @@ def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
         raise NotConfigured("WF_DATABASE_URL")
     if redis and not found.redis_url:
         raise NotConfigured("WF_REDIS_URL")
+    if redis:
+        connect(found).close()  # only reads the URL; Redis itself may be down
     try:
         if schema:
             check(found.database_url)

@@ -29,6 +29,7 @@ def migrate(database_url: str) -> None:
         database_url: `postgresql://...`.
 
     Raises:
+        SchemaMismatch: It is newer than this release.
         JournalUnavailable: Postgres does not answer.
     """
     engine = create_engine(normalise(database_url))
@@ -36,6 +37,8 @@ def migrate(database_url: str) -> None:
         with engine.begin() as connection:
             connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             connection.execute(text(f"create schema if not exists {SCHEMA}"))
+            if (found := current(connection)) is not None and found not in _known():
+                raise SchemaMismatch(found, head())
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -57,6 +60,10 @@ def script() -> str:
 def head() -> str:
     """The schema version that this release needs."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def current(connection: Connection) -> str | None:
