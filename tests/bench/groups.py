@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from wf import Client, Settings
 
-LIMIT = 300.0
+LIMIT = 120.0
 """Seconds for one measurement; much more than any should take."""
 
 _POLL = 0.01  # seconds between two looks at what is done, the same for both kinds
