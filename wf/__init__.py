@@ -25,6 +25,8 @@ Where to read on: `wf.core` (replay, pure), `wf.engine` (`advance`), `wf/sql/que
 
 from wf.async_client import AsyncClient
 from wf.client import Client
+from wf.context import StepContext
+from wf.core import Event, Step
 from wf.errors import (
     InstanceAlreadyExists,
     InstanceFinished,
@@ -50,6 +52,7 @@ from wf.workflow import WorkflowEntrypoint
 __all__ = [
     "AsyncClient",
     "Client",
+    "Event",
     "InstanceAlreadyExists",
     "InstanceFinished",
     "InstanceNotFound",
@@ -63,6 +66,8 @@ __all__ = [
     "PayloadTooLarge",
     "SerializationError",
     "Settings",
+    "Step",
+    "StepContext",
     "StepError",
     "WfError",
     "WorkerLostError",

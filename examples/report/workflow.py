@@ -19,8 +19,7 @@ import httpx
 from wf import NonRetryableError, WorkflowEntrypoint
 
 if TYPE_CHECKING:
-    from wf.context import StepContext
-    from wf.core import Event, Step
+    from wf import Event, Step, StepContext
 
 # Short delays keep the demonstration quick. Fifteen retries last for 25 seconds of outage.
 CALL = {
