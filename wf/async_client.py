@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from wf.client import Client, Instance, Workflow
+from wf.client import Client, Instance, Workflow, pauses
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -109,13 +109,18 @@ class AsyncInstance:
         await asyncio.to_thread(self._instance.terminate)
 
     async def result(self, timeout: float | None = None) -> Any:
-        """As `Instance.result`."""
-        return await asyncio.to_thread(self._instance.result, timeout)
+        """As `Instance.result`; no thread is held while waiting."""
+        for pause in pauses(timeout):
+            if (ended := await asyncio.to_thread(self._instance.ended)) is not None:
+                return ended[0]
+            await asyncio.sleep(pause)
+        raise await asyncio.to_thread(self._instance.late, timeout)
 
 
 async def _call(method: partial[Any], connection: AsyncConnection | None, session: AsyncSession | None) -> Any:
-    if session is not None:
-        return await session.run_sync(lambda sync: method(session=sync))
-    if connection is not None:
-        return await connection.run_sync(lambda sync: method(connection=sync))
-    return await asyncio.to_thread(method)
+    foreign = session if session is not None else connection
+    if foreign is None:
+        return await asyncio.to_thread(method)
+    if not hasattr(foreign, "run_sync"):
+        raise TypeError(f"Pass a SQLAlchemy AsyncConnection or AsyncSession, not {type(foreign).__name__}.")
+    return await foreign.run_sync(lambda sync: method(connection=sync))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, LiteralString, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql
 
 from wf import tables
@@ -20,18 +17,16 @@ from wf.faults import summary
 from wf.journal import PendingEvent
 from wf.sql import statements
 from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
+from wf.workflow import version_order
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+    from collections.abc import Callable
 
     from wf.clock import Clock
-    from wf.database import Database, Rows
+    from wf.database import Database
+    from wf.transactions import Execute
     from wf.workflow import WorkflowEntrypoint
 
-Execute = Callable[[LiteralString, dict[str, Any]], "Rows"]
-"""Runs one statement: on the journal's own pool, or in a caller's transaction."""
-
-ID = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}")
 PAGE = 20
 PAGE_MAX = 100
 
@@ -57,27 +52,6 @@ class Accepted(NamedTuple):
     event: PendingEvent | None
 
 
-def within(connection: Any) -> Execute:
-    """A way to run statements inside a caller's transaction.
-
-    Args:
-        connection: A SQLAlchemy Connection or Session, or a psycopg Connection.
-
-    Raises:
-        TypeError: It is none of these.
-    """
-    if hasattr(connection, "get_bind") and hasattr(connection, "connection"):
-        session: Session = connection
-        return within(session.connection())
-    if isinstance(connection, Connection):
-        return lambda sql, params: [tuple(row) for row in connection.exec_driver_sql(sql, params).fetchall()]
-    if isinstance(connection, psycopg.Connection):
-        return lambda sql, params: [tuple(row) for row in connection.execute(sql, params).fetchall()]
-    raise TypeError(
-        f"connection= takes a SQLAlchemy Connection or Session, or a psycopg Connection, not {type(connection).__name__}."
-    )
-
-
 class Catalog:
     """Instances and workflows, seen from outside.
 
@@ -93,13 +67,13 @@ class Catalog:
     # Workflows.
 
     def register(self, cls: type[WorkflowEntrypoint]) -> None:
-        """Make a workflow known to clients that never import its class."""
-        params = {
-            "name": cls.workflow_name,
-            "version": cls.workflow_version,
-            "settings": Jsonb(dict(cls.workflow_settings)),
-        }
-        self.database.rows(self._sql["workflow_register"], params)
+        """Make a workflow known to clients that never import its class; new instances get the newest version."""
+        name, version = cls.workflow_name, cls.workflow_version
+        params = {"name": name, "version": version, "settings": Jsonb(dict(cls.workflow_settings))}
+        (versions,) = self.database.rows(self._sql["workflow_register"], params)[0]
+        if version == max(versions, key=lambda known: (version_order(known), versions[known])):
+            # Whoever has registered since then knows more, and decides.
+            self.database.rows(self._sql["workflow_newest"], params | {"versions": Jsonb(versions)})
 
     def workflows(self) -> dict[str, str]:
         """The registered workflows and the version that a new instance gets."""
@@ -126,9 +100,21 @@ class Catalog:
     # Instances.
 
     def create(
-        self, workflow: str, id: str, version: str, params: bytes, *, trigger: str, due_in: float, execute: Execute
+        self,
+        workflow: str,
+        id: str,
+        version: str | None,
+        params: bytes,
+        *,
+        trigger: str,
+        due_in: float,
+        execute: Execute,
     ) -> int | None:
-        """Write a new instance; None if its id is taken."""
+        """Write a new instance, of the newest version if none is given.
+
+        Returns:
+            Its key; None if the id is taken, or no version is known.
+        """
         values = {
             "workflow": workflow, "id": id, "version": version, "params": params, "trigger": trigger,
             "due_in": due_in, "now": self.clock.override(),
@@ -161,11 +147,7 @@ class Catalog:
             "workflow": workflow, "id": id, "type": type, "payload": payload, "event_id": event_id, "due_in": due_in,
             "now": self.clock.override(),
         }  # fmt: skip
-        try:
-            rows = execute(self._sql["event_accept"], values)
-        except psycopg.errors.UniqueViolation:
-            rows = []  # the same event_id, accepted at this very moment
-        if rows:
+        if rows := execute(self._sql["event_accept"], values):
             event, key, generation, rev, at = rows[0]
             return Accepted(key, generation, rev, PendingEvent(event, type, payload, at))
         found = execute(self._sql["instance_key"], {"workflow": workflow, "id": id})
@@ -202,10 +184,10 @@ class Catalog:
         answer["error"] = _error(row["error"])
         return answer
 
-    def error_of(self, workflow: str, id: str) -> bytes | None:
-        """The encoded error of an errored instance."""
-        error = self._read(workflow, id)["error"]
-        return bytes(error) if error is not None else None
+    def outcome(self, workflow: str, id: str) -> tuple[str, bytes | None, bytes | None]:
+        """Status of an instance, and its output and error as they are stored."""
+        row = self._read(workflow, id)
+        return row["status"], row["output"], row["error"]
 
     def list(
         self, workflow: str, *, status: str | None, since: datetime | None, until: datetime | None,
@@ -226,9 +208,9 @@ class Catalog:
         if status is not None:
             query = query.where(table.status == _known_status(status))
         if since is not None:
-            query = query.where(table.created_at >= since.astimezone(UTC))
+            query = query.where(table.created_at >= _moment("since", since))
         if until is not None:
-            query = query.where(table.created_at <= until.astimezone(UTC))
+            query = query.where(table.created_at <= _moment("until", until))
         if cursor is not None:
             query = query.where(table.key > _cursor(cursor) if oldest_first else table.key < _cursor(cursor))
         query = query.order_by(table.key if oldest_first else table.key.desc())
@@ -351,7 +333,13 @@ def _known_status(status: str) -> str:
     return status
 
 
+def _moment(name: str, value: datetime) -> datetime:
+    if not isinstance(value, datetime):
+        raise InvalidQuery(f"{name} must be a datetime, not {value!r:.120}.")
+    return value.astimezone(UTC)
+
+
 def _cursor(cursor: str) -> int:
-    if not cursor.isdecimal():
+    if not isinstance(cursor, str) or not cursor.isdecimal():
         raise InvalidQuery(f"The cursor {cursor!r:.40} is not one that a list has given.")
     return int(cursor)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import uuid4
 
-from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.orm import Session
-
-from wf.catalog import ID, Catalog, Execute, within
+from wf.catalog import Catalog
 from wf.clock import Clock, DatabaseClock
-from wf.codec import encode
+from wf.codec import decode, encode
 from wf.core.step import check_event_type
 from wf.database import Database
 from wf.dispatch import Dispatcher, Nudge
-from wf.errors import InstanceAlreadyExists, InstanceTerminated, InvalidInstanceId, WorkflowNotFound
+from wf.errors import InstanceAlreadyExists, InstanceTerminated, WorkflowNotFound
 from wf.faults import decode_error
+from wf.ids import check_event_id, check_instance_id
 from wf.journal import Journal
 from wf.mailbox import Mailbox
 from wf.settings import Settings
 from wf.status import TERMINAL, Status
+from wf.transactions import Execute, after_commit, within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from wf.answers import Answer, Page
@@ -56,7 +57,6 @@ class Client:
         self.catalog = Catalog(self.database, clock or DatabaseClock())
         self.dispatcher = Dispatcher(self.settings)
         self.mailbox = Mailbox(self.settings, Journal(self.database, clock))
-        self._versions: dict[str, str] = {}
 
     def workflow(self, workflow: str | type[WorkflowEntrypoint]) -> Workflow:
         """A workflow, by its name or by its class.
@@ -72,15 +72,27 @@ class Client:
         Raises:
             WorkflowNotFound: No worker has ever registered it.
         """
-        if name not in self._versions:
-            self._versions = self.catalog.workflows()
-        if name not in self._versions:
-            raise WorkflowNotFound(name, self._versions)
-        return self._versions[name]
+        known = self.catalog.workflows()
+        if name not in known:
+            raise WorkflowNotFound(name, known)
+        return known[name]
+
+    def execute(self, foreign: Any) -> Execute:
+        """A way to run statements: in the caller's transaction, or in one of their own."""
+        return self.database.rows if foreign is None else within(foreign)
+
+    def nudge(self, foreign: Any, nudge: Nudge) -> None:
+        """Nudge now, or when the caller's transaction has committed."""
+        if foreign is None:
+            self.dispatcher.publish([nudge])
+        else:
+            after_commit(foreign, self.dispatcher, nudge)
 
     def close(self) -> None:
         """Close the connections."""
         self.database.close()
+        self.dispatcher.close()
+        self.mailbox.close()
 
     def __enter__(self) -> Self:
         return self
@@ -127,17 +139,20 @@ class Workflow:
             JournalUnavailable: Postgres does not answer.
         """
         client, foreign = self._client, session if session is not None else connection
-        id = _check_id(str(uuid4()) if id is None else id)
-        version = self._class.workflow_version if self._class is not None else client.version_of(self.name)
+        id = check_instance_id(str(uuid4()) if id is None else id)
+        version = self._class.workflow_version if self._class is not None else None
         data = encode({} if params is None else params, what="The params", limit=client.settings.max_payload)
         key = client.catalog.create(
-            self.name, id, version, data, trigger=trigger, execute=self._execute(foreign),
+            self.name, id, version, data, trigger=trigger, execute=client.execute(foreign),
             due_in=client.settings.renudge if foreign is None else 0.0,
         )  # fmt: skip
-        if key is None and if_exists != "return":
-            raise InstanceAlreadyExists(self.name, id)
-        if key is not None:
-            _nudge(client, foreign, Nudge(key, 1, 0, workflow=self.name, id=id))
+        if key is None:
+            if version is None:
+                client.version_of(self.name)
+            if if_exists != "return":
+                raise InstanceAlreadyExists(self.name, id)
+        else:
+            client.nudge(foreign, Nudge(key, 1, 0, workflow=self.name, id=id))
         return Instance(client, self.name, id)
 
     def get(self, id: str) -> Instance:
@@ -145,9 +160,10 @@ class Workflow:
 
         Raises:
             InstanceNotFound: There is none of this id.
+            InvalidInstanceId: No instance can have this id.
             WorkflowNotFound: There is no such workflow.
         """
-        if not self._client.catalog.exists(self.name, id):
+        if not self._client.catalog.exists(self.name, check_instance_id(id)):
             raise self._client.catalog.missing(self.name, id)
         return Instance(self._client, self.name, id)
 
@@ -170,9 +186,6 @@ class Workflow:
             limit: 20 by default, 100 at most.
         """
         return self._client.catalog.list(self.name, status=status, since=since, until=until, cursor=cursor, limit=limit)
-
-    def _execute(self, foreign: Any) -> Execute:
-        return self._client.database.rows if foreign is None else within(foreign)
 
 
 class Instance:
@@ -203,12 +216,13 @@ class Instance:
         Args:
             type: 1 to 100 letters, digits, '-' or '_'.
             payload: What the wait gives as `.payload`.
-            event_id: The sender's own id: sent twice, the event counts once.
+            event_id: The sender's own id, at most 200 characters: sent twice, the event counts once.
             connection: As for `create`: the event is sent if that transaction commits.
             session: The same, as a SQLAlchemy Session.
 
         Raises:
             InvalidEventType: The type breaks the rule.
+            ValueError: The event_id cannot be used.
             InstanceNotFound: There is no such instance.
             InstanceFinished: It has ended.
             SerializationError: The payload holds something that cannot be stored.
@@ -217,19 +231,18 @@ class Instance:
         """
         client, foreign = self._client, session if session is not None else connection
         check_event_type(type)
+        check_event_id(event_id)
         data = encode(payload, what=f"The payload of event {type!r}", limit=client.settings.max_payload)
         accepted = client.catalog.accept(
             self.workflow, self.id, type, data, event_id, due_in=client.settings.alarm_tick if foreign is None else 0.0,
-            execute=client.database.rows if foreign is None else within(foreign),
+            execute=client.execute(foreign),
         )  # fmt: skip
-        if accepted.event is not None:
-            if foreign is None:
-                client.mailbox.put(accepted.key, accepted.event)
-            _nudge(
-                client,
-                foreign,
-                Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id),
-            )
+        if accepted.event is None:
+            return
+        if foreign is None and not client.mailbox.put(accepted.key, accepted.event):
+            return  # a nudge would have to wait for Redis, too; the alarm is as quick
+        nudge = Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id)
+        client.nudge(foreign, nudge)
 
     def terminate(self) -> None:
         """Stop the instance for good.
@@ -250,31 +263,41 @@ class Instance:
             InstanceTerminated: It was terminated.
             Exception: What `run` failed with, rebuilt.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        pause = 0.005
-        while (now := self.status())["status"] not in TERMINAL:
-            if deadline is not None and time.monotonic() + pause > deadline:
-                raise TimeoutError(
-                    f"Instance {self.id!r} of workflow {self.workflow!r} is {now.status} after {timeout} s."
-                )
+        for pause in pauses(timeout):
+            if (ended := self.ended()) is not None:
+                return ended[0]
             time.sleep(pause)
-            pause = min(pause * 1.5, POLL_MAX)
-        if now["status"] == Status.TERMINATED:
+        raise self.late(timeout)
+
+    def ended(self) -> tuple[Any] | None:
+        """The output in a tuple; None if the instance has not ended.
+
+        Raises:
+            InstanceTerminated: It was terminated.
+            Exception: What `run` failed with, rebuilt.
+        """
+        status, output, error = self._client.catalog.outcome(self.workflow, self.id)
+        if status not in TERMINAL:
+            return None
+        if status == Status.TERMINATED:
             raise InstanceTerminated(self.workflow, self.id)
-        if (error := self._client.catalog.error_of(self.workflow, self.id)) is not None:
+        if error is not None:
             raise decode_error(error)
-        return now["output"]
+        return (decode(output) if output is not None else None,)
+
+    def late(self, timeout: float | None) -> TimeoutError:
+        """The error for a result that has not come within so many seconds."""
+        status = self.status()["status"]
+        return TimeoutError(f"Instance {self.id!r} of workflow {self.workflow!r} is {status} after {timeout} s.")
 
 
-def _check_id(id: object) -> str:
-    if not isinstance(id, str) or not ID.fullmatch(id):
-        raise InvalidInstanceId(id)
-    return id
-
-
-def _nudge(client: Client, foreign: Any, nudge: Nudge) -> None:
-    """Nudge now, or when the caller's session has committed; a bare connection leaves it to the alarm."""
-    if foreign is None:
-        client.dispatcher.publish([nudge])
-    elif isinstance(foreign, Session):
-        sqlalchemy_event.listen(foreign, "after_commit", lambda _: client.dispatcher.publish([nudge]), once=True)
+def pauses(timeout: float | None) -> Iterator[float]:
+    """How long to wait between two looks, in seconds, until the timeout is over; growing, and at least one."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    pause = 0.005
+    while True:
+        left = deadline - time.monotonic()
+        yield max(min(pause, left), 0.0)
+        if left <= 0:
+            return
+        pause = min(pause * 1.5, POLL_MAX)

@@ -75,8 +75,8 @@ def connect(settings: Settings) -> Redis:
             health_check_interval=25,
             retry=Retry(NoBackoff(), 1),  # a connection that died while idle; twice the same nudge does no harm
         )
-    except ValueError as error:
-        raise BrokerUnavailable(f"WF_REDIS_URL cannot be read: {error}") from None
+    except ValueError:  # whose text may hold a password
+        raise BrokerUnavailable("WF_REDIS_URL cannot be read as redis://host:port/number or unix://path") from None
 
 
 class Dispatcher:
@@ -103,6 +103,10 @@ class Dispatcher:
             log.warning("nudge not sent; the alarm will do it", nudges=len(nudges), reason=str(error))
             return False
         return True
+
+    def close(self) -> None:
+        """Close the connection to Redis."""
+        self._redis.close()
 
     def _message(self, nudge: Nudge) -> str:
         task_id = f"{nudge.id or nudge.key}:{nudge.generation}.{nudge.seq}.{nudge.rev}"

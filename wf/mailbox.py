@@ -36,12 +36,18 @@ class Mailbox:
         self._prefix = f"{settings.key_prefix}mailbox:"
         self._journal = journal
 
-    def put(self, key: int, event: PendingEvent) -> None:
-        """Deliver an event that is in Postgres already."""
+    def put(self, key: int, event: PendingEvent) -> bool:
+        """Deliver an event that is in Postgres already.
+
+        Returns:
+            Whether Redis took it.
+        """
         try:
             self._push(key, [event])
         except RedisError as error:
             log.warning("event not put into the mailbox; Postgres has it", reason=str(error))
+            return False
+        return True
 
     def read(self, key: int, expected: int) -> list[PendingEvent]:
         """The events that no wait has taken, oldest first.
@@ -77,6 +83,10 @@ class Mailbox:
                 self._redis.lrem(self._prefix + str(key), 1, _dump(event))
         except RedisError as error:
             log.warning("mailbox not cleared; it will be refilled", reason=str(error))
+
+    def close(self) -> None:
+        """Close the connection to Redis."""
+        self._redis.close()
 
     def _push(self, key: int, events: list[PendingEvent]) -> None:
         if events:

@@ -18,7 +18,7 @@ def database_url(url: str) -> URL:
         raise JournalUnavailable("no database is configured: set WF_DATABASE_URL=postgresql://...")
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # whose text may hold a password
         raise JournalUnavailable("WF_DATABASE_URL cannot be read as postgresql://user@host/database") from None
     if parsed.drivername.split("+")[0] not in {"postgresql", "postgres"}:
         raise JournalUnavailable(f"WF_DATABASE_URL must begin with postgresql://, not {parsed.drivername}://")

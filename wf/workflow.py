@@ -154,7 +154,7 @@ class Registry:
             return None
         if version is not None and version in versions:
             return versions[version]
-        return max(versions.values(), key=_version)
+        return max(reversed(versions.values()), key=_version)  # the last one registered on a tie
 
     def get(self, name: str, version: str | None = None) -> type[WorkflowEntrypoint]:
         """As `find`.

@@ -62,6 +62,8 @@ class Runtime:
         """Stop the threads, close the connections."""
         self.engine.close()
         self.database.close()
+        self.dispatcher.close()
+        self.mailbox.close()
 
 
 _lock = threading.Lock()

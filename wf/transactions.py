@@ -1,0 +1,74 @@
+"""Writing inside a caller's own transaction: nothing is visible unless the caller commits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, LiteralString
+
+import psycopg
+from psycopg.rows import tuple_row
+from sqlalchemy import Connection, TextClause, event, text
+from sqlalchemy.orm import Session, scoped_session
+
+if TYPE_CHECKING:
+    from wf.database import Rows
+    from wf.dispatch import Dispatcher, Nudge
+
+Execute = Callable[[LiteralString, dict[str, Any]], "Rows"]
+"""Runs one statement: on the journal's own pool, or in a caller's transaction."""
+
+_NUDGES = "wf.nudges"
+"""Where a session keeps the nudges to send after its commit."""
+
+
+def within(foreign: Any) -> Execute:
+    """A way to run statements inside a caller's transaction.
+
+    Args:
+        foreign: A SQLAlchemy Connection or Session, or a psycopg Connection.
+
+    Raises:
+        TypeError: It is none of these.
+    """
+    if isinstance(foreign, Session | scoped_session):
+        return within(foreign.connection())
+    if isinstance(foreign, Connection):
+        return lambda sql, params: [tuple(row) for row in foreign.execute(_portable(sql), params)]
+    if isinstance(foreign, psycopg.Connection):
+        return lambda sql, params: foreign.cursor(row_factory=tuple_row).execute(sql, params).fetchall()
+    raise TypeError(
+        f"connection= takes a SQLAlchemy Connection or Session, or a psycopg Connection, not {type(foreign).__name__}."
+    )
+
+
+@cache
+def _portable(sql: str) -> TextClause:
+    """A statement for whatever driver the caller's SQLAlchemy engine uses."""
+    return text(re.sub(r"%\((\w+)\)s", r":\1", sql))
+
+
+def after_commit(foreign: Any, dispatcher: Dispatcher, nudge: Nudge) -> None:
+    """Nudge when the caller's session has committed; a bare connection leaves it to the alarm."""
+    session = foreign() if isinstance(foreign, scoped_session) else foreign
+    if not isinstance(session, Session):
+        return
+    if _NUDGES not in session.info:
+        session.info[_NUDGES] = []
+        event.listen(session, "after_commit", _publish)
+        event.listen(session, "after_rollback", _forget)
+    session.info[_NUDGES].append((dispatcher, nudge))
+
+
+def _publish(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # the end of a savepoint makes nothing visible
+    nudges = list(session.info[_NUDGES])
+    session.info[_NUDGES].clear()
+    for dispatcher, nudge in nudges:
+        dispatcher.publish([nudge])
+
+
+def _forget(session: Session) -> None:
+    session.info[_NUDGES].clear()
