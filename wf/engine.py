@@ -220,10 +220,9 @@ class Engine:
         if expired is not None and live.replay.outcome is None:
             self.journal.lose(live.instance, expired)
             return False, None
-        live.settle(now)
-        if live.wants_events:
-            live.inbox = self._mailbox.read(live.instance.key, live.instance.inbox)
-            live.settle(now)
+        while not self._settle(live, now):
+            if not self._commit(live, live.commit(now, None), ended):
+                return False, None
         end = self._end(live, now) if live.replay.outcome is not None else None
         claimed = None
         if end is None and may_claim and (row := live.claimable(now, hint)) is not None:
@@ -238,6 +237,14 @@ class Engine:
         if moved and ended is not None:
             crashpoints.reached(crashpoints.AFTER_RECORD)
         return moved, claimed
+
+    def _settle(self, live: Live, now: float) -> bool:
+        """Resolve what is due, with the mailbox if a wait is open; False if it is too much for one commit."""
+        settled = live.settle(now)
+        if settled and live.wants_events:
+            live.inbox = self._mailbox.read(live.instance.key, live.instance.inbox)
+            settled = live.settle(now)
+        return settled
 
     def _commit(self, live: Live, commit: Commit, ended: Ended | None) -> bool:
         try:
@@ -264,7 +271,7 @@ class Engine:
         return due_at is None or due_at > live.due_at(now) + 0.001
 
     def _end(self, live: Live, now: float) -> End:
-        outcome, end = live.replay.outcome, End(warnings=live.replay.warnings)
+        outcome, end = live.replay.outcome, End(warnings=live.replay.warnings + _unreached(live))
         instance = live.instance
         error: BaseException
         if isinstance(outcome, Completed):
@@ -410,6 +417,14 @@ class Engine:
         with self._cache_lock:
             while self._cache:
                 self._drop(self._cache.popitem()[1])
+
+
+def _unreached(live: Live) -> list[str]:
+    return [
+        f"The journal holds {key} ({key.kind}), but the code of version {live.instance.version!r} did not ask for it. "
+        f"Was `run` changed under this instance? Give the class a new version= with such changes."
+        for key in live.replay.unreached
+    ]
 
 
 def _nudge(instance: InstanceRow, row: StepRow, delay: float) -> Nudge:

@@ -41,7 +41,7 @@ class Live:
         instance: Its hot row, as last loaded or committed.
         replay: The suspended pass of `run`.
         inbox: Events that no wait has taken; None if the mailbox has not been read since the last load.
-        fresh: Rows that the last commit made claimable, now or later.
+        fresh: Rows that the last commits made claimable, now or later; the engine empties it.
         fed: Whether the pass was fed something that the journal does not hold yet; if the commit fails the pass is
             worthless.
     """
@@ -87,30 +87,43 @@ class Live:
 
     # What can be done without user code.
 
-    def settle(self, now: float) -> None:
-        """Write down what `run` asks for, and resolve what is due, until nothing more happens."""
-        while self.replay.outcome is None and len(self._changes) < ROWS_MAX:
+    def settle(self, now: float) -> bool:
+        """Write down what `run` asks for, and resolve what is due, until nothing more happens.
+
+        Returns:
+            Whether that is all; if not, there is more than fits into one commit.
+        """
+        while self.replay.outcome is None:
+            if len(self._changes) >= ROWS_MAX:
+                return False
             requests = self.replay.requests()
-            self._register(requests, now)
             if not requests:
                 self.replay.fail_stuck()
-                return
+                break
+            if not self._register(requests, now):
+                return False
             due = self._next_due(requests, now)
             if due is None:
-                return
+                break
             self._resolve(due, now)
+        return True
 
-    def _register(self, requests: list[Request], now: float) -> None:
+    def _register(self, requests: list[Request], now: float) -> bool:
+        """Give every request a row; False if there are too many for one commit."""
         wanted = set()
         for request in requests:
             wanted.add(request.key)
-            if self._row(request.key) is None and len(self._changes) < ROWS_MAX:
+            if self._row(request.key) is None:
+                if len(self._changes) >= ROWS_MAX:
+                    return False
                 self._seq += 1
                 self._change(_new_row(request, self._seq, now))
         for key in [*self._open, *self._changes]:
             row = self._changes.get(key) or self._open[key]
-            if key not in wanted and row.status not in STEP_ENDED and row.status is not StepStatus.RUNNING:
+            withdrawn = key not in wanted and self.replay.asked(key)
+            if withdrawn and row.status not in STEP_ENDED and row.status is not StepStatus.RUNNING:
                 self._change(replace(row, status=StepStatus.CANCELLED, ended_at=now, wake_at=None))
+        return True
 
     def _next_due(self, requests: list[Request], now: float) -> _Due | None:
         """The first thing that is due: by its time, then by the order in which it was asked for."""
@@ -232,7 +245,7 @@ class Live:
             rev=commit.rev_after, seq=commit.seq, status=commit.status, due_at=commit.due_at,
             inbox=self.instance.inbox - len(commit.events),
         )  # fmt: skip
-        self.fresh = [r for r in self._changes.values() if r.status in (StepStatus.READY, StepStatus.RETRYING)]
+        self.fresh += [r for r in self._changes.values() if r.status in (StepStatus.READY, StepStatus.RETRYING)]
         taken = [event for event, _ in self._taken]
         for key, row in self._changes.items():
             if row.status in STEP_ENDED:
@@ -283,7 +296,8 @@ class Live:
         return self._changes.get(key) or self._open.get(key)
 
     def _rows(self) -> list[StepRow]:
-        rows = [row for key, row in self._open.items() if key not in self._changes]
+        """What is open and was asked for; a row that the code of today does not reach yet keeps its state."""
+        rows = [row for key, row in self._open.items() if key not in self._changes and self.replay.asked(key)]
         return [row for row in [*rows, *self._changes.values()] if row.status not in STEP_ENDED]
 
     def _do_rows(self) -> list[StepRow]:

@@ -76,7 +76,7 @@ def runtime() -> Runtime:
     if pid not in _runtimes:
         with _lock:
             if pid not in _runtimes:
-                _runtimes.clear()  # the parent's connections are the parent's
+                # The parent's entry stays: to drop it would end the parent's connections.
                 _runtimes[pid] = Runtime(Settings())
     return _runtimes[pid]
 

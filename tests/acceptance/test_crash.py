@@ -143,6 +143,17 @@ def test_200_parallel_steps_on_two_workers(settings: Settings, processes: Proces
         assert (description.retries, description.recoveries) == (0, 0)
 
 
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
+def test_every_pool_runs_the_journey(
+    pool: str, own_redis_settings: Settings, processes: Processes, tmp_path: Path
+) -> None:
+    """Workers of other pools than the default one do the same, on one queue with it."""
+    ledger = tmp_path / "ledger"
+    processes.worker(MODULE, settings=own_redis_settings, concurrency=2, args=["--pool", pool])
+    with Client(settings=own_redis_settings) as client:
+        check_exactly_once(begin(client, ledger), ledger, own_redis_settings)
+
+
 def test_a_step_longer_than_its_lease_keeps_it(hasty: Settings, processes: Processes, tmp_path: Path) -> None:
     """The heartbeat extends the lease, so a slow step on a living worker runs once."""
     ledger, gate = tmp_path / "ledger", tmp_path / "gate"

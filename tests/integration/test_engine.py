@@ -273,6 +273,41 @@ def test_parallel_steps_get_a_message_each_and_join(rig: Rig) -> None:
     assert joined == [1]
 
 
+def test_more_rows_than_fit_into_one_commit(rig: Rig) -> None:
+    """A thousand parallel sleeps begin together, in several commits, and end together."""
+
+    class Crowd(WorkflowEntrypoint):
+        async def run(self, event: Any, step: Any) -> int:
+            done = await asyncio.gather(*[step.sleep(f"nap {n}", 60) for n in range(1_100)])
+            return len(done)
+
+    instance = rig.create(Crowd)
+    rig.settle()
+    assert rig.sql("select count(*), count(distinct wake_at) from wf.step") == [(1_100, 1)]
+    rig.pass_time(60)
+    assert instance.status().output == 1_100
+
+
+def test_a_journaled_step_that_the_code_no_longer_asks_for_is_a_warning(rig: Rig) -> None:
+    """A deploy that renames a step under a running instance is recorded, and the instance goes on."""
+
+    def version(name: str) -> type[WorkflowEntrypoint]:
+        class Renamed(WorkflowEntrypoint):
+            async def run(self, event: Any, step: Any) -> str:
+                await step.do(name, lambda: None)
+                await step.sleep("nap", 60)
+                return name
+
+        return Renamed
+
+    instance = rig.create(version("old"))
+    rig.settle()
+    version("new")
+    rig.pass_time(60)
+    assert instance.status().output == "new"
+    assert "The journal holds old-1 (do)" in instance.describe().warnings[0]
+
+
 def test_siblings_are_cancelled_when_run_fails_and_finished_ones_stay(rig: Rig) -> None:
     """A failure in a gather ends the instance; what has finished is in the journal, the rest never runs."""
     ran: list[str] = []

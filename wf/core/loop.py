@@ -62,6 +62,13 @@ class CoreLoop(asyncio.AbstractEventLoop):
         on_timer: Called with each timer that `call_at` sets; the pass makes it durable.
         on_cancel: Called with each timer that is cancelled before it fires.
         first_hash: Hash of the first future that is put into a set, the same in every pass of an instance.
+
+    Attributes:
+        thread: The thread that runs `run` at this moment, or 0.
+        closing: Whether the pass is being thrown away, or was.
+        refused: Whether a task refused to end then; Python will try again when it collects it.
+        next_hash: Gives the hash of the next future.
+        mishaps: Errors that belong to nobody, as text.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class CoreLoop(asyncio.AbstractEventLoop):
         self.next_hash = itertools.count(first_hash).__next__
         self.thread = 0
         self.closing = False
+        self.refused = False
         self.mishaps: list[str] = []
 
     @contextmanager
@@ -129,7 +137,7 @@ class CoreLoop(asyncio.AbstractEventLoop):
                 tasks, self._tasks = self._tasks, []
                 for task in tasks:
                     if not task.done():
-                        _end(task.get_coro())
+                        self._end(task.get_coro())
             for generator in list(self._generators):
                 self._finish(generator)
         self._ready.clear()
@@ -138,9 +146,20 @@ class CoreLoop(asyncio.AbstractEventLoop):
         """Let a generator that nobody iterates any more run its `finally` blocks."""
         if self.closing:
             with self.entered():
-                _end(generator.aclose())
+                self._end(generator.aclose())
         else:
             self.create_task(generator.aclose())
+
+    def _end(self, coro: Any) -> None:
+        """End a coroutine where it waits, and again where its `finally` blocks wait."""
+        for _ in range(THROWS_MAX):
+            try:
+                coro.throw(Evicted())
+            except BaseException as error:
+                if told_to_stop(error):
+                    raise
+                return
+        self.refused = True
 
     # What asyncio's Task, Future and helpers need.
 
@@ -223,17 +242,6 @@ def told_to_stop(error: BaseException) -> bool:
     """Whether an error tells the worker to stop; in a thread it can only be an author's `sys.exit()`."""
     orders = (SystemExit, KeyboardInterrupt)
     return isinstance(error, orders) and threading.current_thread() is threading.main_thread()
-
-
-def _end(coro: Any) -> None:
-    """End a coroutine where it waits, and again where its `finally` blocks wait."""
-    for _ in range(THROWS_MAX):
-        try:
-            coro.throw(Evicted())
-        except BaseException as error:
-            if told_to_stop(error):
-                raise
-            return
 
 
 async def _await(future: Awaitable[Any]) -> Any:

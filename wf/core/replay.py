@@ -102,6 +102,10 @@ class Pass:
         """Journaled results that the code has not asked for."""
         return list(self._early)
 
+    def asked(self, key: Key) -> bool:
+        """Whether `run` has asked for this key in this pass, whether it still wants it or not."""
+        return key.count <= self._counts.get((key.kind, key.name), 0)
+
     def evict(self) -> None:
         """Throw the pass away. `finally` blocks run, and what they await never comes."""
         self.loop.close()
@@ -138,7 +142,7 @@ class Pass:
 
     def check_caller(self, name: str) -> None:
         """Refuse a step call that does not come from `run` while it runs."""
-        if self.loop.thread != threading.get_ident():
+        if self.loop.thread != threading.get_ident() and not self.loop.refused:
             raise StepAfterEndError(name) if self.outcome is not None else NestedStepError(name)
 
     def _next_key(self, kind: Kind, name: str) -> Key:

@@ -200,7 +200,10 @@ with live as (
 update wf.instance
 set
   rev = rev + 1, inbox = inbox + 1,
-  due_at = case when due_at is null then null else coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s) end
+  due_at = case
+    when due_at is null then null
+    else least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
+  end
 from stored
 where key = stored.instance
 returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at)::float8
