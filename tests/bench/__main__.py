@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     signal.signal(signal.SIGTERM, _exit)  # so that everything that was started is stopped
     plan = Plan(
-        workers=options.workers, concurrency=options.concurrency, quick=options.quick, rounds=1 if options.quick else 2,
+        workers=options.workers, concurrency=options.concurrency, quick=options.quick,
+        rounds=options.rounds or (1 if options.quick else 2),
         profiles=options.json.parent if options.profile else None,
     )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="wf-bench-"))
@@ -77,6 +78,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a tenth of the numbers, once: to see that it works")
     parser.add_argument("--workers", type=int, default=2, help="worker processes of ours, and as many of bare Celery")
     parser.add_argument("--concurrency", type=int, default=10, help="threads of each worker process, ours and bare")
+    parser.add_argument("--rounds", type=int, help="how often each measurement is made; the best counts (2; quick: 1)")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     parser.add_argument("--profile", action="store_true", help="profile a worker in the case 'steps', with py-spy")
     return parser.parse_args(argv)
