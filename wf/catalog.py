@@ -17,7 +17,7 @@ from wf.faults import summary
 from wf.journal import PendingEvent
 from wf.sql import statements
 from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
-from wf.workflow import version_order
+from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,10 +70,13 @@ class Catalog:
         """Make a workflow known to clients that never import its class; new instances get the newest version."""
         name, version = cls.workflow_name, cls.workflow_version
         params = {"name": name, "version": version, "settings": Jsonb(dict(cls.workflow_settings))}
-        (versions,) = self.database.rows(self._sql["workflow_register"], params)[0]
-        if version == max(versions, key=lambda known: (version_order(known), versions[known])):
-            # Whoever has registered since then knows more, and decides.
-            self.database.rows(self._sql["workflow_newest"], params | {"versions": Jsonb(versions)})
+        done = False
+        while not done:  # once more if another version was registered between the two statements
+            (versions,) = self.database.rows(self._sql["workflow_register"], params)[0]
+            newest = max(versions, key=lambda known: (version_order(known), versions[known]))
+            done = version != newest or bool(
+                self.database.rows(self._sql["workflow_newest"], params | {"versions": Jsonb(versions)})
+            )
 
     def workflows(self) -> dict[str, str]:
         """The registered workflows and the version that a new instance gets."""
@@ -81,8 +84,13 @@ class Catalog:
 
     def missing(self, workflow: str, id: str) -> WfError:
         """The error for an instance that is not there: perhaps the workflow is not, either."""
-        known = self.workflows()
-        return InstanceNotFound(workflow, id) if workflow in known else WorkflowNotFound(workflow, known)
+        return self._unknown(workflow) or InstanceNotFound(workflow, id)
+
+    def _unknown(self, workflow: str) -> WorkflowNotFound | None:
+        """The error for a workflow that neither a worker nor this process knows."""
+        if registry.find(workflow) is not None or workflow in (known := self.workflows()):
+            return None
+        return WorkflowNotFound(workflow, known)
 
     def describe_workflows(self) -> list[Answer]:
         """Every registered workflow with its versions and the number of instances in each status."""
@@ -216,8 +224,8 @@ class Catalog:
         query = query.order_by(table.key if oldest_first else table.key.desc())
         compiled = query.limit(size + 1).compile(dialect=_DIALECT)
         rows = self.database.read(str(compiled), compiled.params)
-        if not rows and workflow not in (known := self.workflows()):
-            raise WorkflowNotFound(workflow, known)
+        if not rows and (error := self._unknown(workflow)) is not None:
+            raise error
         names = ("id", "version", "status", "trigger", "createdOn", "startedOn", "endedOn", "dueAt")
         entries = [Answer(zip(names, row[1:], strict=True)) for row in rows[:size]]
         return Page(entries, str(rows[size - 1][0]) if len(rows) > size else None)
@@ -249,7 +257,7 @@ class Catalog:
                     error=_error(error),
                     worker=worker,
                     retryAt=retry_at,
-                )  # fmt: skip
+                )
             )
         steps = [_step(values, attempts, read) for values in self.database.read(self._sql["step_list"], of)]
         ended = row["status"] in TERMINAL
@@ -292,7 +300,7 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
                 error=None,
                 worker=worker,
                 retryAt=None,
-            )  # fmt: skip
+            )
         )
     config = config or {}
     hidden = config.get("sensitive") == "output" and output is not None

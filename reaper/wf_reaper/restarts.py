@@ -7,20 +7,20 @@ restarted never stops the others.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from psycopg.types.json import Jsonb
 
 from wf.dispatch import Nudge
-from wf.errors import WfError
 from wf.sql import statements
 
 if TYPE_CHECKING:
+    from wf.database import Rows
     from wf_tasks.runtime import Runtime
 
 BATCH = 100
-"""Instances restarted in one sweep; the next sweep takes the next ones."""
+"""Instances that one statement finds."""
 
 log = structlog.get_logger("wf")
 
@@ -37,25 +37,30 @@ class Restarts:
         self._sql = statements()
 
     def run_once(self) -> int:
-        """Restart errored instances whose time has come.
+        """Restart errored instances whose time has come, in batches.
 
         Returns:
             How many were restarted.
         """
-        database, now = self._owner.database, self._owner.journal.clock.override()
-        restarted = 0
-        for key, workflow, id, generation, restarts, from_start in database.read(
-            self._sql["restart_due"], {"limit": BATCH, "now": now}
-        ):
-            try:
-                restarted += self._restart(key, workflow, id, generation, restarts, from_start=from_start)
-            except WfError as error:
-                log.warning(
-                    "instance not restarted; tried again next time", workflow=workflow, id=id, reason=str(error)
-                )
-        return restarted
+        restarted = failed = 0
+        while True:
+            due = self._due(failed)
+            for row in due:
+                try:
+                    restarted += self._restart(row)
+                except Exception as error:  # one poisoned row, of whatever kind, must not stop the others
+                    failed += 1
+                    reason = f"{type(error).__name__}: {error}"
+                    log.warning("instance not restarted; tried again next time", instance=row[2], reason=reason)
+            if len(due) < BATCH:
+                return restarted
 
-    def _restart(self, key: int, workflow: str, id: str, generation: int, restarts: int, *, from_start: bool) -> bool:
+    def _due(self, failed: int) -> Rows:
+        params = {"limit": BATCH, "failed": failed, "now": self._owner.journal.clock.override()}
+        return self._owner.database.read(self._sql["restart_due"], params)
+
+    def _restart(self, row: tuple[Any, ...]) -> bool:
+        key, workflow, id, generation, restarts, from_start = row
         database, settings = self._owner.database, self._owner.settings
         detail = {"from": "start" if from_start else "failed", "restart": restarts + 1}
         params = {

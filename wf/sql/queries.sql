@@ -308,6 +308,7 @@ returning versions
 update wf.workflow
 set version = %(version)s, settings = %(settings)s
 where name = %(name)s and versions = %(versions)s
+returning name
 
 -- workflow_known: Every workflow that a worker has registered, with its newest version.
 select name, version, versions, settings from wf.workflow order by name
