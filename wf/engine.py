@@ -100,31 +100,37 @@ class Engine:
         """
         progress = Progress()
         live = self._load(nudge.key)
+        try:
+            while live is not None:
+                live = self._go_on(live, nudge, progress)
+        except BaseException:
+            if live is not None:
+                self._drop(live)
+            raise
+        return progress
+
+    def _go_on(self, live: Live, nudge: Nudge, progress: Progress) -> Live | None:
+        """Commit and run until the pass must be brought up to date; None if this task is done."""
         ended: Ended | None = None
-        while live is not None:
+        while True:
             hint = nudge.seq if not progress.steps else 0
             moved, claimed = self._move(live, hint, ended, may_claim=progress.steps < self.settings.steps_per_task)
             if not moved:
                 if ended is not None:
                     self._record(*ended)
-                ended = None
-                live = self._reload(live)
-                continue
+                return self._reload(live)
             self._publish(live, claimed, repeat=nudge.seq < 0)
             if claimed is None:
-                break
+                return None
             progress.steps += 1
             ended = self._attempt(live, claimed, progress)
             if ended is None:
                 self._drop(live)
-                break
+                return None
             if live.runs_beside(claimed):  # do not race a sibling for the rev
                 self._record(*ended)
-                ended = None
-                live = self._reload(live)
-            else:
-                live.end_attempt(ended[0])
-        return progress
+                return self._reload(live)
+            live.end_attempt(ended[0])
 
     # Load.
 
@@ -197,7 +203,7 @@ class Engine:
                 now,
                 now + DEFER,
                 None,
-            )  # fmt: skip
+            )
         )
 
     # Settle and commit.
@@ -304,21 +310,23 @@ class Engine:
         progress.retry_in = progress.error = None
         try:
             value = self.attempts.run(attempt, live.request(row.key))
-            ended = self._succeeded(row, value)
         except AttemptGone:
             return None
-        except (SerializationError, PayloadTooLarge) as error:
-            ended = self._failed(row, config, error, final=True)
         except Exception as error:
             ended = self._failed(row, config, error)
             progress.error = error
+        else:
+            ended = self._succeeded(row, config, value)
         crashpoints.reached(crashpoints.AFTER_USER_CODE)
         if ended.status is StepStatus.RETRYING and ended.wake_at is not None:
             progress.retry_in = max(ended.wake_at - self.journal.clock.now(), 0.0)
         return ended, attempt
 
-    def _succeeded(self, row: StepRow, value: Any) -> StepRow:
-        output = encode(value, what=f"The result of step {str(row.key)!r}", limit=self.settings.max_payload)
+    def _succeeded(self, row: StepRow, config: StepConfig, value: Any) -> StepRow:
+        try:
+            output = encode(value, what=f"The result of step {str(row.key)!r}", limit=self.settings.max_payload)
+        except (SerializationError, PayloadTooLarge) as error:
+            return self._failed(row, config, error, final=True)  # the next attempt would give the same
         now = self.journal.clock.now()
         return replace(row, status=StepStatus.COMPLETE, output=output, ended_at=now, wake_at=None, lease=None)
 
