@@ -1,0 +1,77 @@
+"""Lists of instances: pages and filters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.support.errands import Errand, moment
+
+if TYPE_CHECKING:
+    from tests.support import Rig
+
+
+def test_list_gives_the_newest_first_page_by_page(rig: Rig) -> None:
+    """Pages hold 20 unless told otherwise, follow on each other without gap, and end with the cursor None."""
+    workflow = rig.client.workflow(Errand)
+    for n in range(45):
+        workflow.create(f"i-{n}")
+    pages = [workflow.list()]
+    while pages[-1].cursor is not None:
+        pages.append(workflow.list(cursor=pages[-1].cursor))
+    assert [len(page) for page in pages] == [20, 20, 5]
+    assert [entry.id for page in pages for entry in page] == [f"i-{n}" for n in reversed(range(45))]
+
+
+def test_a_page_boundary_is_not_moved_by_instances_that_come_later(rig: Rig) -> None:
+    """A cursor means a place among the instances, not a number of them."""
+    workflow = rig.client.workflow(Errand)
+    for n in range(4):
+        workflow.create(f"i-{n}")
+    first = workflow.list(limit=2)
+    workflow.create("i-late")
+    second = workflow.list(limit=2, cursor=first.cursor)
+    assert [entry.id for entry in first] == ["i-3", "i-2"]
+    assert [entry.id for entry in second] == ["i-1", "i-0"]
+    assert second.cursor is None
+
+
+def test_a_page_holds_a_hundred_at_most(rig: Rig) -> None:
+    """limit=100 gives 100, and the 101st has a page of its own."""
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, due_at) "
+        "select 'errand', 'i-' || n, '1', now() from generate_series(1, 101) n"
+    )
+    page = rig.client.workflow(Errand).list(limit=100)
+    assert (len(page), page[0].id) == (100, "i-101")
+    assert [entry.id for entry in rig.client.workflow(Errand).list(limit=100, cursor=page.cursor)] == ["i-1"]
+
+
+def test_list_filters_by_status_and_time(rig: Rig) -> None:
+    """status, since and until narrow a list, bounds included, alone and together."""
+    workflow = rig.client.workflow(Errand)
+    for n, doing in enumerate(["", "fail", "sleep", "wait"]):
+        workflow.create(f"i-{n}", {"do": doing})
+        rig.clock.advance(60)
+    rig.settle()
+
+    def ids(**filters: Any) -> list[str]:
+        return [entry.id for entry in workflow.list(**filters)]
+
+    assert ids(status="complete") == ["i-0"]
+    assert ids(status="errored") == ["i-1"]
+    assert ids(status="waiting") == ["i-3", "i-2"]
+    assert ids(status="paused") == []
+    assert ids(since=moment(60), until=moment(120)) == ["i-2", "i-1"]
+    assert ids(since=moment(121)) == ["i-3"]
+    assert ids(until=moment(59).astimezone(None)) == ["i-0"]
+    assert ids(status="waiting", until=moment(120)) == ["i-2"]
+
+
+def test_a_listed_instance_tells_its_status_version_and_times(rig: Rig) -> None:
+    """An entry of a list has the baseline's names as items and snake_case as attributes."""
+    rig.create(Errand, "r-17")
+    rig.settle()
+    (entry,) = rig.client.workflow(Errand).list()
+    assert (entry.id, entry.status, entry.version) == ("r-17", "complete", "1")
+    assert entry["createdOn"] == entry.created_on == entry.started_on == entry.ended_on == moment(0)
+    assert entry.due_at is None
