@@ -163,6 +163,8 @@ class Step:
 class DecoratedStep:
     """A function decorated with `@step.do`. Calling it starts the step and returns a future of its result."""
 
+    __name__: str
+
     def __init__(  # noqa: PLR0917  # only `Step.do` builds it
         self,
         step: Step,
