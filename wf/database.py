@@ -1,17 +1,17 @@
-"""Connections to Postgres: one pool a process, autocommit, and one meaning for every way in which they fail."""
+"""Connections to Postgres: a stack of them a process, autocommit, and one meaning for every way in which they fail."""
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from wf.errors import JournalUnavailable, SchemaMismatch
+from wf.errors import JournalUnavailable
 from wf.migrations import check
-from wf.urls import database_url
+from wf.urls import conninfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +19,30 @@ if TYPE_CHECKING:
     from wf.settings import Settings
 
 Rows = list[tuple[Any, ...]]
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+WAIT = 10.0
+"""Seconds to wait for a connection when all are in use."""
+
+OPTIONS = " ".join(
+    f"-c {option}"
+    for option in (
+        "statement_timeout=30s",
+        "lock_timeout=5s",
+        "idle_in_transaction_session_timeout=30s",
+        "jit=off",  # our statements touch few rows; compiling them costs more than running them
+        "plan_cache_mode=force_generic_plan",  # they are looked up by key, whatever the key
+    )
+)
 
 _MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn)
+_NAMED = re.compile(r"%\((\w+)\)s|%%")
 
 
 class Database:
     """The journal's database.
+
+    Connections are reused last in, first out: the few that are needed stay warm, in this process and in Postgres.
 
     Args:
         settings: `database_url` and `pool_size` are used.
@@ -32,50 +50,46 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.database_url
-        self.engine: Engine = create_engine(
-            database_url(self._url),
-            isolation_level="AUTOCOMMIT",
-            pool_size=settings.pool_size,
-            max_overflow=0,
-            pool_timeout=10,
-            pool_reset_on_return=None,
-            connect_args={
-                "connect_timeout": 5,
-                "application_name": "wf",
-                "options": "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
-                "keepalives_idle": 30,
-            },
-        )
+        self._conninfo = conninfo(self._url)
+        self._slots: LifoQueue[Connection | None] = LifoQueue()
+        for _ in range(settings.pool_size):
+            self._slots.put(None)  # a connection yet to be made
 
     def rows(self, sql: LiteralString, params: Mapping[str, Any] | None = None) -> Rows:
         """Run one statement in a transaction of its own.
+
+        Args:
+            sql: With parameters as `%(name)s`.
+            params: Their values; more than the statement needs may be given.
 
         Raises:
             JournalUnavailable: Postgres does not answer, or the outcome of the statement is unknown.
             SchemaMismatch: The schema is missing.
         """
+        numbered, names = _numbered(sql)
+        values = [params[name] for name in names] if params else []
         try:
-            pooled = self.engine.raw_connection()
-        except (DBAPIError, psycopg.OperationalError, PoolTimeout) as error:
-            raise JournalUnavailable(getattr(error, "orig", None) or error) from error
-        connection: psycopg.Connection[tuple[Any, ...]] = pooled.driver_connection  # type: ignore[assignment]
+            connection = self._slots.get(timeout=WAIT)
+        except Empty:
+            raise JournalUnavailable(f"all connections have been in use for {WAIT:g} s; raise WF_POOL_SIZE") from None
         try:
-            cursor = connection.execute(sql, params)
+            connection = connection or self._connect()
+            cursor = psycopg.RawCursor(connection)
+            cursor.execute(numbered, values)
             # `cursor.description` would tell the same, at the price of an object for each column.
-            answer = cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
-        except _MISSING:
-            pooled.invalidate()
-            check(self._url)
-            raise
-        except psycopg.OperationalError as error:
-            pooled.invalidate()
-            raise JournalUnavailable(error) from error
-        except BaseException:
+            return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
+        except BaseException as error:
             # Whatever it was, even SystemExit between two bytecodes: nobody knows in which state the connection is.
-            pooled.invalidate()
+            if connection is not None:
+                connection.close()
+                connection = None
+            if isinstance(error, _MISSING):
+                check(self._url)
+            if isinstance(error, psycopg.OperationalError):
+                raise JournalUnavailable(error) from error
             raise
-        pooled.close()
-        return answer
+        finally:
+            self._slots.put(connection)
 
     def read(self, sql: LiteralString, params: Mapping[str, Any] | None = None) -> Rows:
         """Run a statement that changes nothing, once more if its connection turns out to be dead.
@@ -86,7 +100,7 @@ class Database:
         try:
             return self.rows(sql, params)
         except JournalUnavailable:
-            self.engine.dispose()
+            self.close()  # the others are likely to be dead, too
             return self.rows(sql, params)
 
     def check_schema(self) -> None:
@@ -99,8 +113,43 @@ class Database:
         check(self._url)
 
     def close(self) -> None:
-        """Close every connection."""
-        self.engine.dispose()
+        """Close the connections that are not in use; they are made anew when needed."""
+        free = []
+        while not self._slots.empty():
+            try:
+                free.append(self._slots.get_nowait())
+            except Empty:
+                break
+        for connection in free:
+            if connection is not None:
+                connection.close()
+            self._slots.put(None)
+
+    def _connect(self) -> Connection:
+        return psycopg.connect(
+            self._conninfo,
+            autocommit=True,
+            connect_timeout=5,
+            application_name="wf",
+            options=OPTIONS,
+            keepalives_idle=30,
+        )
 
 
-__all__ = ["Database", "Rows", "SchemaMismatch"]
+@lru_cache(maxsize=512)
+def _numbered(sql: LiteralString) -> tuple[LiteralString, list[str]]:
+    """The statement with `$1` for `%(name)s`, as Postgres itself counts, and the names in order.
+
+    psycopg would do this at each execution of a long statement; here it is done once.
+    """
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return "%"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return _NAMED.sub(number, sql), names

@@ -16,9 +16,7 @@ the same moment cannot both believe that the other one goes on: one of them comm
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -33,8 +31,9 @@ from wf.core import Completed, Event, Failed, Pass, StepConfig
 from wf.dispatch import Dispatcher, Nudge
 from wf.errors import JournalUnavailable, PayloadTooLarge, SerializationError, WorkflowTimeoutError
 from wf.faults import encode_error
-from wf.journal import Commit, End, InstanceRow, StepRow
+from wf.journal import Commit, End, InstanceRow, Loaded, StepRow
 from wf.live import Live
+from wf.passes import Passes
 from wf.status import LIVE, Status, StepStatus
 
 if TYPE_CHECKING:
@@ -85,8 +84,7 @@ class Engine:
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
         self.attempts = Attempts(journal, settings.lease, self._record_timeout)
-        self._cache: OrderedDict[int, Live] = OrderedDict()
-        self._cache_lock = threading.Lock()
+        self._passes = Passes(settings.cache_size)
         self._unknown: set[str] = set()
 
     def advance(self, nudge: Nudge) -> Progress:
@@ -99,7 +97,7 @@ class Engine:
             JournalUnavailable: Postgres does not answer; the alarm will find the instance again.
         """
         progress = Progress()
-        live = self._load(nudge.key)
+        live = self._load(nudge)
         try:
             while live is not None:
                 live = self._go_on(live, nudge, progress)
@@ -127,17 +125,20 @@ class Engine:
             if ended is None:
                 self._drop(live)
                 return None
-            if live.runs_beside(claimed):  # do not race a sibling for the rev
+            if live.is_beside(claimed):  # do not race a sibling for the rev
                 self._record(*ended)
                 return self._reload(live)
             live.end_attempt(ended[0])
 
     # Load.
 
-    def _load(self, key: int) -> Live | None:
-        with self._cache_lock:
-            live = self._cache.pop(key, None)
-        return self._reload(live) if live is not None else self._fresh(key)
+    def _load(self, nudge: Nudge) -> Live | None:
+        live = self._passes.take(nudge.key)
+        if live is None:
+            return self._fresh(nudge.key)
+        if nudge.seq > 0 and (nudge.generation, nudge.rev) == (live.instance.generation, live.instance.rev):
+            return live  # nothing has happened in between; if it has, the commit will tell
+        return self._reload(live)
 
     def _reload(self, live: Live) -> Live | None:
         """Bring a pass up to date, or begin a new one if it cannot be."""
@@ -145,32 +146,32 @@ class Engine:
             self._drop(live)
             return self._fresh(live.instance.key)
         found = self.journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
-        if found is None or not self._goes_on(found[0]):
+        if found is None or found.instance.status not in LIVE:
             self._drop(live)
             return None
-        if found[0].generation != live.instance.generation:
+        if found.instance.generation != live.instance.generation:
             self._drop(live)
             return self._fresh(live.instance.key)
-        live.absorb(*found)
+        live.absorb(found)
         return live
 
     def _fresh(self, key: int) -> Live | None:
         """Replay an instance from its first line."""
         found = self.journal.load(key)
-        if found is None or not self._goes_on(found[0]):
+        if found is None or found.instance.status not in LIVE:
             return None
-        instance, rows = found
-        cls = self._registry.find(instance.workflow, instance.version)
+        cls = self._registry.find(found.instance.workflow, found.instance.version)
         if cls is None:
-            self._defer(instance)
+            self._defer(found.instance)
             return None
-        live = Live(instance, self._begin(cls, instance), self.settings)
-        live.absorb(instance, rows)
+        live = Live(found.instance, self._begin(cls, found), self.settings)
+        live.absorb(found)
         return live
 
-    def _begin(self, cls: type[WorkflowEntrypoint], instance: InstanceRow) -> Pass:
+    def _begin(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
+        instance, params = found.instance, found.params
         event = Event(
-            payload=decode(self.journal.params(instance.key)),
+            payload=decode(self.journal.params(instance.key) if params is None else params),
             timestamp=datetime.fromtimestamp(instance.created_at, UTC),
             instanceId=instance.id,
             workflowName=instance.workflow,
@@ -178,9 +179,6 @@ class Engine:
         )
         limits = cls.workflow_settings.get("limits", {})
         return Pass(cls().run, event, at=instance.created_at, max_steps=limits.get("steps", self.settings.max_steps))
-
-    def _goes_on(self, instance: InstanceRow) -> bool:
-        return instance.status in LIVE
 
     def _defer(self, instance: InstanceRow) -> None:
         """Give back an instance whose workflow this worker does not know: a rolling deploy, most likely."""
@@ -233,6 +231,8 @@ class Engine:
         claimed = None
         if end is None and may_claim and (row := live.claimable(now, hint)) is not None:
             crashpoints.reached(crashpoints.BEFORE_CLAIM)
+            if not live.changed and live.has_siblings(row):
+                return self._claim_beside(live, row, now)
             claimed = live.claim(row, uuid4(), now)
         if end is None and not live.changed and not self._due_is_wrong(live, now):
             return True, None
@@ -243,6 +243,14 @@ class Engine:
         if moved and ended is not None:
             crashpoints.reached(crashpoints.AFTER_RECORD)
         return moved, claimed
+
+    def _claim_beside(self, live: Live, row: StepRow, now: float) -> tuple[bool, StepRow | None]:
+        """Claim one of several steps without racing its siblings for the instance's rev."""
+        claimed = live.leased(row, uuid4(), now)
+        if self.journal.claim(live.instance, row, claimed) is None:
+            return False, None
+        live.claimed_beside(claimed)
+        return True, claimed
 
     def _settle(self, live: Live, now: float) -> bool:
         """Resolve what is due, with the mailbox if a wait is open; False if it is too much for one commit."""
@@ -394,27 +402,11 @@ class Engine:
         if nudges:
             crashpoints.reached(crashpoints.BEFORE_NUDGE)
         if claimed is None:
-            self._keep(live) if any(not n.delay for n in nudges) else self._drop(live)
+            wanted_soon = live.ready() or any(not nudge.delay for nudge in nudges)
+            self._passes.keep(live) if wanted_soon else self._drop(live)
         self._dispatcher.publish(nudges)
         if nudges:
             crashpoints.reached(crashpoints.AFTER_NUDGE)
-
-    # The cache of suspended passes.
-
-    def _keep(self, live: Live) -> None:
-        """Keep a pass for the nudge that is about to come."""
-        dropped: list[Live] = []
-        with self._cache_lock:
-            other = self._cache.get(live.instance.key)
-            if other is None or other.instance.rev < live.instance.rev:
-                self._cache[live.instance.key] = live
-                dropped += [other] if other is not None else []
-            else:
-                dropped.append(live)
-            while len(self._cache) > self.settings.cache_size:
-                dropped.append(self._cache.popitem(last=False)[1])
-        for one in dropped:
-            self._drop(one)
 
     def _drop(self, live: Live) -> None:
         live.replay.evict()
@@ -422,9 +414,7 @@ class Engine:
     def close(self) -> None:
         """Stop the threads and forget every pass."""
         self.attempts.close()
-        with self._cache_lock:
-            while self._cache:
-                self._drop(self._cache.popitem()[1])
+        self._passes.clear()
 
 
 def _unreached(live: Live) -> list[str]:

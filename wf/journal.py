@@ -85,6 +85,20 @@ class Wake(NamedTuple):
     delay: float
 
 
+class Loaded(NamedTuple):
+    """What `load` found.
+
+    Attributes:
+        instance: The hot row.
+        rows: The step rows that changed, in the order of their facts.
+        params: The encoded parameters, if no step has a row yet; else they are read apart.
+    """
+
+    instance: InstanceRow
+    rows: list[StepRow]
+    params: bytes | None
+
+
 @dataclass(slots=True)
 class End:
     """How an instance ends."""
@@ -158,7 +172,7 @@ class Journal:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._sql = statements()
 
-    def load(self, key: int, *, seen: int = 0, from_seq: int = 0) -> tuple[InstanceRow, list[StepRow]] | None:
+    def load(self, key: int, *, seen: int = 0, from_seq: int = 0) -> Loaded | None:
         """The instance and the step rows that changed since rev `seen`, in the order of their facts.
 
         Args:
@@ -176,7 +190,8 @@ class Journal:
         first = found[0]
         self.clock.observe(first[11])
         instance = InstanceRow(key, *first[:11])
-        return instance, [_step_row(row[12:]) for row in found if row[12] is not None]
+        rows = [_step_row(row[12:-1]) for row in found if row[12] is not None]
+        return Loaded(instance, rows, first[-1])
 
     def params(self, key: int) -> bytes:
         """The encoded parameters of an instance."""
@@ -193,6 +208,7 @@ class Journal:
             "seq": commit.seq, "status": commit.status, "at": commit.at, "due_at": commit.due_at,
             "keep_from": commit.keep_from, "taken": len(commit.events),
             "ended_at": None, "restart_at": None, "restart_from_start": False, "worker": self.worker,
+            "now": self.clock.override(),
         }  # fmt: skip
         for n, row in enumerate(commit.rows):
             for (name, _), value in zip(_ROW, _values(row), strict=True):
@@ -206,8 +222,28 @@ class Journal:
                 "restart_from_start": end.restart_from_start, "output": end.output, "error": end.error,
                 "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
             }  # fmt: skip
-        sql = _commit_sql(len(commit.rows), bool(commit.events), end is not None)
-        return bool(self.database.rows(sql, params))
+        found = self.database.rows(_commit_sql(len(commit.rows), bool(commit.events), end is not None), params)
+        if found:
+            self.clock.observe(found[0][0])
+        return bool(found)
+
+    def claim(self, instance: InstanceRow, before: StepRow, claimed: StepRow) -> int | None:
+        """Begin an attempt beside others, whatever they have done meanwhile.
+
+        Args:
+            instance: Its key and generation count.
+            before: The row as the caller knows it; if it has changed since, nothing happens.
+            claimed: The row with its lease.
+
+        Returns:
+            The rev of this fact, or None: the step is somebody else's, or no longer wanted.
+        """
+        params = {
+            "key": instance.key, "generation": instance.generation, "seq": before.seq, "row_rev": before.rev,
+            "lease": claimed.lease, "worker": self.worker, "wake_at": claimed.wake_at, "at": self.clock.now(),
+        }  # fmt: skip
+        found = self.database.rows(self._sql["step_claim"], params)
+        return found[0][0] if found else None
 
     def record(self, instance: InstanceRow, row: StepRow, lease: UUID, *, due_in: float) -> int | None:
         """Write the end of an attempt, whatever its siblings have done meanwhile.

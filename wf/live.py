@@ -15,11 +15,10 @@ from wf.core import Completed, Key, Kind, Pass, Request, Result, StepConfig
 from wf.core.history import ReceivedEvent
 from wf.errors import WorkerLostError, WorkflowTimeoutError
 from wf.faults import decode_error, encode_error
-from wf.journal import ROWS_MAX, Commit, End, InstanceRow, PendingEvent, StepRow
+from wf.journal import ROWS_MAX, Commit, End, InstanceRow, Loaded, PendingEvent, StepRow
 from wf.status import STEP_ENDED, Status, StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from uuid import UUID
 
     from wf.settings import Settings
@@ -57,16 +56,19 @@ class Live:
         self._changes: dict[Key, StepRow] = {}
         self._taken: list[tuple[PendingEvent, int]] = []
         self._rev, self._seq = instance.rev, instance.seq
+        self._beside = False
 
     # What the journal says.
 
-    def absorb(self, instance: InstanceRow, rows: Iterable[StepRow]) -> None:
+    def absorb(self, found: Loaded) -> None:
         """Take in the rows that changed since the last time, in the order of their facts."""
-        self.instance, self._rev, self._seq = instance, instance.rev, instance.seq
+        self.instance = instance = found.instance
+        self._rev, self._seq = instance.rev, instance.seq
+        self._beside = False
         self._changes.clear()
         self._taken.clear()
         self.inbox = None
-        for row in rows:
+        for row in found.rows:
             if row.status in STEP_ENDED:
                 self._open.pop(row.key, None)
                 self._feed(row)
@@ -186,18 +188,21 @@ class Live:
                 first = first or row
         return first
 
-    def claim(self, row: StepRow, lease: UUID, now: float) -> StepRow:
-        """Count an attempt, before its user code runs."""
-        return self._change(
-            replace(
-                row,
-                status=StepStatus.RUNNING,
-                attempt=row.attempt + 1,
-                lease=lease,
-                wake_at=now + self._settings.lease,
-                failure=None,
-            )
+    def leased(self, row: StepRow, lease: UUID, now: float) -> StepRow:
+        """The row with one attempt more."""
+        until = now + self._settings.lease
+        return replace(
+            row, status=StepStatus.RUNNING, attempt=row.attempt + 1, lease=lease, wake_at=until, failure=None
         )
+
+    def claim(self, row: StepRow, lease: UUID, now: float) -> StepRow:
+        """Count an attempt, before its user code runs, in the next commit."""
+        return self._change(self.leased(row, lease, now))
+
+    def claimed_beside(self, claimed: StepRow) -> None:
+        """The journal has counted an attempt on its own; what else it holds now is not known here."""
+        self._open[claimed.key] = claimed
+        self._beside = True
 
     def end_attempt(self, row: StepRow) -> None:
         """Write down how a row ended, or that it will be tried again, and let `run` go on."""
@@ -211,9 +216,14 @@ class Live:
         rows = self._do_rows()
         return next((r for r in rows if r.status is StepStatus.RUNNING and (r.wake_at or 0) <= now), None)
 
-    def runs_beside(self, row: StepRow) -> bool:
-        """Whether another step's attempt runs now, on any worker."""
-        return any(other.status is StepStatus.RUNNING and other.seq != row.seq for other in self._do_rows())
+    def has_siblings(self, row: StepRow) -> bool:
+        """Whether another step runs or is ready, on any worker."""
+        active = (StepStatus.RUNNING, StepStatus.READY)
+        return any(other.status in active and other.seq != row.seq for other in self._do_rows())
+
+    def is_beside(self, row: StepRow) -> bool:
+        """Whether others may have moved the instance on while this step's attempt ran."""
+        return self._beside or any(r.status is StepStatus.RUNNING and r.seq != row.seq for r in self._do_rows())
 
     # What goes into the journal, and what comes after.
 

@@ -23,3 +23,12 @@ def database_url(url: str) -> URL:
     if parsed.drivername.split("+")[0] not in {"postgresql", "postgres"}:
         raise JournalUnavailable(f"WF_DATABASE_URL must begin with postgresql://, not {parsed.drivername}://")
     return parsed.set(drivername="postgresql+psycopg")
+
+
+def conninfo(url: str) -> str:
+    """The same URL as libpq reads it.
+
+    Raises:
+        JournalUnavailable: As `database_url`.
+    """
+    return database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -118,7 +118,7 @@ def test_3_every_write_is_fenced(rig: Rig) -> None:
     instance = rig.create(Everything)
     first = rig.take()[0]
     worker = rig.workers[0]
-    live = worker.engine._load(first.key)
+    live = worker.engine._load(first)
     assert live is not None
     live.settle(rig.clock.now())
     stale = live.commit(rig.clock.now(), None)
@@ -127,7 +127,7 @@ def test_3_every_write_is_fenced(rig: Rig) -> None:
     assert not worker.journal.commit(stale)
     stale.rev, stale.generation = rig.sql("select rev, generation + 1 from wf.instance")[0]
     assert not worker.journal.commit(stale)
-    (row,) = [row for row in worker.journal.load(first.key)[1] if row.key.name == "first"]  # type: ignore[index]
+    (row,) = [row for row in worker.journal.load(first.key).rows if row.key.name == "first"]  # type: ignore[union-attr]
     assert worker.journal.record(live.instance, row, uuid4(), due_in=30) is None
     assert rig.sql("select * from wf.instance, wf.step") == before
     assert instance.status().status == "running"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _EVERY = 0.3  # seconds between two looks
 _OTHER_LINES = 6  # head, foot and borders of the steps' table, and one line to spare
+_LEAST_STEPS = 3  # shown even if the rest has to be cut
 _SHORT = 300  # characters of an output or an error
 
 _STATE = {
@@ -65,9 +66,9 @@ def follow(look: Callable[[], Answer], *, quiet: bool) -> None:
 
 def view(instance: Answer, height: int) -> RenderableType:
     """An instance in at most so many lines: what is going on first, the newest steps last."""
-    head = summary(instance, _SHORT)
-    head.no_wrap, head.overflow = True, "ellipsis"
-    room = max(height - len(head.plain.splitlines()) - _OTHER_LINES, 1)
+    lines = summary(instance, _SHORT).split("\n")[: max(height - _OTHER_LINES - _LEAST_STEPS, 4)]
+    head = Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
+    room = max(height - len(lines) - _OTHER_LINES, 1)
     left_out = len(instance.steps) - room
     rows = [
         (

@@ -64,6 +64,7 @@ class CoreLoop(asyncio.AbstractEventLoop):
         first_hash: Hash of the first future that is put into a set, the same in every pass of an instance.
 
     Attributes:
+        now: The time that `time()` tells: that of the last result, in seconds since the epoch.
         thread: The thread that runs `run` at this moment, or 0.
         closing: Whether the pass is being thrown away, or was.
         refused: Whether a task refused to end then; Python will try again when it collects it.
@@ -79,7 +80,7 @@ class CoreLoop(asyncio.AbstractEventLoop):
     ) -> None:
         self._ready: deque[asyncio.Handle] = deque()
         self._on_timer, self._on_cancel = on_timer, on_cancel
-        self._time = 0.0
+        self.now = 0.0
         self._tasks: list[asyncio.Task[Any]] = []
         self._tasks_max = 64
         self._generators: WeakSet[AsyncGenerator[Any, Any]] = WeakSet()
@@ -117,10 +118,6 @@ class CoreLoop(asyncio.AbstractEventLoop):
             turns += 1
             if turns > TURNS_MAX:
                 raise RestlessRunError(TURNS_MAX)
-
-    def set_time(self, now: float) -> None:
-        """Set the time that `time()` tells: that of the result which is fed next, in seconds since the epoch."""
-        self._time = now
 
     def fire(self, handle: asyncio.TimerHandle) -> None:
         """Run a timer's callback in the next turn."""
@@ -164,7 +161,7 @@ class CoreLoop(asyncio.AbstractEventLoop):
     # What asyncio's Task, Future and helpers need.
 
     def time(self) -> float:
-        return self._time
+        return self.now
 
     def get_debug(self) -> bool:
         return False
@@ -185,13 +182,13 @@ class CoreLoop(asyncio.AbstractEventLoop):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        return self.call_at(self._time + delay, callback, *args, context=context)
+        return self.call_at(self.now + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        if when <= self._time:
+        if when <= self.now:
             self._ready.append(handle)
         else:
             self._on_timer(handle)

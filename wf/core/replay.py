@@ -59,7 +59,7 @@ class Pass:
         # Other instances begin with another hash, lest all of them meet in asyncio's set of all tasks.
         salt = zlib.crc32(str(event.get("instanceId")).encode("utf-8", "replace"))
         self.loop = CoreLoop(self._set_timer, self._drop_timer, first_hash=salt)  # type: ignore[abstract]
-        self.loop.set_time(at)
+        self.loop.now = at
         self.step = Step(self)
         self.outcome: Outcome | None = None
         self.warnings: list[str] = []
@@ -79,7 +79,7 @@ class Pass:
             for result in results:
                 if self.outcome is not None:
                     return
-                self.loop.set_time(result.at)
+                self.loop.now = result.at
                 key = result.key
                 request = self._pending.pop(key, None)
                 if request is not None:
@@ -120,8 +120,8 @@ class Pass:
 
     # What `Step` and the loop call.
 
-    def request(self, kind: Kind, name: str, **what: Any) -> asyncio.Future[Any]:
-        """Register a request under the next key of its kind and name.
+    def request(self, kind: Kind, name: str, *what: Any, **more: Any) -> asyncio.Future[Any]:
+        """Register a request under the next key of its kind and name; the rest is what a `Request` has.
 
         Raises:
             NestedStepError: The call does not come from `run`.
@@ -136,7 +136,7 @@ class Pass:
             if self._steps >= self._max_steps:
                 raise StepLimitError(self._max_steps)
             self._steps += 1
-        request = Request(self._next_key(kind, name), future, **what)
+        request = Request(self._next_key(kind, name), future, *what, **more)
         self._register(request)
         return future
 

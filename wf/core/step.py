@@ -157,7 +157,7 @@ class Step:
         if not callable(function):
             raise TypeError(f"Step {name!r} requires a callback function, not {function!r}.")
         parsed = StepConfig.parse(name, config)
-        return self._pass.request(Kind.DO, name, callback=function, arguments=arguments, config=parsed)
+        return self._pass.request(Kind.DO, name, function, arguments, parsed)
 
 
 class DecoratedStep:

@@ -22,13 +22,14 @@ insert into wf.payload (instance, params)
 select key, %(params)s from made
 returning instance
 
--- instance_load: The hot row, and the step rows that changed since the cached pass.
+-- instance_load: The hot row, and the step rows that changed since the cached pass; with the params if nothing has run.
 select
   i.workflow, i.id, i.version, i.status, i.generation, i.rev, i.seq, i.inbox, i.restarts,
   extract(epoch from i.due_at)::float8, extract(epoch from i.created_at)::float8,
   extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8,
   s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
-  extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error
+  extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error,
+  case when %(seen)s = 0 and s.seq is null then (select p.params from wf.payload p where p.instance = i.key) end
 from wf.instance i
 left join wf.step s
   on s.instance = i.key and s.generation = i.generation and s.seq >= %(from_seq)s
@@ -114,8 +115,31 @@ with fence as (
     and step.seq <> all(%(seqs)s)
 )
 
--- commit_close: The answer of a commit: a row, or none if the fence was lost.
-select key from fence
+-- commit_close: The answer of a commit: the time, or no row if the fence was lost.
+select extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8 from fence
+
+-- step_claim: An attempt begins beside others of its instance: fenced by its row, not by rev, so that siblings do not race.
+with fence as (
+  select key, generation, rev from wf.instance
+  where key = %(key)s and generation = %(generation)s and status in ('queued', 'running', 'waiting')
+  for update
+), claimed as (
+  update wf.step
+  set
+    status = 'running', attempt = attempt + 1, lease = %(lease)s, worker = %(worker)s, rev = fence.rev + 1,
+    wake_at = to_timestamp(%(wake_at)s), attempt_at = to_timestamp(%(at)s)
+  from fence
+  where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
+    and step.rev = %(row_rev)s and step.status in ('ready', 'retrying')
+  returning step.rev
+)
+update wf.instance
+set
+  rev = claimed.rev, status = 'running', nudges = 0, due_at = least(due_at, to_timestamp(%(wake_at)s)),
+  started_at = coalesce(started_at, to_timestamp(%(at)s))
+from claimed
+where key = %(key)s
+returning claimed.rev
 
 -- attempt_record: The end of an attempt while others of the same instance run: fenced by its lease, not by rev.
 with mine as (
