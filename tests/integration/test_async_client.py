@@ -1,0 +1,229 @@
+"""The client for async code."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tests.support.errands import Errand, RefusedError
+from wf import AsyncClient, InstanceAlreadyExists, InstanceNotFound, InstanceTerminated, InvalidTransition
+from wf.urls import database_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.support import Rig
+
+
+def serve(rig: Rig, body: Callable[[AsyncClient], Awaitable[None]]) -> None:
+    """Run async code with a client on the rig's clock."""
+
+    async def main() -> None:
+        async with AsyncClient(settings=rig.settings, clock=rig.clock) as client:
+            await body(client)
+
+    asyncio.run(main())
+
+
+async def settle(rig: Rig) -> int:
+    """Let the rig's worker work beside the event loop."""
+    return await asyncio.to_thread(rig.settle)
+
+
+def test_it_does_what_the_client_does(rig: Rig) -> None:
+    """create, get, list, status, describe, send_event, result and terminate give what the client gives."""
+
+    async def body(client: AsyncClient) -> None:
+        workflow = client.workflow(Errand)
+        instance = await workflow.create("r-17", {"do": "wait"})
+        await settle(rig)
+        assert (await (await workflow.get("r-17")).status()).status == "waiting"
+        assert [entry.id for entry in await workflow.list(status="waiting", limit=1)] == ["r-17"]
+        await instance.send_event("go", {"by": "x"}, event_id="e-1")
+        await settle(rig)
+        assert await instance.result(timeout=5) == {"by": "x"}
+        assert (await instance.describe()).step_count == 0
+        other = await workflow.create(params={"do": "sleep"})
+        await other.terminate()
+        with pytest.raises(InstanceTerminated):
+            await other.result(timeout=5)
+
+    serve(rig, body)
+
+
+def test_its_errors_are_the_clients_errors(rig: Rig) -> None:
+    """A taken id, an unknown one, an ended instance and a failed `run` raise the same classes."""
+
+    async def body(client: AsyncClient) -> None:
+        workflow = client.workflow(Errand)
+        instance = await workflow.create("r-17", {"do": "fail"})
+        with pytest.raises(InstanceAlreadyExists):
+            await workflow.create("r-17")
+        with pytest.raises(InstanceNotFound):
+            await workflow.get("r-18")
+        await settle(rig)
+        with pytest.raises(RefusedError, match="order 7"):
+            await instance.result(timeout=5)
+        with pytest.raises(InvalidTransition):
+            await instance.terminate()
+
+    serve(rig, body)
+
+
+def test_a_workflow_may_be_awaited(rig: Rig) -> None:
+    """`await client.workflow(...)` is `client.workflow(...)`."""
+
+    async def body(client: AsyncClient) -> None:
+        instance = await (await client.workflow(Errand)).create("r-17")
+        assert (instance.workflow, instance.id) == ("errand", "r-17")
+
+    serve(rig, body)
+
+
+def test_a_late_result_is_a_timeout(rig: Rig) -> None:
+    """The error tells the instance and its status."""
+
+    async def body(client: AsyncClient) -> None:
+        instance = await client.workflow(Errand).create("r-17", {"do": "sleep"})
+        with pytest.raises(TimeoutError, match="'r-17' of workflow 'errand' is queued"):
+            await instance.result(timeout=0.01)
+
+    serve(rig, body)
+
+
+def test_waiting_for_results_holds_no_thread(rig: Rig) -> None:
+    """Many more results than the loop has threads can be awaited, and the loop still gets other work done."""
+
+    async def body(client: AsyncClient) -> None:
+        workflow = client.workflow(Errand)
+        instances = [await workflow.create(f"i-{n}", {"do": "wait"}) for n in range(60)]
+        results = [asyncio.ensure_future(instance.result(timeout=60)) for instance in instances]
+        await settle(rig)
+        assert threading.active_count() < 60
+        for n, instance in enumerate(instances):
+            await instance.send_event("go", n)
+        await settle(rig)
+        assert await asyncio.gather(*results) == list(range(60))
+
+    serve(rig, body)
+
+
+def test_a_cancelled_result_stops_looking(rig: Rig) -> None:
+    """Cancelling the wait ends it at once."""
+
+    async def body(client: AsyncClient) -> None:
+        instance = await client.workflow(Errand).create("r-17", {"do": "sleep"})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(instance.result(), 0.05)
+
+    serve(rig, body)
+
+
+@asynccontextmanager
+async def async_connection(url: str) -> AsyncIterator[tuple[dict[str, Any], Any]]:
+    engine = create_async_engine(database_url(url), poolclass=NullPool)
+    async with engine.connect() as connection:
+        yield {"connection": connection}, connection
+
+
+@asynccontextmanager
+async def async_session(url: str) -> AsyncIterator[tuple[dict[str, Any], Any]]:
+    engine = create_async_engine(database_url(url), poolclass=NullPool)
+    async with AsyncSession(engine) as session:
+        yield {"session": session}, session
+
+
+every_kind = pytest.mark.parametrize("begin", [async_connection, async_session])
+
+
+@every_kind
+def test_an_instance_comes_with_the_callers_commit(rig: Rig, begin: Any) -> None:
+    """Invisible before, there after it, and woken at the latest by the alarm's next tick."""
+
+    async def body(client: AsyncClient) -> None:
+        async with begin(rig.settings.database_url) as (where, foreign):
+            instance = await client.workflow(Errand).create("r-17", {"n": 1}, **where)
+            with pytest.raises(InstanceNotFound):
+                await instance.status()
+            assert rig.queued() == 0
+            await foreign.commit()
+        assert rig.queued() == ("session" in where)
+        await asyncio.to_thread(rig.pass_time, 0)
+        assert await instance.result(timeout=5) == {"got": {"n": 1}}
+
+    serve(rig, body)
+
+
+@every_kind
+def test_a_rollback_leaves_nothing(rig: Rig, begin: Any) -> None:
+    """Neither the instance nor an event of a transaction that was rolled back is ever seen."""
+
+    async def body(client: AsyncClient) -> None:
+        there = await client.workflow(Errand).create("there", {"do": "wait"})
+        await settle(rig)
+        async with begin(rig.settings.database_url) as (where, foreign):
+            await client.workflow(Errand).create("r-17", **where)
+            await there.send_event("go", 1, **where)
+            await foreign.rollback()
+            await foreign.commit()
+        assert rig.queued() == 0
+        with pytest.raises(InstanceNotFound):
+            await client.workflow(Errand).get("r-17")
+        assert rig.sql("select count(*) from wf.event") == [(0,)]
+
+    serve(rig, body)
+
+
+@every_kind
+def test_an_event_comes_with_the_callers_commit(rig: Rig, begin: Any) -> None:
+    """The wait gets it after the commit and not before."""
+
+    async def body(client: AsyncClient) -> None:
+        instance = await client.workflow(Errand).create("r-17", {"do": "wait"})
+        await settle(rig)
+        async with begin(rig.settings.database_url) as (where, foreign):
+            await instance.send_event("go", "yes", **where)
+            await settle(rig)
+            assert (await instance.status()).status == "waiting"
+            await foreign.commit()
+        await asyncio.to_thread(rig.pass_time, 0)
+        assert await instance.result(timeout=5) == "yes"
+
+    serve(rig, body)
+
+
+@every_kind
+def test_a_refusal_leaves_the_callers_transaction_usable(rig: Rig, begin: Any) -> None:
+    """After a taken id, the caller's own rows can still be written and committed."""
+    rig.sql("create table public.orders (id text)")
+
+    async def body(client: AsyncClient) -> None:
+        await client.workflow(Errand).create("r-17")
+        async with begin(rig.settings.database_url) as (where, foreign):
+            with pytest.raises(InstanceAlreadyExists):
+                await client.workflow(Errand).create("r-17", **where)
+            await foreign.execute(text("insert into public.orders values ('mine')"))
+            await foreign.commit()
+
+    serve(rig, body)
+    assert rig.sql("select id from public.orders") == [("mine",)]
+
+
+def test_a_connection_of_the_wrong_kind_is_refused(rig: Rig) -> None:
+    """A psycopg connection is not one that an event loop can share; the error says what is."""
+
+    async def body(client: AsyncClient) -> None:
+        async with await psycopg.AsyncConnection.connect(rig.settings.database_url) as connection:
+            create: Any = client.workflow(Errand).create
+            with pytest.raises(TypeError, match="SQLAlchemy AsyncConnection or AsyncSession, not AsyncConnection"):
+                await create("r-17", connection=connection)
+
+    serve(rig, body)
