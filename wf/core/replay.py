@@ -34,6 +34,8 @@ class Failed:
 
 Outcome = Completed | Failed
 
+_DO = Kind.DO  # members of an enum are slow to look up
+
 
 class Pass:
     """One execution of `run`, suspended between two results.
@@ -65,7 +67,7 @@ class Pass:
         self.warnings: list[str] = []
         self._pending: dict[Key, Request] = {}
         self._asked: list[Request] | None = None
-        self._counts: dict[tuple[Kind, str], int] = {}
+        self._counts: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
         self._early: dict[Key, Result] = {}
         self._timers: dict[int, Key] = {}
         self._max_steps, self._steps = max_steps, 0
@@ -85,7 +87,7 @@ class Pass:
                 if request is not None:
                     self._settle(request, result)
                     self._turn()
-                elif key.count > self._counts.get(key[:2], 0):
+                elif not self.asked(key):
                     self._early[key] = result
 
     def requests(self) -> list[Request]:
@@ -104,7 +106,7 @@ class Pass:
 
     def asked(self, key: Key) -> bool:
         """Whether `run` has asked for this key in this pass, whether it still wants it or not."""
-        return key.count <= self._counts.get((key.kind, key.name), 0)
+        return key.count <= self._counts[key.kind].get(key.name, 0)
 
     def evict(self) -> None:
         """Throw the pass away. `finally` blocks run, and what they await never comes."""
@@ -132,12 +134,11 @@ class Pass:
         future = CoreFuture(loop=self.loop)
         if self.loop.closing:
             return future
-        if kind is Kind.DO:
+        if kind is _DO:
             if self._steps >= self._max_steps:
                 raise StepLimitError(self._max_steps)
             self._steps += 1
-        request = Request(self._next_key(kind, name), future, *what, **more)
-        self._register(request)
+        self._register(kind, name, future, *what, **more)
         return future
 
     def check_caller(self, name: str) -> None:
@@ -145,35 +146,34 @@ class Pass:
         if self.loop.thread != threading.get_ident() and not self.loop.refused:
             raise StepAfterEndError(name) if self.outcome is not None else NestedStepError(name)
 
-    def _next_key(self, kind: Kind, name: str) -> Key:
-        count = self._counts.get((kind, name), 0) + 1
-        self._counts[kind, name] = count
-        return Key(kind, name, count)
-
-    def _register(self, request: Request) -> None:
-        if self._early and (early := self._early.pop(request.key, None)) is not None:
+    def _register(self, kind: Kind, name: str, *what: Any, **more: Any) -> None:
+        counts = self._counts[kind]
+        counts[name] = count = counts.get(name, 0) + 1
+        key = Key(kind, name, count)
+        request = Request(key, *what, **more)
+        if request.handle is not None:
+            self._timers[id(request.handle)] = key
+        if self._early and (early := self._early.pop(key, None)) is not None:
             self._settle(request, early)
         else:
-            self._pending[request.key] = request
+            self._pending[key] = request
 
     def _set_timer(self, handle: asyncio.TimerHandle) -> None:
         if self.loop.closing:
             return
-        key = self._next_key(Kind.TIMER, "timer")
-        self._timers[id(handle)] = key
-        self._register(Request(key, handle=handle, delay=handle.when() - self.loop.time()))
+        self._register(Kind.TIMER, "timer", delay=handle.when() - self.loop.now, handle=handle)
 
     def _drop_timer(self, handle: asyncio.TimerHandle) -> None:
         if (key := self._timers.pop(id(handle), None)) is not None:
             self._pending.pop(key, None)
 
     def _settle(self, request: Request, result: Result) -> None:
-        if request.handle is not None:
+        future = request.future
+        if future is None:
+            assert request.handle is not None, "only timers have no future"
             self._timers.pop(id(request.handle), None)
             self.loop.fire(request.handle)
             return
-        future = request.future
-        assert future is not None, "only timers have no future"
         if future.done():
             return  # cancelled by `run`, in a race for example
         if result.error is not None:
