@@ -1,0 +1,141 @@
+"""`wf dev`, and the commands of other terminals that find its servers."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.support import wait_until
+from wf.dev.process import kill_group, spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wf.settings import Settings
+
+_ROOT = Path(__file__).parents[2]
+WORKFLOW = """
+from wf import WorkflowEntrypoint
+
+class Greet(WorkflowEntrypoint, name="greet"):
+    async def run(self, event, step):
+        return await step.do("greet", lambda: f"hello {event.payload}")
+"""
+
+
+class Terminal:
+    """A folder and the variables of somebody who has set nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(("WF_", "FLOWER_"))}
+        self.env["PYTHONPATH"] = os.pathsep.join(str(_ROOT / part) for part in ("", "tasks", "reaper"))
+        self.log = folder / "dev.log"
+        self.started: list[subprocess.Popen[bytes]] = []
+        (folder / "greetings.py").write_text(WORKFLOW)
+
+    def dev(self, *args: str, **env: str) -> subprocess.Popen[bytes]:
+        """Start `wf dev`."""
+        with self.log.open("wb") as output:
+            argv = [sys.executable, "-m", "wf", "dev", *args]
+            process = spawn(argv, cwd=self.folder, env={**self.env, **env}, stdout=output, stderr=output)
+        self.started.append(process)
+        return process
+
+    def ready(self, workers: int) -> None:
+        """Wait until the workers work."""
+        line = re.compile(r"^worker\S* +\| .* ready\.$", re.MULTILINE)
+        wait_until(lambda: len(line.findall(self.text())) == workers, 60, f"{workers} workers are ready")
+
+    def wf(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run another command to its end."""
+        argv = [sys.executable, "-m", "wf", *args]
+        return subprocess.run(
+            argv, cwd=self.folder, env={**self.env, **env}, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def text(self) -> str:
+        """What `wf dev` has printed."""
+        return self.log.read_text(errors="replace")
+
+
+@pytest.fixture
+def terminal(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    """Not in pytest's own folder, whose parents are closed to the account of Postgres."""
+    folder = servers_folder / re.sub(r"\W", "-", request.node.name)
+    folder.mkdir()
+    made = Terminal(folder)
+    yield made
+    for process in made.started:
+        kill_group(process)  # takes its children along
+
+
+def test_dev_runs_everything_and_stops_it(terminal: Terminal) -> None:
+    """Without any setting, `wf dev` runs workflows, other commands find it, and Ctrl-C leaves no process behind."""
+    dev = terminal.dev("greetings", "--workers", "2", "--no-flower")
+    terminal.ready(2)
+    wait_until(lambda: "beat: Starting..." in terminal.text(), 30, "beat has started")
+    assert re.search(r"^export WF_DATABASE_URL=.*\nexport WF_REDIS_URL=", terminal.text(), re.MULTILINE)
+    assert (terminal.folder / ".wf/env").stat().st_mode & 0o777 == 0o600
+    assert terminal.wf("trigger", "greet", '"you"', "--id", "g-1").returncode == 0
+    watched = terminal.wf("instances", "describe", "greet", "--watch")
+    assert 'Output:                "hello you"' in watched.stdout, watched
+    family = psutil.Process(dev.pid).children(recursive=True)
+    assert len(family) >= 5  # two workers, beat, two servers
+    dev.send_signal(signal.SIGINT)
+    assert dev.wait(40) == 0, terminal.text()
+    assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not (terminal.folder / ".wf/env").exists()
+    assert "WF_DATABASE_URL is not set. Set it, or start `wf dev` in this folder." in terminal.wf("list").stderr
+
+
+def test_dev_uses_the_servers_that_are_set(terminal: Terminal, empty_database_url: str, settings: Settings) -> None:
+    """With both URLs set, `wf dev` starts no server, migrates the given database, and runs on it."""
+    urls = {
+        "WF_DATABASE_URL": empty_database_url,
+        "WF_REDIS_URL": settings.redis_url,
+        "WF_QUEUE": settings.queue,
+        "WF_KEY_PREFIX": settings.key_prefix,
+    }
+    dev = terminal.dev("greetings", "--no-flower", **urls)
+    terminal.ready(1)
+    assert [path.name for path in (terminal.folder / ".wf").iterdir()] == ["env"]
+    names = terminal.wf("list", "--json", WF_DATABASE_URL=empty_database_url)
+    assert '"name": "greet"' in names.stdout
+    dev.send_signal(signal.SIGTERM)
+    assert dev.wait(40) == 0, terminal.text()
+
+
+def test_a_session_that_was_killed_is_named(terminal: Terminal) -> None:
+    """If the servers of `wf dev` have gone without a word, other commands say what to do."""
+    note = terminal.folder / ".wf/env"
+    note.parent.mkdir()
+    note.write_text("export WF_DATABASE_URL=postgresql://127.0.0.1:1/x\nexport WF_REDIS_URL=redis://127.0.0.1:1/0\n")
+    done = terminal.wf("list")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("wf: The Postgres of `wf dev` does not answer")
+    assert "Start `wf dev` again" in done.stderr
+
+
+def test_other_servers_are_not_mixed_with_those_of_dev(terminal: Terminal) -> None:
+    """Whoever names another database than that of `wf dev` does not get its Redis."""
+    note = terminal.folder / ".wf/env"
+    note.parent.mkdir()
+    note.write_text("export WF_DATABASE_URL=postgresql://127.0.0.1:1/x\nexport WF_REDIS_URL=redis://127.0.0.1:1/0\n")
+    done = terminal.wf("trigger", "greet", WF_DATABASE_URL="postgresql://127.0.0.1:1/other")
+    assert "WF_REDIS_URL is not set" in done.stderr
+
+
+def test_help_is_there_without_any_setting(terminal: Terminal) -> None:
+    """`wf --help` names every command."""
+    said = terminal.wf("--help").stdout
+    for name in ("dev", "worker", "beat", "flower", "migrate", "list", "describe", "trigger", "instances"):
+        assert re.search(rf"^  {name} +\w", said, re.MULTILINE), said
