@@ -350,4 +350,4 @@ def _moment(name: str, value: datetime) -> datetime:
 def _cursor(cursor: str) -> int:
     if not isinstance(cursor, str) or not cursor.isdecimal():
         raise InvalidQuery(f"The cursor {cursor!r:.40} is not one that a list has given.")
-    return int(cursor)
+    return min(int(cursor), 2**63 - 1)

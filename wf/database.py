@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 from functools import lru_cache
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -73,7 +74,8 @@ class Database:
         except Empty:
             raise JournalUnavailable(f"all connections have been in use for {WAIT:g} s; raise WF_POOL_SIZE") from None
         try:
-            connection = connection or self._connect()
+            if connection is None or _is_dead(connection):
+                connection = self._connect()
             cursor = psycopg.RawCursor(connection)
             cursor.execute(numbered, values)
             # `cursor.description` would tell the same, at the price of an object for each column.
@@ -126,14 +128,29 @@ class Database:
             self._slots.put(None)
 
     def _connect(self) -> Connection:
-        return psycopg.connect(
-            self._conninfo,
-            autocommit=True,
-            connect_timeout=5,
-            application_name="wf",
-            options=OPTIONS,
-            keepalives_idle=30,
-        )
+        try:
+            return psycopg.connect(
+                self._conninfo,
+                autocommit=True,
+                connect_timeout=5,
+                application_name="wf",
+                options=OPTIONS,
+                keepalives_idle=30,
+            )
+        except psycopg.Error as error:  # not only the server may refuse: an option of the URL may be unknown
+            raise JournalUnavailable(error) from None
+
+
+def _is_dead(connection: Connection) -> bool:
+    """Whether the server has closed an idle connection, as it does when it restarts; asked without a round trip."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if not poll.poll(0):
+        return False  # nobody speaks on an idle connection, unless to end it
+    connection.close()
+    return True
 
 
 @lru_cache(maxsize=512)

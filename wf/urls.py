@@ -20,6 +20,8 @@ def database_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # whose text may hold a password
         raise JournalUnavailable("WF_DATABASE_URL cannot be read as postgresql://user@host/database") from None
+    if "@" in (parsed.host or ""):  # the driver would show this part of a password as the name of an unknown host
+        raise JournalUnavailable("WF_DATABASE_URL holds two @: write %40 for the one in the password")
     if parsed.drivername.split("+")[0] not in {"postgresql", "postgres"}:
         raise JournalUnavailable(f"WF_DATABASE_URL must begin with postgresql://, not {parsed.drivername}://")
     return parsed.set(drivername="postgresql+psycopg")
