@@ -23,8 +23,9 @@ Where to read on: `wf.core` (replay, pure), `wf.engine` (`advance`), `wf/sql/que
 `wf.status` (every status and who moves it on).
 """
 
-from wf.async_client import AsyncClient
-from wf.client import Client
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from wf.context import StepContext
 from wf.core import Event, Step
 from wf.errors import (
@@ -46,8 +47,12 @@ from wf.errors import (
     WorkflowNotFound,
     WorkflowTimeoutError,
 )
-from wf.settings import Settings
 from wf.workflow import WorkflowEntrypoint
+
+if TYPE_CHECKING:
+    from wf.async_client import AsyncClient
+    from wf.client import Client
+    from wf.settings import Settings
 
 __all__ = [
     "AsyncClient",
@@ -75,3 +80,12 @@ __all__ = [
     "WorkflowNotFound",
     "WorkflowTimeoutError",
 ]
+
+_SLOW = {"AsyncClient": "wf.async_client", "Client": "wf.client", "Settings": "wf.settings"}
+"""Imported when first used: SQLAlchemy and pydantic take half a second, for which `wf --help` need not wait."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _SLOW:
+        raise AttributeError(f"module 'wf' has no attribute {name!r}")
+    return getattr(import_module(_SLOW[name]), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -169,3 +170,11 @@ def test_plain_celery_runs_beat(settings: Settings, start: type) -> None:
         key = f"{settings.key_prefix}{settings.queue}.alarm"
         wait_until(lambda: client.dispatcher._redis.llen(key), what="an alarm is in the queue")
     assert not list(beat.log.parent.glob("celerybeat-schedule*"))
+
+
+def test_the_command_line_starts_without_what_it_does_not_need() -> None:
+    """`wf --help` and the import of `wf` load neither Celery nor SQLAlchemy nor pydantic, which take half a second."""
+    code = "import sys, wf.cli; print({'celery', 'sqlalchemy', 'pydantic'} & set(sys.modules))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "set()\n"
