@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.passes import asked
@@ -19,7 +19,7 @@ from tests.support.programs import (
     uniquely_named,
 )
 
-property_test = settings(deadline=None, max_examples=100)
+property_test = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 
 @property_test

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wf.core import StepConfig
@@ -199,6 +199,7 @@ configs = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(configs, attempts, st.floats(0, 1))
 def test_delays_are_finite_and_within_bounds(config: StepConfig, attempt: int, luck: float) -> None:
     """Whatever is configured, the next attempt begins between now and the maximum, and within the jitter."""
@@ -209,6 +210,7 @@ def test_delays_are_finite_and_within_bounds(config: StepConfig, attempt: int, l
     assert delay >= min(middle * (1 - config.jitter) * 0.9999, config.max_delay)
 
 
+@settings(deadline=None)
 @given(configs)
 def test_what_is_dumped_is_loaded_again(config: StepConfig) -> None:
     """The journal's form is JSON of what differs from the defaults, and reads back equal."""
