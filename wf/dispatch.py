@@ -18,6 +18,7 @@ from uuid import uuid4
 import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -73,7 +74,9 @@ def connect(settings: Settings) -> Redis:
             socket_timeout=settings.redis_timeout,
             socket_connect_timeout=settings.redis_timeout,
             health_check_interval=25,
-            retry=Retry(NoBackoff(), 1),  # a connection that died while idle; twice the same nudge does no harm
+            # Once more after a connection that died while idle: twice the same nudge does no harm. Not after a silence:
+            # whoever hangs would cost the timeout again.
+            retry=Retry(NoBackoff(), 1, (RedisConnectionError,)),
         )
     except ValueError:  # whose text may hold a password
         raise BrokerUnavailable("WF_REDIS_URL cannot be read as redis://host:port/number or unix://path") from None
