@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
+from wf.core.order import UNORDERED, siblings
 from wf.errors import Evicted, OutsideStepError, RestlessRunError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class CoreLoop(asyncio.AbstractEventLoop):
         self.now = 0.0
         self._tasks: list[asyncio.Task[Any]] = []
         self._tasks_max = 64
+        self._in_order: dict[int, asyncio.Task[Any]] = {}
         self._generators: WeakSet[AsyncGenerator[Any, Any]] = WeakSet()
         self.next_hash = itertools.count(first_hash).__next__
         self.thread = 0
@@ -208,12 +210,24 @@ class CoreLoop(asyncio.AbstractEventLoop):
         context: Context | None = None,
         **options: Any,
     ) -> asyncio.Task[Any]:
-        # A step call is a Future; `TaskGroup.create_task(step.do(...))` shall work as if it were a coroutine.
-        body = _await(coro) if asyncio.isfuture(coro) else coro
+        if asyncio.isfuture(coro):
+            # `TaskGroup.create_task(step.do(...))` shall work as if a step call were a coroutine.
+            coro = _await(coro)
+        elif (given := siblings()) is not None:
+            if isinstance(given, list | tuple):
+                for one in given:
+                    if asyncio.iscoroutine(one) and id(one) not in self._in_order:
+                        self._in_order[id(one)] = self._start(one, name, context, options)
+            elif UNORDERED not in self.mishaps:
+                self.mishaps.append(UNORDERED)
+        if self._in_order and (started := self._in_order.pop(id(coro), None)) is not None:
+            return started
+        return self._start(coro, name, context, options)
+
+    def _start(self, coro: Any, name: object, context: Context | None, options: dict[str, Any]) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = CoreTask(
-            body,  # type: ignore[arg-type]  # a task accepts any coroutine
-            loop=self, name=str(name) if name else "run", context=context, **options,
-        )  # fmt: skip
+            coro, loop=self, name=str(name) if name else "run", context=context, **options
+        )
         self._tasks.append(task)
         if len(self._tasks) > self._tasks_max:  # forget the finished ones now and then
             self._tasks = [t for t in self._tasks if not t.done()]

@@ -90,32 +90,6 @@ def test_as_completed_gives_results_in_the_order_of_the_journal() -> None:
     assert suspended.outcome == Completed(list("cadb"))
 
 
-def test_sets_of_futures_are_iterated_in_the_same_order_in_every_pass() -> None:
-    """Walking the set that `wait` gives asks for the same steps in the same order again and again."""
-
-    async def run(_event: Event, step: Step) -> Any:
-        async def helper(number: int) -> int:
-            await step.do("helper", work)
-            return number
-
-        tasks = [asyncio.create_task(helper(number)) for number in range(10)]
-        steps = {step.do(f"s{number}", work): number for number in range(10)}
-        finished, _ = await asyncio.wait([*steps, *tasks])
-        walk = [await step.do("follow", lambda one=one: one) for one in finished]
-        return walk, [steps[one] if one in steps else one.result() for one in finished]
-
-    history = [done("helper", count=number + 1) for number in range(10)]
-    history += [done(f"s{number}") for number in range(10)]
-    history += [done("follow", number, count=number + 1) for number in range(20)]
-    litter: list[Any] = []  # moves the addresses of what comes next
-    outcomes = []
-    for size in range(1, 30):
-        litter.append([object() for _ in range(size * 7)])
-        outcomes.append(begin(run, *history).outcome)
-    assert isinstance(outcomes[0], Completed)
-    assert all(outcome == outcomes[0] for outcome in outcomes)
-
-
 def test_a_task_group_runs_steps_and_coroutines() -> None:
     """`TaskGroup.create_task` takes a step call as well as a coroutine that calls steps."""
 
