@@ -6,10 +6,13 @@ import asyncio
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wf import WorkflowEntrypoint
+
+if TYPE_CHECKING:
+    from wf import Event, Step
 
 
 def effect(ledger: str, step: str) -> str:
@@ -32,7 +35,7 @@ def effects(ledger: Path) -> list[dict[str, Any]]:
 class Journey(WorkflowEntrypoint, name="journey"):
     """One of everything: a step, parallel steps, a sleep, an event, and a last step."""
 
-    async def run(self, event: Any, step: Any) -> dict[str, str]:
+    async def run(self, event: Event, step: Step) -> dict[str, str]:
         ledger = event.payload["ledger"]
         tokens = {"first": await step.do("first", lambda: effect(ledger, "first"))}
         names = ["left", "right"]
@@ -47,7 +50,7 @@ class Journey(WorkflowEntrypoint, name="journey"):
 class Fan(WorkflowEntrypoint, name="fan"):
     """Many parallel steps and a join."""
 
-    async def run(self, event: Any, step: Any) -> list[int]:
+    async def run(self, event: Event, step: Step) -> list[int]:
         ledger, width = event.payload["ledger"], event.payload["width"]
 
         async def one(n: int) -> int:
@@ -62,12 +65,12 @@ class Fan(WorkflowEntrypoint, name="fan"):
 class Long(WorkflowEntrypoint, name="long"):
     """A step that ends when its file appears, and tells how it ended."""
 
-    async def run(self, event: Any, step: Any) -> str:
+    async def run(self, event: Event, step: Step) -> str:
         ledger, gate = event.payload["ledger"], Path(event.payload["gate"])
 
         async def wait() -> str:
             effect(ledger, "begun")
-            while not gate.exists():  # noqa: ASYNC110  # a file has no event to wait for
+            while not gate.exists():  # noqa: ASYNC110, ASYNC240  # a file has no event to wait for
                 await asyncio.sleep(0.02)
             return effect(ledger, "ended")
 
@@ -77,6 +80,6 @@ class Long(WorkflowEntrypoint, name="long"):
 class Nap(WorkflowEntrypoint, name="nap"):
     """Sleeps as long as it is told."""
 
-    async def run(self, event: Any, step: Any) -> str:
+    async def run(self, event: Event, step: Step) -> str:
         await step.sleep("nap", event.payload["seconds"])
         return "awake"

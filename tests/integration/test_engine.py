@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support import START, Rig
 from wf import NonRetryableError, StepError, WorkflowEntrypoint, WorkflowTimeoutError
 from wf.dispatch import Nudge
+
+if TYPE_CHECKING:
+    from wf import Event, Step
 
 QUICK = {"retries": {"limit": 2, "delay": 10, "backoff": "exponential"}}
 
@@ -28,9 +31,13 @@ def test_steps_run_one_per_task_and_their_results_reach_run(rig: Rig) -> None:
     calls: list[str] = []
 
     class Sequence(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
-            first = await step.do("first", lambda: calls.append("first") or {"n": event.payload["n"]})
-            return await step.do("second", lambda: calls.append("second") or first["n"] + 1)
+        async def run(self, event: Event, step: Step) -> Any:
+            def called(name: str, value: Any) -> Any:
+                calls.append(name)
+                return value
+
+            first = await step.do("first", lambda: called("first", {"n": event.payload["n"]}))
+            return await step.do("second", lambda: called("second", first["n"] + 1))
 
     instance = rig.create(Sequence, params={"n": 1})
     assert rig.advance(rig.take()[0]).steps == 1
@@ -45,7 +52,7 @@ def test_more_steps_in_one_task_when_the_setting_says_so(rig: Rig) -> None:
     """With steps_per_task, one nudge runs as many ready steps as allowed, each journaled on its own."""
 
     class Batch(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> int:
+        async def run(self, event: Event, step: Step) -> int:
             return sum([await step.do("s", lambda i=i: i) for i in range(7)])
 
     with Rig(rig.settings.model_copy(update={"steps_per_task": 5})) as fast:
@@ -61,7 +68,7 @@ def test_a_failed_attempt_backs_off_exponentially_and_is_recorded(rig: Rig) -> N
     times: list[float] = []
 
     class Flaky(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             @step.do("flaky", config=QUICK)
             async def flaky(ctx: Any) -> int:
                 times.append(rig.clock.now() - START)
@@ -87,7 +94,7 @@ def test_a_step_that_fails_for_good_raises_its_own_class(rig: Rig) -> None:
     seen: list[Any] = []
 
     class Failing(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> str:
+        async def run(self, event: Event, step: Step) -> str:
             def fail() -> None:
                 raise OrderError(9, "sold out")
 
@@ -115,7 +122,7 @@ def test_a_non_retryable_error_ends_the_retries_at_once(rig: Rig) -> None:
     attempts: list[int] = []
 
     class Refusing(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             @step.do("refuse")
             def refuse(ctx: Any) -> None:
                 attempts.append(ctx.attempt)
@@ -134,7 +141,7 @@ def test_an_error_in_run_itself_errors_the_instance_with_a_traceback(rig: Rig) -
     """User code that fails outside a step ends the instance, and the description shows where."""
 
     class Broken(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             raise KeyError("nowhere")
 
     instance = rig.create(Broken)
@@ -150,7 +157,7 @@ def test_a_sleep_holds_no_worker_no_memory_and_no_message(rig: Rig) -> None:
     """A sleeping instance is a row: no pass is kept, no message is queued, and it wakes when it is due."""
 
     class Sleeper(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> str:
+        async def run(self, event: Event, step: Step) -> str:
             await step.sleep("long", "3 days")
             return "awake"
 
@@ -169,7 +176,7 @@ def test_sleep_until_the_past_returns_at_once(rig: Rig) -> None:
     """A moment that is over needs no waiting."""
 
     class Late(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> str:
+        async def run(self, event: Event, step: Step) -> str:
             await step.sleep_until("gone", event.timestamp - timedelta(hours=1))
             await step.sleep_until("epoch", datetime.fromtimestamp(START - 5).astimezone())
             await step.sleep("none", 0)
@@ -184,7 +191,7 @@ def test_an_event_wakes_the_oldest_wait_of_its_type(rig: Rig) -> None:
     """Two parallel waits of a type need two events, first come first served; another type wakes neither."""
 
     class Waits(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             both = await asyncio.gather(step.wait_for_event("a", "go"), step.wait_for_event("b", "go"))
             return [got.payload for got in both]
 
@@ -203,7 +210,7 @@ def test_an_event_sent_early_is_buffered_and_a_late_one_is_too_late(rig: Rig) ->
     """Events count from creation on; a wait's deadline is absolute and its error can be caught."""
 
     class Patient(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             first = await step.wait_for_event("early", "hello")
             try:
                 await step.wait_for_event("late", "never", timeout="1 hour")
@@ -221,7 +228,7 @@ def test_an_event_that_is_there_before_its_wait_is_taken_when_run_gets_to_it(rig
     """A buffered event is found by a wait that comes after steps and sleeps, without another nudge."""
 
     class Later(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> list[Any]:
+        async def run(self, event: Event, step: Step) -> list[Any]:
             await step.do("first", lambda: None)
             await step.sleep("nap", 10)
             one = await step.wait_for_event("one", "go")
@@ -240,7 +247,7 @@ def test_an_event_sent_twice_with_one_event_id_counts_once(rig: Rig) -> None:
     """A sender that retries with the same event_id is not heard twice."""
 
     class Once(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             first = await step.wait_for_event("first", "go")
             try:
                 second = await step.wait_for_event("second", "go", timeout=5)
@@ -261,9 +268,14 @@ def test_parallel_steps_get_a_message_each_and_join(rig: Rig) -> None:
     joined: list[int] = []
 
     class Fan(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> int:
+        async def run(self, event: Event, step: Step) -> int:
             parts = await asyncio.gather(*[step.do(f"part {n}", lambda n=n: n) for n in range(6)])
-            return await step.do("join", lambda: joined.append(1) or sum(parts))
+
+            def join() -> int:
+                joined.append(1)
+                return sum(parts)
+
+            return int(await step.do("join", join))
 
     instance = rig.create(Fan)
     rig.advance(rig.take()[0])
@@ -277,7 +289,7 @@ def test_more_rows_than_fit_into_one_commit(rig: Rig) -> None:
     """A thousand parallel sleeps begin together, in several commits, and end together."""
 
     class Crowd(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> int:
+        async def run(self, event: Event, step: Step) -> int:
             done = await asyncio.gather(*[step.sleep(f"nap {n}", 60) for n in range(1_100)])
             return len(done)
 
@@ -293,7 +305,7 @@ def test_a_journaled_step_that_the_code_no_longer_asks_for_is_a_warning(rig: Rig
 
     def version(name: str) -> type[WorkflowEntrypoint]:
         class Renamed(WorkflowEntrypoint):
-            async def run(self, event: Any, step: Any) -> str:
+            async def run(self, event: Event, step: Step) -> str:
                 await step.do(name, lambda: None)
                 await step.sleep("nap", 60)
                 return name
@@ -313,7 +325,7 @@ def test_siblings_are_cancelled_when_run_fails_and_finished_ones_stay(rig: Rig) 
     ran: list[str] = []
 
     class Fails(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             def bad() -> None:
                 raise NonRetryableError("bad")
 
@@ -338,7 +350,7 @@ def test_asyncio_timers_in_run_are_durable(rig: Rig) -> None:
     """`asyncio.sleep` and `asyncio.timeout` in `run` are rows of the journal and survive the worker."""
 
     class Timers(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> str:
+        async def run(self, event: Event, step: Step) -> str:
             await asyncio.sleep(100)
             try:
                 async with asyncio.timeout(50):
@@ -360,8 +372,8 @@ def test_a_race_ends_the_same_way_on_replay(rig: Rig) -> None:
     winners: list[str] = []
 
     class Race(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> str:
-            tasks = {asyncio.ensure_future(step.sleep("slow", 20)): "slow"}
+        async def run(self, event: Event, step: Step) -> str:
+            tasks: dict[asyncio.Future[Any], str] = {asyncio.ensure_future(step.sleep("slow", 20)): "slow"}
             tasks[asyncio.ensure_future(step.wait_for_event("w", "go"))] = "event"
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             winners.extend(tasks[task] for task in done)
@@ -381,7 +393,7 @@ def test_a_result_that_cannot_be_stored_fails_the_step_without_retry(rig: Rig) -
     """The error names the path to the value and can be caught in `run`."""
 
     class Unstorable(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> str:
+        async def run(self, event: Event, step: Step) -> str:
             try:
                 await step.do("bad", lambda: {"files": [1, {"handle": object()}]})
             except Exception as error:
@@ -398,7 +410,7 @@ def test_a_result_that_is_too_big_names_its_size_and_the_limit(rig: Rig) -> None
     """WF_MAX_PAYLOAD holds for results, and nothing is tried again."""
 
     class Big(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             await step.do("big", lambda: "x" * 2_000_000)
 
     instance = rig.create(Big)
@@ -413,8 +425,8 @@ def test_a_value_is_the_same_live_and_replayed(rig: Rig) -> None:
     kinds: list[tuple[Any, ...]] = []
 
     class Typed(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
-            value = await step.do("typed", lambda: (1, {2}, datetime(2026, 1, 2).astimezone(), b"x"))  # noqa: DTZ001
+        async def run(self, event: Event, step: Step) -> None:
+            value = await step.do("typed", lambda: (1, {2}, datetime(2026, 1, 2).astimezone(), b"x"))
             kinds.append((value, [type(part) for part in value]))
             await step.sleep("nap", 60)
 
@@ -441,7 +453,7 @@ def test_a_stale_nudge_changes_nothing(rig: Rig) -> None:
     calls: list[int] = []
 
     class Twice(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             await step.do("once", lambda: calls.append(1))
             await step.sleep("nap", 60)
 
@@ -460,7 +472,7 @@ def test_a_run_that_waits_for_nothing_fails_with_an_explanation(rig: Rig) -> Non
     """A future that nobody will ever set would wait for ever; the error says so."""
 
     class Stuck(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             await asyncio.Event().wait()
 
     instance = rig.create(Stuck)
@@ -472,7 +484,7 @@ def test_sys_exit_in_a_step_fails_the_attempt_and_not_the_worker(rig: Rig) -> No
     """An author's sys.exit() is an error of the step, sync or async."""
 
     class Exits(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> list[str]:
+        async def run(self, event: Event, step: Step) -> list[str]:
             names = []
             for name, callback in (("sync", _exit), ("async", _async_exit)):
                 try:

@@ -14,6 +14,7 @@ from wf import WorkflowEntrypoint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wf import Event, Step
     from wf.settings import Settings
 
 GATE = 20.0
@@ -69,7 +70,7 @@ def test_two_parallel_steps_finish_at_the_same_moment(two: Rig, gates: Gates, or
     joined: list[int] = []
 
     class Pair(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             both = await asyncio.gather(*[step.do(n, lambda n=n: gates.stand(n)) for n in ("left", "right")])
             await step.do("join", lambda: joined.append(1))
             return both
@@ -97,7 +98,7 @@ def test_an_event_arrives_exactly_while_advance_parks(two: Rig, gates: Gates, fi
     gates.add("before")
 
     class Parks(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             await step.do("before", lambda: gates.stand("before"))
             return (await step.wait_for_event("w", "go")).payload
 
@@ -127,7 +128,7 @@ def test_two_workers_claim_one_step(two: Rig) -> None:
     ran: list[int] = []
 
     class One(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             await step.do("one", lambda: ran.append(1))
 
     instance = two.create(One)
@@ -151,7 +152,7 @@ def test_a_zombie_changes_nothing_after_its_lease_was_taken_over(two: Rig, gates
         return gates.stand("zombie") if token == "zombie" else token
 
     class Taken(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             return await step.do("work", attempt)
 
     instance = two.create(Taken)
@@ -175,7 +176,7 @@ def test_a_zombie_that_wakes_while_the_second_attempt_runs(two: Rig, gates: Gate
     names = iter(["first", "second"])
 
     class Taken(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             return await step.do("work", lambda: gates.stand(next(names)))
 
     instance = two.create(Taken)
@@ -199,7 +200,7 @@ def test_terminate_while_a_step_runs(two: Rig, gates: Gates) -> None:
     after: list[int] = []
 
     class Stopped(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             await step.do("work", lambda: gates.stand("work"))
             await step.do("after", lambda: after.append(1))
 
@@ -220,7 +221,7 @@ def test_a_heartbeat_cannot_revive_a_lease_that_is_over(two: Rig, gates: Gates) 
     gates.add("work")
 
     class Slow(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             await step.do("work", lambda: gates.stand("work"))
 
     two.create(Slow)
@@ -242,7 +243,7 @@ def test_a_lease_that_was_extended_is_not_taken_over(two: Rig, gates: Gates) -> 
     gates.add("work")
 
     class Slow(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             return await step.do("work", lambda: gates.stand("work"))
 
     instance = two.create(Slow)

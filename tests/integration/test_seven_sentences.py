@@ -19,6 +19,7 @@ from wf.dispatch import Nudge
 from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
+    from wf import Event, Step
     from wf.settings import Settings
 
 effects: Counter[str] = Counter()
@@ -38,7 +39,7 @@ def effect(name: str) -> str:
 class Everything(WorkflowEntrypoint):
     """A step, parallel steps, a retry, a sleep, an event, a last step."""
 
-    async def run(self, event: Any, step: Any) -> list[str]:
+    async def run(self, event: Event, step: Step) -> list[str]:
         done = [await step.do("first", lambda: effect("first"))]
         done += await asyncio.gather(*[step.do(n, lambda n=n: effect(n)) for n in ("left", "middle", "right")])
 
@@ -138,13 +139,14 @@ def test_4_an_attempt_is_counted_before_user_code_runs_and_no_transaction_is_ope
     inside: list[Any] = []
 
     class Looks(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             def look() -> None:
                 inside.append(rig.sql("select status, attempt, lease is not null from wf.step"))
                 inside.append(
                     rig.sql(
                         "select count(*) from pg_stat_activity where datname = current_database()"
-                        " and application_name = 'wf' and (state like 'idle in transaction%%' or xact_start is not null)"
+                        " and application_name = 'wf'"
+                        " and (state like 'idle in transaction%%' or xact_start is not null)"
                     )
                 )
 
@@ -159,7 +161,7 @@ def test_5_the_databases_clock_decides(settings: Settings) -> None:
     """A worker whose own clock is a day ahead neither shortens a sleep nor takes over a lease."""
 
     class Naps(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> None:
+        async def run(self, event: Event, step: Step) -> None:
             await step.sleep("nap", 3_600)
 
     clock = DatabaseClock()
@@ -181,10 +183,10 @@ def test_5_the_databases_clock_decides(settings: Settings) -> None:
 
 def test_6_messages_carry_ids_only_and_one_task_name(rig: Rig) -> None:
     """No parameter, result, error or event is ever in a message; every message is for wf.advance."""
-    secret = "s3cr3t"  # noqa: S105  # that is the point
+    secret = "s3cr3t"
 
     class Secretive(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> str:
+        async def run(self, event: Event, step: Step) -> str:
             await step.do("secret", lambda: secret)
             await asyncio.gather(step.do("a", lambda: secret), step.do("b", lambda: secret))
             await step.wait_for_event("w", "go")
@@ -214,7 +216,7 @@ def test_7_an_event_is_in_postgres_before_its_sender_is_answered(settings: Setti
     away = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
 
     class Waits(WorkflowEntrypoint):
-        async def run(self, event: Any, step: Any) -> Any:
+        async def run(self, event: Event, step: Step) -> Any:
             return (await step.wait_for_event("w", "go")).payload
 
     with Rig(away) as rig:

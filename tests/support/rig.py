@@ -97,12 +97,12 @@ class Rig:
 
     def queued(self) -> int:
         """Messages in the queue."""
-        return int(self.redis.llen(self.settings.key_prefix + self.settings.queue))  # type: ignore[arg-type]  # as above
+        return int(self.redis.llen(self.settings.key_prefix + self.settings.queue))
 
     def sql(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
         """Look into the database."""
         with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
-            cursor = connection.execute(query, params)  # type: ignore[call-overload]  # a test's own text
+            cursor = connection.execute(query, params)
             return list(cursor.fetchall()) if cursor.description else []
 
     def close(self) -> None:
