@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from wf.core import Event, Step
 
+DELAY_MAX = 365 * 86_400.0
+"""Seconds that no restart is delayed beyond."""
+
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,63}")
 
 log = structlog.get_logger("wf")
@@ -62,7 +65,7 @@ class WorkflowEntrypoint:
         super().__init_subclass__(**others)
         cls.workflow_name = _check_name(name or cls.__name__)
         cls.workflow_version = str(version)
-        cls.workflow_settings = {"limits": dict(limits)} if limits else {}
+        cls.workflow_settings = {"limits": _check_limits(cls.workflow_name, limits)} if limits else {}
         cls.restart_policy = RestartPolicy.parse(cls.workflow_name, restart) if restart is not None else None
         registry.add(cls)
 
@@ -94,6 +97,8 @@ class RestartPolicy:
             ValueError: An unknown key or a bad value.
         """
         allowed = ("limit", "delay", "backoff", "on", "from")
+        if not isinstance(given, dict):
+            raise ValueError(f"Workflow {workflow!r}: restart must be a dict, not {given!r}.")  # noqa: TRY004  # one class for bad keywords
         for key in given:
             if key not in allowed:
                 raise ValueError(
@@ -109,7 +114,7 @@ class RestartPolicy:
         if (start := given.get("from", "failed")) not in ("failed", "start"):
             raise ValueError(f'Workflow {workflow!r}: restart from must be "failed" or "start", not {start!r}.')
         on = given.get("on", ())
-        names = tuple(c if isinstance(c, str) else c.__name__ for c in (on if isinstance(on, list | tuple) else (on,)))
+        names = tuple(_error_name(workflow, c) for c in (on if isinstance(on, list | tuple) else (on,)))
         delay = seconds(given.get("delay", 60), what=f"Workflow {workflow!r}: restart delay")
         return cls(limit, delay, backoff, names, from_start=start == "start")
 
@@ -120,11 +125,11 @@ class RestartPolicy:
             error: What `run` failed with.
             restarts: Restarts so far.
         """
-        names = {cls.__name__ for cls in type(error).__mro__} | {getattr(error, "name", "")}
+        names = {cls.__name__ for cls in type(error).__mro__} | {str(getattr(error, "name", ""))}
         if restarts >= self.limit or (self.on and not names & set(self.on)):
             return None
         factor = {"constant": 1.0, "linear": restarts + 1.0, "exponential": 2.0 ** min(restarts, 40)}[self.backoff]
-        return self.delay * factor
+        return min(self.delay * factor, DELAY_MAX)
 
 
 class Registry:
@@ -198,6 +203,23 @@ def _check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"Workflow name {name!r} is invalid: use 1 to 64 letters, digits, '-' or '_', not '-' first.")
     return name
+
+
+def _check_limits(workflow: str, limits: Mapping[str, int]) -> dict[str, int]:
+    for key, value in limits.items():
+        if key != "steps":
+            raise ValueError(f"Workflow {workflow!r}: unknown key {key!r} in limits; known is steps.")
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"Workflow {workflow!r}: limits.steps must be a whole number from 1, not {value!r}.")
+    return dict(limits)
+
+
+def _error_name(workflow: str, given: object) -> str:
+    if isinstance(given, type) and issubclass(given, BaseException):
+        return given.__name__
+    if isinstance(given, str):
+        return given
+    raise ValueError(f"Workflow {workflow!r}: restart on must hold exception classes, not {given!r}.")
 
 
 registry = Registry()
