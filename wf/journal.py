@@ -141,8 +141,8 @@ ROWS_MAX = 500
 
 
 @cache
-def _commit_sql(rows: int, events: bool, end: bool) -> LiteralString:
-    """The statement for a commit of so many rows."""
+def _commit_sql(rows: int, failures: bool, events: bool, end: bool) -> LiteralString:
+    """The statement for a commit of so many rows; what is not needed is left out, because Postgres would plan it."""
     named = statements()
     parts = [named["commit_fence"], named["commit_unconsumed"] if events else "", named["commit_fenced"]]
     if rows:
@@ -151,6 +151,8 @@ def _commit_sql(rows: int, events: bool, end: bool) -> LiteralString:
             for n in range(rows)
         )
         parts.append(named["commit_rows"].replace("/* rows */", values))
+    if failures:
+        parts.append(named["commit_failures"])
     if events:
         parts.append(named["commit_events"])
     if end:
@@ -222,7 +224,9 @@ class Journal:
                 "restart_from_start": end.restart_from_start, "output": end.output, "error": end.error,
                 "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
             }  # fmt: skip
-        found = self.database.rows(_commit_sql(len(commit.rows), bool(commit.events), end is not None), params)
+        failures = any(row.failure is not None for row in commit.rows)
+        sql = _commit_sql(len(commit.rows), failures, bool(commit.events), end is not None)
+        found = self.database.rows(sql, params)
         if found:
             self.clock.observe(found[0][0])
         return bool(found)

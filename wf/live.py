@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from wf.settings import Settings
 
 
+_FED = STEP_ENDED - {StepStatus.CANCELLED}
+
+
 class _Due(NamedTuple):
     """Something that may be resolved without user code."""
 
@@ -71,9 +74,9 @@ class Live:
         for row in found.rows:
             if row.status in STEP_ENDED:
                 self._open.pop(row.key, None)
-                self._feed(row)
             else:
                 self._open[row.key] = row
+        self.replay.feed(*(_result(row) for row in found.rows if row.status in _FED))
 
     @property
     def from_seq(self) -> int:
@@ -209,7 +212,7 @@ class Live:
         self._change(row)
         if row.status in STEP_ENDED:
             self.fed = True
-            self._feed(row)
+            self.replay.feed(_result(row))
 
     def expired(self, now: float) -> StepRow | None:
         """A running attempt whose lease seems to be over."""
@@ -319,14 +322,12 @@ class Live:
         self._changes[row.key] = row
         return row
 
-    def _feed(self, row: StepRow) -> None:
-        if row.status is StepStatus.CANCELLED:
-            return
-        at = row.ended_at or 0.0
-        if row.error is not None:
-            self.replay.feed(Result(row.key, at, error=decode_error(row.error)))
-        else:
-            self.replay.feed(Result(row.key, at, _value(row)))
+
+def _result(row: StepRow) -> Result:
+    """What `run` is fed for a row that has ended."""
+    if row.error is not None:
+        return Result(row.key, row.ended_at or 0.0, error=decode_error(row.error))
+    return Result(row.key, row.ended_at or 0.0, _value(row))
 
 
 def _value(row: StepRow) -> Any:

@@ -82,14 +82,17 @@ with fence as (
     output = excluded.output, error = excluded.error, wake_at = excluded.wake_at, ended_at = excluded.ended_at,
     rev = excluded.rev, worker = coalesce(excluded.worker, s.worker),
     attempt_at = coalesce(excluded.attempt_at, s.attempt_at)
+  returning seq as of_seq, worker, attempt_at
 )
+
+-- commit_failures: Middle part, when attempts have failed: each gets a row of its own.
 , tried as (
   insert into wf.attempt (instance, generation, seq, attempt, outcome, error, worker, rev, started_at, ended_at, retry_at)
   select
-    fence.key, fence.generation, rows.seq, rows.attempt, 'errored', failure, s.worker, rows.rev, s.attempt_at,
-    to_timestamp(%(at)s), to_timestamp(rows.wake_at)
-  from fence, rows, wf.step s
-  where failure is not null and s.instance = fence.key and s.generation = fence.generation and s.seq = rows.seq
+    fence.key, fence.generation, seq, attempt, 'errored', failure, worker, rev, attempt_at, to_timestamp(%(at)s),
+    to_timestamp(wake_at)
+  from fence, rows join written on of_seq = seq
+  where failure is not null
 )
 
 -- commit_events: Middle part: the events that waits took, and the seq of each wait.
