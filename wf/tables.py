@@ -13,7 +13,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
-    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -86,12 +85,12 @@ instance = Table(
 payload = Table(
     "payload",
     metadata,
-    Column("instance", BigInteger, ForeignKey(instance.c.key, ondelete="CASCADE"), primary_key=True),
+    Column("instance", BigInteger, primary_key=True),
     Column("params", LargeBinary, nullable=False),
     Column("output", LargeBinary),
     Column("error", LargeBinary),
     Column("warnings", JSONB),
-    comment="The big values of an instance, apart from its hot row.",
+    comment="The big values of an instance, apart from its hot row; written and deleted with it, so no foreign key.",
 )
 
 step = Table(

@@ -97,6 +97,17 @@ COMMENT ON COLUMN wf.instance.restarts IS 'Restarts by the reaper.';
 
 COMMENT ON COLUMN wf.instance.restart_from_start IS 'Else from what failed.';
 
+CREATE TABLE wf.payload (
+    instance BIGSERIAL NOT NULL,
+    params BYTEA NOT NULL,
+    output BYTEA,
+    error BYTEA,
+    warnings JSONB,
+    PRIMARY KEY (instance)
+);
+
+COMMENT ON TABLE wf.payload IS 'The big values of an instance, apart from its hot row; written and deleted with it, so no foreign key.';
+
 CREATE TABLE wf.step (
     instance BIGINT NOT NULL,
     generation INTEGER NOT NULL,
@@ -167,15 +178,3 @@ COMMENT ON COLUMN wf.workflow.version IS 'What a new instance gets: the newest v
 COMMENT ON COLUMN wf.workflow.versions IS 'Version to when it registered.';
 
 COMMENT ON COLUMN wf.workflow.settings IS 'Class keywords, for readers.';
-
-CREATE TABLE wf.payload (
-    instance BIGINT NOT NULL,
-    params BYTEA NOT NULL,
-    output BYTEA,
-    error BYTEA,
-    warnings JSONB,
-    PRIMARY KEY (instance),
-    FOREIGN KEY(instance) REFERENCES wf.instance (key) ON DELETE CASCADE
-);
-
-COMMENT ON TABLE wf.payload IS 'The big values of an instance, apart from its hot row.';
