@@ -17,7 +17,7 @@ from wf_tasks.runtime import Watch
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wf.journal import Wake
+    from wf.facts import Wake
 
 
 def sleepers(rig: Rig, dues: Iterable[float]) -> None:

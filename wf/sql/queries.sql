@@ -256,6 +256,7 @@ set
     + make_interval(secs => %(renudge)s * power(2, least(nudges, 6)))
 from due
 where instance.key = due.key
+  and instance.key = any(array(select key from due))  -- else the planner, who cannot see the limit, reads the whole table
 returning
   instance.key, instance.generation, instance.rev, instance.workflow, instance.id,
   greatest(extract(epoch from due.was - coalesce(to_timestamp(%(now)s), now())), 0)::float8
