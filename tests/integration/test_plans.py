@@ -1,0 +1,169 @@
+"""Every statement that runs while instances run finds its rows by an index, however many there are."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.support.errands import Errand, RefusedError
+from wf import WorkflowEntrypoint
+from wf.database import Database
+from wf.sql import statements
+from wf_reaper.restarts import Restarts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support import Rig
+
+SMALL = {"workflow", "tick", "worker"}
+"""Tables of a few rows, which may be read from end to end."""
+
+HOT = {
+    "alarm_due", "attempt_list", "attempt_lose", "attempt_record", "event_accept", "event_pending", "instance_create",
+    "instance_key", "instance_load", "instance_read", "instance_restart", "instance_terminate", "lease_extend",
+    "restart_due", "restart_forget", "step_claim", "step_list",
+}  # fmt: skip
+"""Statements that the scenario must have run for the test to mean anything."""
+
+
+class Everything(WorkflowEntrypoint, name="plans", restart={"delay": 1}):
+    """Uses whatever there is."""
+
+    async def run(self, event: Any, step: Any) -> Any:
+        def fail(ctx: Any) -> None:
+            if ctx.attempt == 1:
+                raise RefusedError(1)
+
+        await asyncio.gather(*[step.do(f"part {n}", lambda: None) for n in range(3)])
+        await step.do("flaky", fail, config={"retries": {"limit": 1, "delay": 1}})
+        await step.sleep("nap", 1)
+        await step.wait_for_event("permit", "go")
+        raise RefusedError(2)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The statements that were run."""
+    texts: set[str] = set()
+    rows = Database.rows
+
+    def listen(self: Database, sql: Any, params: Any = None) -> Any:
+        texts.add(sql)
+        return rows(self, sql, params)
+
+    monkeypatch.setattr(Database, "rows", listen)
+    return texts
+
+
+def live_through(rig: Rig) -> None:
+    """Run through everything that can happen to an instance."""
+    workflow = rig.client.workflow(Everything)
+    instance = workflow.create("r-17")
+    rig.settle()
+    rig.pass_time(1)
+    rig.pass_time(2)
+    rig.lose_messages()
+    instance.send_event("go", 1, event_id="e-1")
+    rig.lose_messages()
+    rig.pass_time(rig.settings.renudge)
+    assert instance.status().status == "errored"
+    rig.clock.advance(1)
+    assert Restarts(rig.workers[0]).run_once() == 1
+    rig.settle()
+    instance.describe()
+    workflow.create("stopped").terminate()
+    workflow.get("stopped")
+    journal = rig.workers[0].journal
+    found = journal.load(rig.sql("select min(key) from wf.instance")[0][0])
+    assert found is not None
+    journal.lose(found.instance, found.rows[0])
+    journal.extend([(found.instance.key, 1, 1, uuid4())], 30)
+
+
+def list_all_ways(rig: Rig) -> None:
+    """Lists with every filter, first and later pages."""
+    now = rig.client.workflow(Errand).create().describe().queued
+    for filters in ({}, {"cursor": "500"}, {"status": "complete"}, {"since": now, "until": now}):
+        rig.client.workflow(Errand).list(**filters)
+    rig.client.catalog.list("errand", status=None, since=None, until=None, cursor="5", limit=None, oldest_first=True)
+
+
+def fill(rig: Rig) -> None:
+    """Some thousands of instances, most of which have ended, as in a deployment."""
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, status, due_at, restart_at) select"
+        " case when mod(n, 3) = 0 then 'errand' else 'other' end, 'i-' || n, '1',"
+        " case when mod(n, 50) = 0 then 'waiting' when mod(n, 60) = 1 then 'errored' else 'complete' end,"
+        " case when mod(n, 50) = 0 then now() + n * interval '1 second' end,"
+        " case when mod(n, 60) = 1 then now() + n * interval '1 second' end"
+        " from generate_series(1, 6000) n"
+    )
+    rig.sql("insert into wf.payload (instance, params) select key, '\\x01' from wf.instance on conflict do nothing")
+    rig.sql(
+        "insert into wf.step (instance, generation, seq, kind, name, count, status, attempt, lost, started_rev, rev)"
+        " select key, 1, n, 'do', 's', n, 'complete', 1, 0, n, n from wf.instance, generate_series(1, 5) n"
+        " on conflict do nothing"
+    )
+    rig.sql(
+        "insert into wf.attempt (instance, generation, seq, attempt, outcome, rev)"
+        " select key, 1, 1, 1, 'errored', 1 from wf.instance on conflict do nothing"
+    )
+    rig.sql(
+        "insert into wf.event (instance, type, payload, event_id, consumed_by)"
+        " select key, 'go', '\\x01', 'e', 1 from wf.instance on conflict do nothing"
+    )
+    for table in ("instance", "payload", "step", "attempt", "event"):
+        rig.sql(f"analyze wf.{table}")
+
+
+def scans(plan: Any) -> Iterator[str]:
+    """The tables that a plan reads from end to end."""
+    if isinstance(plan, dict):
+        if plan.get("Node Type") == "Seq Scan":
+            yield plan["Relation Name"]
+        plan = list(plan.values())
+    if isinstance(plan, list):
+        for part in plan:
+            yield from scans(part)
+
+
+def plan_of(connection: psycopg.Connection[Any], sql: str) -> Any:
+    """The plan that Postgres makes for every value of the parameters."""
+    names: list[str] = re.findall(r"%\((\w+)\)s", sql)
+    for n, name in enumerate(dict.fromkeys(names), 1):
+        sql = sql.replace(f"%({name})s", f"${n}")
+    row = psycopg.RawCursor(connection).execute(f"explain (generic_plan, format json) {sql}".encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_no_statement_reads_a_big_table_from_end_to_end(rig: Rig, seen: set[str]) -> None:
+    """The generic plan of each statement of an instance's whole life, and of every list, uses indexes only."""
+    live_through(rig)
+    list_all_ways(rig)
+    named = {text: name for name, text in statements().items()}
+    assert {named.get(text, "") for text in seen} >= HOT
+    assert sum("rows (" in text for text in seen) > 2, "no commits were seen"
+    fill(rig)
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        slow = {named.get(text, text): read for text in seen if (read := set(scans(plan_of(connection, text))) - SMALL)}
+    assert slow == {}
+
+
+def test_a_page_deep_in_a_list_costs_what_the_first_one_costs(rig: Rig, seen: set[str]) -> None:
+    """A cursor is looked up in the index; nothing before it is read, and nothing is sorted."""
+    rig.create(Errand)
+    fill(rig)
+    seen.clear()
+    rig.client.workflow(Errand).list(cursor="3000")
+    (text,) = seen
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        plan = str(plan_of(connection, text))
+    assert "Sort" not in plan
+    assert "'Index Name': 'instance_newest'" in plan
