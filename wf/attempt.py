@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from wf.core import Request, StepConfig
-    from wf.journal import InstanceRow, Journal, StepRow
+    from wf.facts import InstanceRow, StepRow
+    from wf.journal import Journal
 
 log = structlog.get_logger("wf")
 

@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.dialects import postgresql
 
 from wf import tables
 from wf.answers import Answer, Page
 from wf.codec import decode
 from wf.errors import InstanceFinished, InstanceNotFound, InvalidTransition, WfError, WorkflowNotFound
+from wf.facts import PendingEvent
 from wf.faults import summary
-from wf.journal import PendingEvent
 from wf.sql import statements
 from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
 from wf.workflow import registry, version_order
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PAGE = 20
 PAGE_MAX = 100
+KEY_MAX = 2**63 - 1
 
 _DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
 _STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep"}
@@ -212,16 +213,22 @@ class Catalog:
         query = select(
             table.key, table.id, table.version, table.status, table.trigger, table.created_at, table.started_at,
             table.ended_at, table.due_at,
-        ).where(table.workflow == workflow)  # fmt: skip
+        )  # fmt: skip
         if status is not None:
             query = query.where(table.status == _known_status(status))
         if since is not None:
             query = query.where(table.created_at >= _moment("since", since))
         if until is not None:
             query = query.where(table.created_at <= _moment("until", until))
-        if cursor is not None:
-            query = query.where(table.key > _cursor(cursor) if oldest_first else table.key < _cursor(cursor))
-        query = query.order_by(table.key if oldest_first else table.key.desc())
+        # Place and order are of (workflow, key), so that nothing but the index on both will do: in the order of keys
+        # alone, a small workflow would be looked for among all the instances of the big ones.
+        place = tuple_(table.workflow, table.key)
+        if oldest_first:
+            after = place > (workflow, 0 if cursor is None else _cursor(cursor))
+            query = query.where(after, table.workflow <= workflow).order_by(table.workflow, table.key)
+        else:
+            after = place < (workflow, KEY_MAX if cursor is None else _cursor(cursor))
+            query = query.where(after, table.workflow >= workflow).order_by(table.workflow.desc(), table.key.desc())
         compiled = query.limit(size + 1).compile(dialect=_DIALECT)
         rows = self.database.read(str(compiled), compiled.params)
         if not rows and (error := self._unknown(workflow)) is not None:
@@ -350,4 +357,4 @@ def _moment(name: str, value: datetime) -> datetime:
 def _cursor(cursor: str) -> int:
     if not isinstance(cursor, str) or not cursor.isdecimal():
         raise InvalidQuery(f"The cursor {cursor!r:.40} is not one that a list has given.")
-    return min(int(cursor), 2**63 - 1)
+    return min(int(cursor), KEY_MAX)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wf.core import Request
-    from wf.journal import InstanceRow, StepRow
+    from wf.facts import InstanceRow, StepRow
 
 
 class StepName(dict[str, Any]):

@@ -15,38 +15,29 @@ the same moment cannot both believe that the other one goes on: one of them comm
 
 from __future__ import annotations
 
-import random
 import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import uuid4
-
-import structlog
 
 from wf import crashpoints
 from wf.attempt import Attempt, AttemptGone, Attempts
-from wf.codec import decode, encode
-from wf.core import Completed, Event, Failed, Pass, StepConfig
-from wf.dispatch import Dispatcher, Nudge
-from wf.errors import JournalUnavailable, PayloadTooLarge, SerializationError, WorkflowTimeoutError
-from wf.faults import encode_error
-from wf.journal import Commit, End, InstanceRow, Loaded, StepRow
-from wf.live import Live
+from wf.core import StepConfig
+from wf.dispatch import Nudge
+from wf.ends import end_of, failed, succeeded
+from wf.errors import JournalUnavailable, WorkflowTimeoutError
+from wf.facts import StepRow
 from wf.passes import Passes
-from wf.status import LIVE, Status, StepStatus
+from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
+    from wf.dispatch import Dispatcher
+    from wf.facts import Commit, End, InstanceRow
     from wf.journal import Journal
+    from wf.live import Live
     from wf.mailbox import Mailbox
     from wf.settings import Settings
-    from wf.workflow import Registry, WorkflowEntrypoint
-
-DEFER = 5.0
-"""Seconds until an instance of a workflow that this worker does not know is offered again."""
-
-log = structlog.get_logger("wf")
-
+    from wf.workflow import Registry
 
 Ended = tuple[StepRow, Attempt]
 """How an attempt ended, as the row shall say, and the attempt."""
@@ -84,8 +75,7 @@ class Engine:
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
         self.attempts = Attempts(journal, settings.lease, self._record_timeout)
-        self._passes = Passes(settings.cache_size)
-        self._unknown: set[str] = set()
+        self.passes = Passes(settings, journal, registry)
 
     def advance(self, nudge: Nudge) -> Progress:
         """Move an instance on by one step, or by up to `steps_per_task`.
@@ -97,13 +87,13 @@ class Engine:
             JournalUnavailable: Postgres does not answer; the alarm will find the instance again.
         """
         progress = Progress()
-        live = self._load(nudge)
+        live = self.passes.load(nudge)
         try:
             while live is not None:
                 live = self._go_on(live, nudge, progress)
         except BaseException:
             if live is not None:
-                self._drop(live)
+                self.passes.drop(live)
             raise
         return progress
 
@@ -116,93 +106,19 @@ class Engine:
             if not moved:
                 if ended is not None:
                     self._record(*ended)
-                return self._reload(live)
+                return self.passes.reload(live)
             self._publish(live, claimed, repeat=nudge.seq < 0)
             if claimed is None:
                 return None
             progress.steps += 1
             ended = self._attempt(live, claimed, progress)
             if ended is None:
-                self._drop(live)
+                self.passes.drop(live)
                 return None
             if live.is_beside(claimed):  # do not race a sibling for the rev
                 self._record(*ended)
-                return self._reload(live)
+                return self.passes.reload(live)
             live.end_attempt(ended[0])
-
-    # Load.
-
-    def _load(self, nudge: Nudge) -> Live | None:
-        live = self._passes.take(nudge.key)
-        if live is None:
-            return self._fresh(nudge.key)
-        if nudge.seq > 0 and (nudge.generation, nudge.rev) == (live.instance.generation, live.instance.rev):
-            return live  # nothing has happened in between; if it has, the commit will tell
-        return self._reload(live)
-
-    def _reload(self, live: Live) -> Live | None:
-        """Bring a pass up to date, or begin a new one if it cannot be."""
-        if live.fed:
-            self._drop(live)
-            return self._fresh(live.instance.key)
-        found = self.journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
-        if found is None or found.instance.status not in LIVE:
-            self._drop(live)
-            return None
-        if found.instance.generation != live.instance.generation:
-            self._drop(live)
-            return self._fresh(live.instance.key)
-        live.absorb(found)
-        return live
-
-    def _fresh(self, key: int) -> Live | None:
-        """Replay an instance from its first line."""
-        found = self.journal.load(key)
-        if found is None or found.instance.status not in LIVE:
-            return None
-        cls = self._registry.find(found.instance.workflow, found.instance.version)
-        if cls is None:
-            self._defer(found.instance)
-            return None
-        live = Live(found.instance, self._begin(cls, found), self.settings)
-        live.absorb(found)
-        return live
-
-    def _begin(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
-        instance, params = found.instance, found.params
-        event = Event(
-            payload=decode(self.journal.params(instance.key) if params is None else params),
-            timestamp=datetime.fromtimestamp(instance.created_at, UTC),
-            instanceId=instance.id,
-            workflowName=instance.workflow,
-            schedule=None,
-        )
-        limits = cls.workflow_settings.get("limits", {})
-        return Pass(cls().run, event, at=instance.created_at, max_steps=limits.get("steps", self.settings.max_steps))
-
-    def _defer(self, instance: InstanceRow) -> None:
-        """Give back an instance whose workflow this worker does not know: a rolling deploy, most likely."""
-        if instance.workflow not in self._unknown:
-            self._unknown.add(instance.workflow)
-            log.error(
-                "this worker does not know the workflow; its instances are given back. Start a worker with its module",
-                workflow=instance.workflow,
-                known=self._registry.names(),
-            )
-        now = self.journal.clock.now()
-        self.journal.commit(
-            Commit(
-                instance.key,
-                instance.generation,
-                instance.rev,
-                instance.rev,
-                instance.seq,
-                instance.status,
-                now,
-                now + DEFER,
-                None,
-            )
-        )
 
     # Settle and commit.
 
@@ -276,36 +192,17 @@ class Engine:
         if taken:
             self._mailbox.remove(commit.key, taken)
         if commit.end is not None:
-            self._drop(live)
+            self.passes.drop(live)
         return True
+
+    def _end(self, live: Live, now: float) -> End:
+        cls = self._registry.find(live.instance.workflow, live.instance.version)
+        return end_of(live, cls.restart_policy if cls else None, now=now, limit=self.settings.max_payload)
 
     def _due_is_wrong(self, live: Live, now: float) -> bool:
         """Whether the alarm has moved `due_at` to where it does not belong."""
         due_at = live.instance.due_at
         return due_at is None or due_at > live.due_at(now) + 0.001
-
-    def _end(self, live: Live, now: float) -> End:
-        outcome, end = live.replay.outcome, End(warnings=live.replay.warnings + _unreached(live))
-        instance = live.instance
-        error: BaseException
-        if isinstance(outcome, Completed):
-            try:
-                what = f"The output of instance {instance.id!r}"
-                end.output = encode(outcome.value, what=what, limit=self.settings.max_payload)
-                return end
-            except (SerializationError, PayloadTooLarge) as unusable:
-                error = unusable
-                live.replay.outcome = Failed(error)
-        else:
-            assert isinstance(outcome, Failed), "only called at the end"
-            error = outcome.error
-        end.error = encode_error(error)
-        cls = self._registry.find(instance.workflow, instance.version)
-        if cls is not None and (policy := cls.restart_policy) is not None:
-            delay = policy.delay_for(error, instance.restarts)
-            end.restart_at = None if delay is None else now + delay
-            end.restart_from_start = policy.from_start
-        return end
 
     # Run.
 
@@ -321,31 +218,15 @@ class Engine:
         except AttemptGone:
             return None
         except Exception as error:
-            ended = self._failed(row, config, error)
+            ended = failed(row, config, error, now=self.journal.clock.now())
             progress.error = error
         else:
-            ended = self._succeeded(row, config, value)
+            limit = self.settings.max_payload
+            ended = succeeded(row, config, value, now=self.journal.clock.now(), limit=limit)
         crashpoints.reached(crashpoints.AFTER_USER_CODE)
         if ended.status is StepStatus.RETRYING and ended.wake_at is not None:
             progress.retry_in = max(ended.wake_at - self.journal.clock.now(), 0.0)
         return ended, attempt
-
-    def _succeeded(self, row: StepRow, config: StepConfig, value: Any) -> StepRow:
-        try:
-            output = encode(value, what=f"The result of step {str(row.key)!r}", limit=self.settings.max_payload)
-        except (SerializationError, PayloadTooLarge) as error:
-            return self._failed(row, config, error, final=True)  # the next attempt would give the same
-        now = self.journal.clock.now()
-        return replace(row, status=StepStatus.COMPLETE, output=output, ended_at=now, wake_at=None, lease=None)
-
-    def _failed(self, row: StepRow, config: StepConfig, error: BaseException, *, final: bool = False) -> StepRow:
-        now, fault, tries = self.journal.clock.now(), encode_error(error), row.attempt - row.lost
-        if not final and tries <= config.limit and config.retries_error(error):
-            delay = config.delay_after(tries, random.random())  # noqa: S311  # jitter needs no secrecy
-            return replace(row, status=StepStatus.RETRYING, failure=fault, wake_at=now + delay, lease=None)
-        return replace(
-            row, status=StepStatus.ERRORED, failure=fault, error=fault, ended_at=now, wake_at=None, lease=None
-        )
 
     # Record.
 
@@ -371,7 +252,8 @@ class Engine:
 
     def _record_timeout(self, attempt: Attempt) -> None:
         """A sync callback has taken too long: its attempt is over, whatever it still does."""
-        row = self._failed(attempt.row, attempt.config, WorkflowTimeoutError(attempt.config.timeout))
+        error, now = WorkflowTimeoutError(attempt.config.timeout), self.journal.clock.now()
+        row = failed(attempt.row, attempt.config, error, now=now)
         if self._record(row, attempt):
             delay = max((row.wake_at or 0.0) - self.journal.clock.now(), 0.0)
             if delay <= self.settings.countdown_max:
@@ -403,26 +285,15 @@ class Engine:
             crashpoints.reached(crashpoints.BEFORE_NUDGE)
         if claimed is None:
             wanted_soon = live.ready() or any(not nudge.delay for nudge in nudges)
-            self._passes.keep(live) if wanted_soon else self._drop(live)
+            self.passes.keep(live) if wanted_soon else self.passes.drop(live)
         self._dispatcher.publish(nudges)
         if nudges:
             crashpoints.reached(crashpoints.AFTER_NUDGE)
 
-    def _drop(self, live: Live) -> None:
-        live.replay.evict()
-
     def close(self) -> None:
         """Stop the threads and forget every pass."""
         self.attempts.close()
-        self._passes.clear()
-
-
-def _unreached(live: Live) -> list[str]:
-    return [
-        f"The journal holds {key} ({key.kind}), but the code of version {live.instance.version!r} did not ask for it. "
-        f"Was `run` changed under this instance? Give the class a new version= with such changes."
-        for key in live.replay.unreached
-    ]
+        self.passes.clear()
 
 
 def _nudge(instance: InstanceRow, row: StepRow, delay: float) -> Nudge:

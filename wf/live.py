@@ -7,20 +7,21 @@ the known rows until the journal has taken them, so that a lost race costs a re-
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from wf.codec import decode, encode
-from wf.core import Completed, Key, Kind, Pass, Request, Result, StepConfig
-from wf.core.history import ReceivedEvent
+from wf.core import Completed, Kind, StepConfig
 from wf.errors import WorkerLostError, WorkflowTimeoutError
-from wf.faults import decode_error, encode_error
-from wf.journal import ROWS_MAX, Commit, End, InstanceRow, Loaded, PendingEvent, StepRow
+from wf.facts import Commit
+from wf.faults import encode_error
+from wf.journal import ROWS_MAX
+from wf.rows import envelope, new_row, result_of
 from wf.status import STEP_ENDED, Status, StepStatus
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from wf.core import Key, Pass, Request
+    from wf.facts import End, InstanceRow, Loaded, PendingEvent, StepRow
     from wf.settings import Settings
 
 
@@ -76,7 +77,7 @@ class Live:
                 self._open.pop(row.key, None)
             else:
                 self._open[row.key] = row
-        self.replay.feed(*(_result(row) for row in found.rows if row.status in _FED))
+        self.replay.feed(*(result_of(row) for row in found.rows if row.status in _FED))
 
     @property
     def from_seq(self) -> int:
@@ -122,7 +123,7 @@ class Live:
                 if len(self._changes) >= ROWS_MAX:
                     return False
                 self._seq += 1
-                self._change(_new_row(request, self._seq, now))
+                self._change(new_row(request, self._seq, now))
         for key in [*self._open, *self._changes]:
             row = self._changes.get(key) or self._open[key]
             withdrawn = key not in wanted and self.replay.asked(key)
@@ -166,7 +167,7 @@ class Live:
             assert self.inbox is not None, "the event came out of it"
             self.inbox.remove(due.event)
             self._taken.append((due.event, row.seq))
-            row.output = _envelope(due.event)
+            row.output = envelope(due.event)
         elif row.key.kind is Kind.WAIT:
             row.status = StepStatus.ERRORED
             row.error = encode_error(WorkflowTimeoutError((row.config or {}).get("timeout", 0.0)))
@@ -212,7 +213,7 @@ class Live:
         self._change(row)
         if row.status in STEP_ENDED:
             self.fed = True
-            self.replay.feed(_result(row))
+            self.replay.feed(result_of(row))
 
     def expired(self, now: float) -> StepRow | None:
         """A running attempt whose lease seems to be over."""
@@ -321,41 +322,3 @@ class Live:
         row.rev = self._rev
         self._changes[row.key] = row
         return row
-
-
-def _result(row: StepRow) -> Result:
-    """What `run` is fed for a row that has ended."""
-    if row.error is not None:
-        return Result(row.key, row.ended_at or 0.0, error=decode_error(row.error))
-    return Result(row.key, row.ended_at or 0.0, _value(row))
-
-
-def _value(row: StepRow) -> Any:
-    if row.output is None:
-        return None
-    value = decode(row.output)
-    return ReceivedEvent(value) if row.key.kind is Kind.WAIT else value
-
-
-def _envelope(event: PendingEvent) -> bytes:
-    return encode(
-        {
-            "payload": decode(event.payload),
-            "timestamp": datetime.fromtimestamp(event.accepted_at, UTC),
-            "type": event.type,
-        }
-    )
-
-
-def _new_row(request: Request, seq: int, now: float) -> StepRow:
-    row = StepRow(seq, request.key, StepStatus.WAITING)
-    match request.key.kind:
-        case Kind.DO:
-            row.status = StepStatus.READY
-            row.config = (request.config.dump() if request.config else None) or None
-        case Kind.SLEEP | Kind.TIMER:
-            row.wake_at = request.until.timestamp() if request.until is not None else now + request.delay
-        case Kind.WAIT:
-            row.wake_at = now + request.delay
-            row.config = {"type": request.event_type, "timeout": request.delay}
-    return row

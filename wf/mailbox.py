@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from wf.dispatch import connect
-from wf.journal import PendingEvent
+from wf.facts import PendingEvent
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -61,9 +61,12 @@ class Mailbox:
         except RedisError as error:
             log.warning("mailbox not read; Postgres is", reason=str(error))
             return self._journal.pending_events(key)
-        events = {event.id: event for event in map(_load, found)}  # type: ignore[arg-type]  # redis types sync and async alike
-        if len(events) == expected:
-            return [events[id] for id in sorted(events)]
+        try:
+            events = {event.id: event for event in map(_load, found)}  # type: ignore[arg-type]  # redis types sync and async alike
+            if len(events) == expected:
+                return [events[id] for id in sorted(events)]
+        except (ValueError, TypeError) as error:  # another release wrote it, or somebody who does not belong here
+            log.warning("mailbox not understood; refilled", reason=str(error))
         return self.refill(key)
 
     def refill(self, key: int) -> list[PendingEvent]:
@@ -102,4 +105,4 @@ def _dump(event: PendingEvent) -> str:
 
 def _load(entry: bytes) -> PendingEvent:
     id, type, payload, accepted_at = json.loads(entry)
-    return PendingEvent(id, type, base64.b64decode(payload), accepted_at)
+    return PendingEvent(id, type, base64.b64decode(payload, validate=True), accepted_at)

@@ -1,35 +1,111 @@
-"""Suspended passes that a worker keeps for the next nudge: only a cache, and bounded."""
+"""Suspended passes: begun by replaying a journal, brought up to date, kept for the next nudge, thrown away.
+
+Keeping them is only a cache, and bounded: without it every nudge would replay its instance from the first line.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
+from wf.codec import decode
+from wf.core import Event, Pass
+from wf.facts import Commit
+from wf.live import Live
+from wf.status import LIVE
+
 if TYPE_CHECKING:
-    from wf.live import Live
+    from wf.dispatch import Nudge
+    from wf.facts import InstanceRow, Loaded
+    from wf.journal import Journal
+    from wf.settings import Settings
+    from wf.workflow import Registry, WorkflowEntrypoint
+
+DEFER = 5.0
+"""Seconds until an instance of a workflow that this worker does not know is offered again."""
+
+log = structlog.get_logger("wf")
 
 
 class Passes:
-    """The instances that this process has replayed and will be asked for again soon.
+    """The passes of one worker process. A pass is in the hands of one thread at a time.
 
     Parallel steps of one instance need a pass each, so there may be several of one instance.
 
     Args:
-        size: Passes to keep at most; those that were not used for longest go first.
+        settings: `cache_size` passes are kept at most; those that were not used for longest go first.
+        journal: What is replayed.
+        registry: Finds workflow classes.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, settings: Settings, journal: Journal, registry: Registry) -> None:
+        self._settings, self._journal, self._registry = settings, journal, registry
         self._kept: OrderedDict[int, list[Live]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
+        self._unknown: set[str] = set()
 
     def __len__(self) -> int:
         return self._count
 
-    def take(self, key: int) -> Live | None:
-        """A pass of the instance, for this thread alone; None if there is none."""
+    def load(self, nudge: Nudge) -> Live | None:
+        """The instance of a nudge, up to date; None if there is nothing to do for it here."""
+        live = self._take(nudge.key)
+        if live is None:
+            return self._begin(nudge.key)
+        if nudge.seq > 0 and (nudge.generation, nudge.rev) == (live.instance.generation, live.instance.rev):
+            return live  # nothing has happened in between; if it has, the commit will tell
+        return self.reload(live)
+
+    def reload(self, live: Live) -> Live | None:
+        """Bring a pass up to date, or begin a new one if it cannot be."""
+        if live.fed:
+            self.drop(live)
+            return self._begin(live.instance.key)
+        found = self._journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
+        if found is None or found.instance.status not in LIVE:
+            self.drop(live)
+            return None
+        if found.instance.generation != live.instance.generation:
+            self.drop(live)
+            return self._begin(live.instance.key)
+        live.absorb(found)
+        return live
+
+    def keep(self, live: Live) -> None:
+        """Keep a pass that its thread is done with, for the nudge that is about to come."""
+        dropped = []
+        with self._lock:
+            self._kept.setdefault(live.instance.key, []).append(live)
+            self._kept.move_to_end(live.instance.key)
+            self._count += 1
+            while self._count > self._settings.cache_size:
+                key, lives = next(iter(self._kept.items()))
+                dropped.append(lives.pop(0))
+                self._count -= 1
+                if not lives:
+                    del self._kept[key]
+        for one in dropped:
+            self.drop(one)
+
+    def drop(self, live: Live) -> None:
+        """Throw a pass away."""
+        live.replay.evict()
+
+    def clear(self) -> None:
+        """Throw all away."""
+        with self._lock:
+            dropped = [live for lives in self._kept.values() for live in lives]
+            self._kept.clear()
+            self._count = 0
+        for one in dropped:
+            self.drop(one)
+
+    def _take(self, key: int) -> Live | None:
         with self._lock:
             lives = self._kept.get(key)
             if not lives:
@@ -40,27 +116,42 @@ class Passes:
                 del self._kept[key]
             return live
 
-    def keep(self, live: Live) -> None:
-        """Keep a pass that its thread is done with."""
-        dropped = []
-        with self._lock:
-            self._kept.setdefault(live.instance.key, []).append(live)
-            self._kept.move_to_end(live.instance.key)
-            self._count += 1
-            while self._count > self._size:
-                key, lives = next(iter(self._kept.items()))
-                dropped.append(lives.pop(0))
-                self._count -= 1
-                if not lives:
-                    del self._kept[key]
-        for one in dropped:
-            one.replay.evict()
+    def _begin(self, key: int) -> Live | None:
+        """Replay an instance from its first line."""
+        found = self._journal.load(key)
+        if found is None or found.instance.status not in LIVE:
+            return None
+        cls = self._registry.find(found.instance.workflow, found.instance.version)
+        if cls is None:
+            self._defer(found.instance)
+            return None
+        live = Live(found.instance, self._replay(cls, found), self._settings)
+        live.absorb(found)
+        return live
 
-    def clear(self) -> None:
-        """Throw all away."""
-        with self._lock:
-            dropped = [live for lives in self._kept.values() for live in lives]
-            self._kept.clear()
-            self._count = 0
-        for one in dropped:
-            one.replay.evict()
+    def _replay(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
+        instance, params = found.instance, found.params
+        event = Event(
+            payload=decode(self._journal.params(instance.key) if params is None else params),
+            timestamp=datetime.fromtimestamp(instance.created_at, UTC),
+            instanceId=instance.id,
+            workflowName=instance.workflow,
+            schedule=None,
+        )
+        limits = cls.workflow_settings.get("limits", {})
+        return Pass(cls().run, event, at=instance.created_at, max_steps=limits.get("steps", self._settings.max_steps))
+
+    def _defer(self, instance: InstanceRow) -> None:
+        """Give back an instance whose workflow this worker does not know: a rolling deploy, most likely."""
+        if instance.workflow not in self._unknown:
+            self._unknown.add(instance.workflow)
+            log.error(
+                "this worker does not know the workflow; its instances are given back. Start a worker with its module",
+                workflow=instance.workflow,
+                known=self._registry.names(),
+            )
+        key, generation, rev = instance.key, instance.generation, instance.rev
+        now = self._journal.clock.now()
+        self._journal.commit(
+            Commit(key, generation, rev, rev, instance.seq, instance.status, now, due_at=now + DEFER, keep_from=None)
+        )

@@ -71,4 +71,5 @@ def _publish(session: Session) -> None:
 
 
 def _forget(session: Session) -> None:
-    session.info[_NUDGES].clear()
+    if not session.in_nested_transaction():  # a nudge for what a savepoint took back does no harm
+        session.info[_NUDGES].clear()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wf.settings import Settings
 
 
-class Errand(WorkflowEntrypoint, name="errand"):
+class Chore(WorkflowEntrypoint, name="chore"):
     """Waits for an event and gives its payload."""
 
     async def run(self, event: Event, step: Step) -> Any:
@@ -28,7 +28,7 @@ class Errand(WorkflowEntrypoint, name="errand"):
 @pytest.fixture
 def worked(settings: Settings) -> Iterator[Worked]:
     with Worked(settings) as made:
-        made.know(Errand)
+        made.know(Chore)
         yield made
 
 
@@ -40,73 +40,73 @@ def shell(settings: Settings, worked: Worked) -> Shell:
 
 def test_trigger_creates_an_instance(shell: Shell) -> None:
     """Params may stand bare or behind --params; the answer names the instance, with --json, too."""
-    text = shell.text("trigger", "errand", '{"n": 1}', "--id", "e-1")
+    text = shell.text("trigger", "chore", '{"n": 1}', "--id", "e-1")
     assert text == '🚀 Workflow instance "e-1" has been queued successfully\n'
-    assert shell.json("trigger", "errand", "--params", "[2]", "--id", "e-2") == {"workflow": "errand", "id": "e-2"}
-    found = [shell.json("instances", "describe", "errand", id) for id in ("e-1", "e-2")]
+    assert shell.json("trigger", "chore", "--params", "[2]", "--id", "e-2") == {"workflow": "chore", "id": "e-2"}
+    found = [shell.json("instances", "describe", "chore", id) for id in ("e-1", "e-2")]
     assert [instance["params"] for instance in found] == [{"n": 1}, [2]]
     assert found[0]["trigger"] == {"source": "api"}
-    assert shell.json("trigger", "errand")["id"]
+    assert shell.json("trigger", "chore")["id"]
 
 
 def test_an_event_reaches_its_instance(shell: Shell, worked: Worked) -> None:
     """`send-event` sends `{}` unless a payload is given, and `latest` is the newest instance."""
     for id, options, payload in (("e-1", (), {}), ("e-2", ("--payload", '{"by":"x"}'), {"by": "x"})):
-        worked.bring(Errand, id, "waiting")
-        told = shell.text("instances", "send-event", "errand", "latest", "--type", "word", *options)
+        worked.bring(Chore, id, "waiting")
+        told = shell.text("instances", "send-event", "chore", "latest", "--type", "word", *options)
         said = ' and payload "{"by":"x"}"' if options else ""
-        assert told == f'📤 The event with type "word"{said} was sent to the instance "{id}" from errand\n'
-        worked.go_on(Errand, id, "complete")
-        assert worked.client.workflow(Errand).get(id).status().output == payload
+        assert told == f'📤 The event with type "word"{said} was sent to the instance "{id}" from chore\n'
+        worked.go_on(Chore, id, "complete")
+        assert worked.client.workflow(Chore).get(id).status().output == payload
 
 
 def test_terminate_stops_for_good(shell: Shell, worked: Worked) -> None:
     """`terminate` says what it did; a second one is refused."""
-    worked.bring(Errand, "e-1", "waiting")
-    terminate = ("instances", "terminate", "errand", "e-1")
-    assert shell.text(*terminate) == '🥷 The instance "e-1" from errand was terminated successfully\n'
-    assert worked.client.workflow(Errand).get("e-1").status().status == "terminated"
+    worked.bring(Chore, "e-1", "waiting")
+    terminate = ("instances", "terminate", "chore", "e-1")
+    assert shell.text(*terminate) == '🥷 The instance "e-1" from chore was terminated successfully\n'
+    assert worked.client.workflow(Chore).get("e-1").status().status == "terminated"
     assert "it is terminated" in shell.refusal(*terminate)
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        ("describe", "erand"),
-        ("trigger", "erand"),
-        ("instances", "list", "erand"),
-        ("instances", "describe", "erand"),
-        ("instances", "describe", "erand", "e-1"),
-        ("instances", "terminate", "erand", "e-1"),
-        ("instances", "send-event", "erand", "e-1", "--type", "t"),
+        ("describe", "chor"),
+        ("trigger", "chor"),
+        ("instances", "list", "chor"),
+        ("instances", "describe", "chor"),
+        ("instances", "describe", "chor", "e-1"),
+        ("instances", "terminate", "chor", "e-1"),
+        ("instances", "send-event", "chor", "e-1", "--type", "t"),
     ],
 )
 def test_an_unknown_workflow_gets_a_suggestion(shell: Shell, command: tuple[str, ...]) -> None:
     """Every command that names a workflow says which one was perhaps meant."""
-    assert "There is no workflow 'erand'. Did you mean 'errand'?" in shell.refusal(*command)
+    assert "There is no workflow 'chor'. Did you mean 'chore'?" in shell.refusal(*command)
 
 
 def test_a_missing_instance_is_named(shell: Shell) -> None:
     """Unknown ids, and `latest` where there is none, are refused with the workflow's name."""
-    assert "'errand' has no instance 'e-9'" in shell.refusal("instances", "describe", "errand", "e-9")
-    none = 'wf: There are no instances in workflow "errand"\n'
-    assert shell.refusal("instances", "describe", "errand") == none
-    assert shell.refusal("instances", "terminate", "errand", "latest") == none
+    assert "'chore' has no instance 'e-9'" in shell.refusal("instances", "describe", "chore", "e-9")
+    none = 'wf: There are no instances in workflow "chore"\n'
+    assert shell.refusal("instances", "describe", "chore") == none
+    assert shell.refusal("instances", "terminate", "chore", "latest") == none
 
 
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("trigger", "errand", "{n: 1}"), "Error while parsing instance parameters: "),
-        (("trigger", "errand", "NaN"), "Error while parsing instance parameters: NaN is not JSON"),
-        (("trigger", "errand", "1", "--params", "2"), "given twice"),
+        (("trigger", "chore", "{n: 1}"), "Error while parsing instance parameters: "),
+        (("trigger", "chore", "NaN"), "Error while parsing instance parameters: NaN is not JSON"),
+        (("trigger", "chore", "1", "--params", "2"), "given twice"),
         (
-            ("instances", "send-event", "errand", "x", "--type", "t", "--payload", "{"),
+            ("instances", "send-event", "chore", "x", "--type", "t", "--payload", "{"),
             "Error while parsing event payload",
         ),
-        (("instances", "list", "errand", "--status", "done"), 'invalid status "done". Valid statuses are: queued, '),
-        (("instances", "list", "errand", "--date-start", "yesterday"), "--date-start 'yesterday' is not an ISO 8601"),
-        (("instances", "list", "errand", "--date-start", "2026-02-02", "--date-end", "2026-02-01"), "comes after"),
+        (("instances", "list", "chore", "--status", "done"), 'invalid status "done". Valid statuses are: queued, '),
+        (("instances", "list", "chore", "--date-start", "yesterday"), "--date-start 'yesterday' is not an ISO 8601"),
+        (("instances", "list", "chore", "--date-start", "2026-02-02", "--date-end", "2026-02-01"), "comes after"),
     ],
 )
 def test_wrong_usage_is_refused(shell: Shell, command: tuple[str, ...], says: str) -> None:
@@ -117,43 +117,43 @@ def test_wrong_usage_is_refused(shell: Shell, command: tuple[str, ...], says: st
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (("trigger", "errand", "--id", "no blanks"), "Instance id 'no blanks' is invalid"),
-        (("trigger", "errand", json.dumps("x" * 2_000_000)), "The params is 2,000,003 bytes"),
-        (("instances", "list", "errand", "--cursor", "x"), "The cursor 'x' is not one that a list has given"),
-        (("instances", "send-event", "errand", "e-1", "--type", "a.b"), "Event type 'a.b' is invalid"),
+        (("trigger", "chore", "--id", "no blanks"), "Instance id 'no blanks' is invalid"),
+        (("trigger", "chore", json.dumps("x" * 2_000_000)), "The params is 2,000,003 bytes"),
+        (("instances", "list", "chore", "--cursor", "x"), "The cursor 'x' is not one that a list has given"),
+        (("instances", "send-event", "chore", "e-1", "--type", "a.b"), "Event type 'a.b' is invalid"),
     ],
 )
 def test_what_the_library_refuses_is_said_in_one_line(
     shell: Shell, worked: Worked, command: tuple[str, ...], says: str
 ) -> None:
     """Errors of the library come out as one line and exit code 1, and nothing is written."""
-    worked.bring(Errand, "e-1", "waiting")
+    worked.bring(Chore, "e-1", "waiting")
     assert says in shell.refusal(*command)
-    assert len(shell.json("instances", "list", "errand")) == 1
-    assert worked.client.workflow(Errand).get("e-1").status().status == "waiting"
+    assert len(shell.json("instances", "list", "chore")) == 1
+    assert worked.client.workflow(Chore).get("e-1").status().status == "waiting"
 
 
 def test_an_id_is_taken_once(shell: Shell) -> None:
     """A second instance of the same id is refused."""
-    shell.text("trigger", "errand", "--id", "e-1")
-    assert "already has an instance 'e-1'" in shell.refusal("trigger", "errand", "--id", "e-1")
+    shell.text("trigger", "chore", "--id", "e-1")
+    assert "already has an instance 'e-1'" in shell.refusal("trigger", "chore", "--id", "e-1")
 
 
 def test_an_instance_is_created_while_redis_is_down(shell: Shell) -> None:
     """`trigger` succeeds without Redis, because the alarm will find the instance, and says so on standard error."""
-    result = shell("trigger", "errand", "--json", WF_REDIS_URL="redis://127.0.0.1:1/0")
+    result = shell("trigger", "chore", "--json", WF_REDIS_URL="redis://127.0.0.1:1/0")
     assert (result.exit_code, set(json.loads(result.stdout))) == (0, {"workflow", "id"})
     assert "the alarm will do it" in result.stderr
 
 
 NEEDS_JOURNAL = [
     ("list",),
-    ("describe", "errand"),
-    ("trigger", "errand"),
-    ("instances", "list", "errand"),
-    ("instances", "describe", "errand"),
-    ("instances", "send-event", "errand", "e-1", "--type", "t"),
-    ("instances", "terminate", "errand", "e-1"),
+    ("describe", "chore"),
+    ("trigger", "chore"),
+    ("instances", "list", "chore"),
+    ("instances", "describe", "chore"),
+    ("instances", "send-event", "chore", "e-1", "--type", "t"),
+    ("instances", "terminate", "chore", "e-1"),
     ("worker",),
     ("beat",),
     ("migrate", "--check"),
@@ -211,5 +211,5 @@ def test_settings_that_cannot_be_used_are_named(shell: Shell) -> None:
     """A variable with a bad value, or a missing one, is named."""
     assert "WF_LEASE" in shell.refusal("list", WF_LEASE="soon")
     assert "WF_DATABASE_URL is not set" in shell.refusal("list", WF_DATABASE_URL="")
-    assert "WF_REDIS_URL is not set" in shell.refusal("trigger", "errand", WF_REDIS_URL="")
-    assert "WF_REDIS_URL cannot be read" in shell.refusal("trigger", "errand", WF_REDIS_URL="amqp://x")
+    assert "WF_REDIS_URL is not set" in shell.refusal("trigger", "chore", WF_REDIS_URL="")
+    assert "WF_REDIS_URL cannot be read" in shell.refusal("trigger", "chore", WF_REDIS_URL="amqp://x")

@@ -165,7 +165,7 @@ def test_a_sleep_holds_no_worker_no_memory_and_no_message(rig: Rig) -> None:
     rig.settle()
     assert instance.status().status == "waiting"
     assert rig.queued() == 0
-    assert not len(rig.workers[0].engine._passes)
+    assert not len(rig.workers[0].engine.passes)
     rig.pass_time(3 * 86_400 - 10)
     assert instance.status().status == "waiting"
     rig.pass_time(10)

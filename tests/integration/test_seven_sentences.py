@@ -119,7 +119,7 @@ def test_3_every_write_is_fenced(rig: Rig) -> None:
     instance = rig.create(Everything)
     first = rig.take()[0]
     worker = rig.workers[0]
-    live = worker.engine._load(first)
+    live = worker.engine.passes.load(first)
     assert live is not None
     live.settle(rig.clock.now())
     stale = live.commit(rig.clock.now(), None)
