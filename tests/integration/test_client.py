@@ -18,6 +18,7 @@ from wf import (
     WorkflowEntrypoint,
     WorkflowNotFound,
 )
+from wf.status import LIVE, TERMINAL, Status
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -158,6 +159,16 @@ def test_a_live_instance_can_be_terminated(rig: Rig, doing: str) -> None:
         ("client", "terminate", "errand", "i-1")
     ]
     rig.pass_time(7_200)
+    assert instance.status().status == "terminated"
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - TERMINAL))
+def test_whatever_has_not_ended_can_be_terminated(rig: Rig, status: str) -> None:
+    """Every status but the three last ones allows it, paused and rolling back included."""
+    instance = rig.create(Errand, params={"do": "sleep"})
+    rig.settle()
+    rig.sql("update wf.instance set status = %s, due_at = case when %s then due_at end", status, status in LIVE)
+    instance.terminate()
     assert instance.status().status == "terminated"
 
 

@@ -146,6 +146,14 @@ def test_a_missing_schema_is_named_with_its_remedy(empty_database_url: str, redi
             assert (caught.value.found, caught.value.needed) == (None, head())
 
 
+def test_a_client_on_an_older_schema_says_so_when_it_matters(rig: Rig) -> None:
+    """What the older schema lacks is not called a missing column, but an older schema."""
+    rig.sql("update wf.alembic_version set version_num = '0000'")
+    rig.sql("alter table wf.instance drop column trigger")
+    with pytest.raises(SchemaMismatch, match="is at '0000'"):
+        rig.client.workflow(Errand).create("r-17")
+
+
 @pytest.mark.parametrize("found", ["0000", "9999"], ids=["older", "newer"])
 def test_a_worker_refuses_a_schema_that_does_not_fit(rig: Rig, found: str) -> None:
     """An older or newer schema is named with the one that is needed, and what to do about either."""

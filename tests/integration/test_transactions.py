@@ -160,6 +160,19 @@ def test_a_savepoint_of_a_session_nudges_nobody_before_the_commit(rig: Rig, begi
     assert rig.queued() == 1
 
 
+@every_session
+def test_a_savepoint_that_is_rolled_back_takes_no_nudge_of_the_others_along(rig: Rig, begin: Any) -> None:
+    """What stands outside of it is still nudged at the commit; what stood inside does not exist."""
+    with begin(rig.settings.database_url) as (where, foreign):
+        rig.client.workflow(Errand).create("outer", **where)
+        savepoint = foreign.begin_nested()
+        rig.client.workflow(Errand).create("inner", **where)
+        savepoint.rollback()
+        foreign.commit()
+    rig.settle()
+    assert [(i.id, i.status) for i in rig.client.workflow(Errand).list()] == [("outer", "complete")]
+
+
 @every_connection
 def test_a_bare_connection_leaves_the_nudge_to_the_alarm(rig: Rig, begin: Any) -> None:
     """Nobody can tell when it commits; the instance is due at once, so the next tick finds it."""
