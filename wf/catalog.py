@@ -12,11 +12,11 @@ from sqlalchemy.dialects import postgresql
 from wf import tables
 from wf.answers import Answer, Page
 from wf.codec import decode
+from wf.descriptions import description, error_answer
 from wf.errors import InstanceFinished, InstanceNotFound, InvalidTransition, WfError, WorkflowNotFound
 from wf.facts import PendingEvent
-from wf.faults import summary
 from wf.sql import statements
-from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
+from wf.status import TERMINAL, Status
 from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ PAGE_MAX = 100
 KEY_MAX = 2**63 - 1
 
 _DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
-_STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep"}
 
 
 class InvalidQuery(WfError):
@@ -190,7 +189,7 @@ class Catalog:
         row = self._read(workflow, id)
         answer = Answer(status=row["status"], output=None, error=None, rollback=None)
         answer["output"] = decode(row["output"]) if row["output"] is not None else None
-        answer["error"] = _error(row["error"])
+        answer["error"] = error_answer(row["error"])
         return answer
 
     def outcome(self, workflow: str, id: str) -> tuple[str, bytes | None, bytes | None]:
@@ -250,35 +249,8 @@ class Catalog:
         """
         row = self._read(workflow, id)
         of = {"key": row["key"], "generation": row["generation"]}
-        attempts: dict[int, list[Answer]] = {}
-        for seq, number, outcome, error, worker, start, end, retry_at in self.database.read(
-            self._sql["attempt_list"], of
-        ):
-            attempts.setdefault(seq, []).append(
-                Answer(
-                    attempt=number,
-                    start=start,
-                    end=end,
-                    success=False,
-                    outcome=outcome,
-                    error=_error(error),
-                    worker=worker,
-                    retryAt=retry_at,
-                )
-            )
-        steps = [_step(values, attempts, read) for values in self.database.read(self._sql["step_list"], of)]
-        ended = row["status"] in TERMINAL
-        return Answer(
-            id=row["id"], workflow=row["workflow"], status=row["status"], params=read(row["params"]),
-            trigger={"source": row["trigger"]}, versionId=row["version"], queued=row["created_at"],
-            start=row["started_at"], end=row["ended_at"], success=row["status"] == Status.COMPLETE if ended else None,
-            error=_error(row["error"]), output=read(row["output"]) if row["output"] is not None else None,
-            rollback=None, stepCount=sum(step["type"] == "step" for step in steps), steps=steps,
-            generation=row["generation"], restarts=row["restarts"], rev=row["rev"], nextWake=_next_wake(row, steps),
-            dueAt=row["due_at"], restartAt=row["restart_at"], warnings=row["warnings"] or [],
-            retries=sum(a.outcome == "errored" for tried in attempts.values() for a in tried),
-            recoveries=sum(a.outcome == "lost" for tried in attempts.values() for a in tried),
-        )  # fmt: skip
+        attempts = self.database.read(self._sql["attempt_list"], of)
+        return description(row, self.database.read(self._sql["step_list"], of), attempts, read)
 
     def _read(self, workflow: str, id: str) -> dict[str, Any]:
         rows = self.database.read(self._sql["instance_read"], {"workflow": workflow, "id": id})
@@ -289,49 +261,6 @@ class Catalog:
             "restart_at", "created_at", "started_at", "ended_at", "params", "output", "error", "warnings",
         )  # fmt: skip
         return dict(zip(names, rows[0], strict=True))
-
-
-def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Callable[[bytes], Any]) -> Answer:
-    seq, kind, name, count, status, config, attempt, lost, worker, output, error, wake_at, *times = values
-    start, attempt_at, end = times
-    tried = list(attempts.get(seq, []))
-    if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > len(tried):
-        done = status == StepStatus.COMPLETE
-        tried.append(
-            Answer(
-                attempt=attempt,
-                start=attempt_at,
-                end=end,
-                success=True if done else None,
-                outcome="complete" if done else "running",
-                error=None,
-                worker=worker,
-                retryAt=None,
-            )
-        )
-    config = config or {}
-    hidden = config.get("sensitive") == "output" and output is not None
-    ended = status in STEP_ENDED
-    return Answer(
-        seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
-        success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
-        output="[REDACTED]" if hidden else read(output) if output is not None else None, error=_error(error),
-        eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
-        wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker,
-    )  # fmt: skip
-
-
-def _next_wake(row: dict[str, Any], steps: list[Answer]) -> datetime | None:
-    if row["status"] in TERMINAL:
-        return row["restart_at"]  # type: ignore[no-any-return]
-    return min((step["wakeAt"] for step in steps if step["wakeAt"] is not None), default=None)
-
-
-def _error(data: bytes | None) -> Answer | None:
-    if data is None:
-        return None
-    found = summary(bytes(data))
-    return Answer(name=found.name, message=found.message, traceback=found.traceback)
 
 
 def _page_size(limit: int | None) -> int:

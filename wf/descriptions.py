@@ -1,0 +1,105 @@
+"""What `describe()` answers: rows of the journal, put together for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wf.answers import Answer
+from wf.faults import summary
+from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    Rows = list[tuple[Any, ...]]
+
+_STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep"}
+
+
+def description(row: dict[str, Any], steps: Rows, attempts: Rows, read: Callable[[bytes], Any]) -> Answer:
+    """Everything about an instance.
+
+    Args:
+        row: What `instance_read` gives, by name.
+        steps: What `step_list` gives.
+        attempts: What `attempt_list` gives.
+        read: How to read stored values.
+    """
+    tried = _attempts(attempts)
+    shown = [_step(values, tried, read) for values in steps]
+    ended = row["status"] in TERMINAL
+    return Answer(
+        id=row["id"], workflow=row["workflow"], status=row["status"], params=read(row["params"]),
+        trigger={"source": row["trigger"]}, versionId=row["version"], queued=row["created_at"],
+        start=row["started_at"], end=row["ended_at"], success=row["status"] == Status.COMPLETE if ended else None,
+        error=error_answer(row["error"]), output=read(row["output"]) if row["output"] is not None else None,
+        rollback=None, stepCount=sum(step["type"] == "step" for step in shown), steps=shown,
+        generation=row["generation"], restarts=row["restarts"], rev=row["rev"], nextWake=_next_wake(row, shown),
+        dueAt=row["due_at"], restartAt=row["restart_at"], warnings=row["warnings"] or [],
+        retries=sum(a.outcome == "errored" for some in tried.values() for a in some),
+        recoveries=sum(a.outcome == "lost" for some in tried.values() for a in some),
+    )  # fmt: skip
+
+
+def _attempts(rows: Rows) -> dict[int, list[Answer]]:
+    """The failed and lost attempts of each step, by its seq."""
+    found: dict[int, list[Answer]] = {}
+    for seq, number, outcome, error, worker, start, end, retry_at in rows:
+        found.setdefault(seq, []).append(
+            Answer(
+                attempt=number,
+                start=start,
+                end=end,
+                success=False,
+                outcome=outcome,
+                error=error_answer(error),
+                worker=worker,
+                retryAt=retry_at,
+            )
+        )
+    return found
+
+
+def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Callable[[bytes], Any]) -> Answer:
+    seq, kind, name, count, status, config, attempt, lost, worker, output, error, wake_at, *times = values
+    start, attempt_at, end = times
+    tried = list(attempts.get(seq, []))
+    if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > len(tried):
+        done = status == StepStatus.COMPLETE
+        tried.append(
+            Answer(
+                attempt=attempt,
+                start=attempt_at,
+                end=end,
+                success=True if done else None,
+                outcome="complete" if done else "running",
+                error=None,
+                worker=worker,
+                retryAt=None,
+            )
+        )
+    config = config or {}
+    hidden = config.get("sensitive") == "output" and output is not None
+    ended = status in STEP_ENDED
+    return Answer(
+        seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
+        success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
+        output="[REDACTED]" if hidden else read(output) if output is not None else None, error=error_answer(error),
+        eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
+        wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker,
+    )  # fmt: skip
+
+
+def _next_wake(row: dict[str, Any], steps: list[Answer]) -> datetime | None:
+    if row["status"] in TERMINAL:
+        return row["restart_at"]  # type: ignore[no-any-return]
+    return min((step["wakeAt"] for step in steps if step["wakeAt"] is not None), default=None)
+
+
+def error_answer(data: bytes | None) -> Answer | None:
+    """What people see of a stored error."""
+    if data is None:
+        return None
+    found = summary(bytes(data))
+    return Answer(name=found.name, message=found.message, traceback=found.traceback)
