@@ -6,7 +6,8 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from wf.client import Client, Instance, Workflow, pauses
+from wf.client import Client, Instance, Workflow
+from wf.clock import pauses
 
 if TYPE_CHECKING:
     from collections.abc import Generator

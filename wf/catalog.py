@@ -280,7 +280,10 @@ def _known_status(status: str) -> str:
 def _moment(name: str, value: datetime) -> datetime:
     if not isinstance(value, datetime):
         raise InvalidQuery(f"{name} must be a datetime, not {value!r:.120}.")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise InvalidQuery(f"{name} {value} is beyond the times that can be compared.") from None
 
 
 def _cursor(cursor: str) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import uuid4
 
 from wf.catalog import Catalog
-from wf.clock import Clock, DatabaseClock
+from wf.clock import Clock, DatabaseClock, pauses
 from wf.codec import decode, encode
 from wf.core.step import check_event_type
 from wf.database import Database
@@ -21,16 +20,12 @@ from wf.mailbox import Mailbox
 from wf.settings import Settings
 from wf.status import TERMINAL, Status
 from wf.transactions import Execute, after_commit, within
+from wf.workflow import WorkflowEntrypoint, is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from wf.answers import Answer, Page
-    from wf.workflow import WorkflowEntrypoint
-
-POLL_MAX = 0.25
-"""Seconds between two looks while waiting for a result, at the most."""
 
 
 class Client:
@@ -63,7 +58,16 @@ class Client:
 
         Args:
             workflow: With a name, the class need not be importable here: workers have registered it.
+
+        Raises:
+            WorkflowNotFound: No workflow can have this name.
+            TypeError: It is neither a name nor a workflow class.
         """
+        if isinstance(workflow, str):
+            if not is_name(workflow):
+                raise WorkflowNotFound(workflow, self.catalog.workflows())
+        elif not (isinstance(workflow, type) and issubclass(workflow, WorkflowEntrypoint)):
+            raise TypeError(f"workflow() takes the name or the class of a workflow, not {workflow!r:.120}.")
         return Workflow(self, workflow)
 
     def version_of(self, name: str) -> str:
@@ -289,15 +293,3 @@ class Instance:
         """The error for a result that has not come within so many seconds."""
         status = self.status()["status"]
         return TimeoutError(f"Instance {self.id!r} of workflow {self.workflow!r} is {status} after {timeout} s.")
-
-
-def pauses(timeout: float | None) -> Iterator[float]:
-    """How long to wait between two looks, in seconds, until the timeout is over; growing, and at least one."""
-    deadline = math.inf if timeout is None else time.monotonic() + timeout
-    pause = 0.005
-    while True:
-        left = deadline - time.monotonic()
-        yield max(min(pause, left), 0.0)
-        if left <= 0:
-            return
-        pause = min(pause * 1.5, POLL_MAX)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+POLL_MAX = 0.25
+"""Seconds between two looks while waiting for something, at the most."""
 
 
 class Clock(Protocol):
@@ -62,3 +69,15 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move time on."""
         self._now += seconds
+
+
+def pauses(timeout: float | None) -> Iterator[float]:
+    """How long to wait between two looks, in seconds, until the timeout is over; growing, and at least one."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    pause = 0.005
+    while True:
+        left = deadline - time.monotonic()
+        yield max(min(pause, left), 0.0)
+        if left <= 0:
+            return
+        pause = min(pause * 1.5, POLL_MAX)

@@ -199,8 +199,13 @@ def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
 
 
+def is_name(name: str) -> bool:
+    """Whether a workflow can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _check_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ValueError(f"Workflow name {name!r} is invalid: use 1 to 64 letters, digits, '-' or '_', not '-' first.")
     return name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,6 +50,21 @@ def test_without_any_worker_the_error_says_to_start_one(rig: Rig) -> None:
     """A journal that knows no workflow at all is most likely one without workers."""
     with pytest.raises(WorkflowNotFound, match="none; start a worker with its module first"):
         rig.client.workflow("errand-of-nobody").create()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\0", "x" * 65])
+def test_a_name_that_no_workflow_can_have_is_not_found(rig: Rig, name: str) -> None:
+    """It does not even reach the statements of the journal."""
+    rig.workers[0].catalog.register(Errand)
+    with pytest.raises(WorkflowNotFound, match="Known workflows: 'errand'"):
+        rig.client.workflow(name)
+
+
+@pytest.mark.parametrize("thing", [None, 7, int, Errand.run])
+def test_something_else_than_a_workflow_is_refused(rig: Rig, thing: Any) -> None:
+    """The error says what may be passed, and what it got."""
+    with pytest.raises(TypeError, match="takes the name or the class of a workflow, not "):
+        rig.client.workflow(thing)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +140,7 @@ def test_a_bad_event_is_refused_and_the_instance_waits_on(rig: Rig) -> None:
         ({"cursor": 7}, "cursor 7"),
         ({"since": "2026-01-01"}, "since must be a datetime, not '2026-01-01'"),
         ({"until": 5}, "until must be a datetime, not 5"),
+        ({"since": datetime(1, 1, 1)}, "since 0001-01-01 00:00:00 is beyond the times that can be compared"),  # noqa: DTZ001  # as a caller may
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(rig: Rig, filters: dict[str, Any], message: str) -> None:
