@@ -64,6 +64,7 @@ def test_a_sync_callback_is_abandoned_and_its_late_result_dropped(rig: Rig) -> N
     running = rig.in_thread(rig.advance, rig.take()[0])
     wait_until(lambda: [s.status for s in instance.describe().steps] == ["errored"], what="the timeout is recorded")
     assert told.wait(10)
+    wait_until(rig.queued, what="whoever records the timeout nudges the instance")
     rig.settle()
     assert instance.status().output == "timed out"
     gate.set()
