@@ -145,7 +145,7 @@ class Workflow:
         client, foreign = self._client, session if session is not None else connection
         id = check_instance_id(str(uuid4()) if id is None else id)
         version = self._class.workflow_version if self._class is not None else None
-        data = encode({} if params is None else params, what="The params", limit=client.settings.max_payload)
+        data = encode({} if params is None else params, what="The payload", limit=client.settings.max_payload)
         key = client.catalog.create(
             self.name, id, version, data, trigger=trigger, execute=client.execute(foreign),
             due_in=client.settings.renudge if foreign is None else 0.0,

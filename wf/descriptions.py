@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wf.answers import Answer
+from wf.core import Kind, StepConfig
 from wf.faults import summary
 from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
 
@@ -79,7 +80,7 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
                 retryAt=None,
             )
         )
-    config = config or {}
+    config = StepConfig.load(config or {}).as_dict() if kind == Kind.DO else config or {}
     hidden = config.get("sensitive") == "output" and output is not None
     ended = status in STEP_ENDED
     return Answer(

@@ -91,7 +91,7 @@ def test_params_that_are_too_large_are_refused(rig: Rig) -> None:
     small = rig.settings.model_copy(update={"max_payload": 1_000})
     with Client(settings=small) as client:
         with pytest.raises(
-            PayloadTooLarge, match=r"The params is 1,1\d\d bytes; the limit is 1,000 \(WF_MAX_PAYLOAD\)"
+            PayloadTooLarge, match=r"The payload is 1,1\d\d bytes; the limit is 1,000 \(WF_MAX_PAYLOAD\)"
         ) as e:
             client.workflow(Errand).create("r-17", {"text": "x" * 1_100})
         assert (e.value.limit, e.value.code) == (1_000, "payload.too_large")

@@ -118,7 +118,7 @@ def test_wrong_usage_is_refused(shell: Shell, command: tuple[str, ...], says: st
     ("command", "says"),
     [
         (("trigger", "chore", "--id", "no blanks"), "Instance id 'no blanks' is invalid"),
-        (("trigger", "chore", json.dumps("x" * 2_000_000)), "The params is 2,000,003 bytes"),
+        (("trigger", "chore", json.dumps("x" * 2_000_000)), "The payload is 2,000,003 bytes"),
         (("instances", "list", "chore", "--cursor", "x"), "The cursor 'x' is not one that a list has given"),
         (("instances", "send-event", "chore", "e-1", "--type", "a.b"), "Event type 'a.b' is invalid"),
     ],

@@ -77,10 +77,17 @@ class StepConfig:
         return cls(**fields)
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration in the shape an author writes it, durations in seconds."""
+        """The resolved configuration in the shape an author writes it, durations in seconds.
+
+        The keys of the baseline are always there, ours beyond it when they are in use.
+        """
+        extras = self.dump()
+        retries = {"limit": self.limit, "delay": self.delay, "backoff": self.backoff}
+        retries |= {name: extras[name] for name in RETRY_KEYS[3:] if name in extras}
         return {
-            "retries": {"limit": self.limit, "delay": self.delay, "backoff": self.backoff},
+            "retries": retries,
             "timeout": self.timeout,
+            **{name: extras[name] for name in ("sensitive", "at_most_once") if name in extras},
         }
 
     def dump(self) -> dict[str, Any]:
