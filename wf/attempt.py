@@ -105,7 +105,7 @@ class Attempts:
             if attempt.cancelled.is_set() or not attempt.settle():
                 raise AttemptGone from None
             raise StepError("CancelledError", "the callback was cancelled by its own code") from None
-        except BaseException:
+        except BaseException:  # whatever it is: if the minder has spoken for this attempt, it counts no more
             if not attempt.settle():
                 raise AttemptGone from None
             raise

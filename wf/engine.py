@@ -91,7 +91,7 @@ class Engine:
         try:
             while live is not None:
                 live = self._go_on(live, nudge, progress)
-        except BaseException:
+        except BaseException:  # even the order to stop: nobody will drop this pass but us
             if live is not None:
                 self.passes.drop(live)
             raise

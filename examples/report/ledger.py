@@ -94,7 +94,7 @@ class Ledger:
         try:
             outcome, answer = self._once(order)
             self._note(order, outcome, fault)
-        except BaseException:
+        except BaseException:  # half a request must not stay, whatever interrupted it
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.support import Processes, wait_until
@@ -145,6 +146,8 @@ def test_flower_listens_on_loopback(start: type) -> None:
     port = free_port()
     flower = start("-m", "wf", "flower", "--port", str(port))
     flower.says(f"Visit me at http://127.0.0.1:{port}")
+    listening = [c.laddr for c in psutil.Process(flower.process.pid).net_connections("tcp") if c.status == "LISTEN"]
+    assert [(address.ip, address.port) for address in listening] == [("127.0.0.1", port)]
 
 
 def test_plain_celery_runs_a_worker(settings: Settings, start: type) -> None:
