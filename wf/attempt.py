@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import threading
 import time
 from concurrent.futures import CancelledError as FutureCancelled
@@ -23,12 +22,15 @@ from wf.context import StepContext, call
 from wf.errors import StepError, WfError, WorkflowTimeoutError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from wf.core import Request, StepConfig
     from wf.facts import InstanceRow, StepRow
     from wf.journal import Journal
+
+GRACE = 5.0
+"""Seconds after its timeout at which an async attempt is given up that does not let itself be cancelled."""
 
 log = structlog.get_logger("wf")
 
@@ -60,6 +62,11 @@ class Attempt:
     future: Future[Any] | None = None
     _settled: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def limit(self) -> float:
+        """When the minder ends it: a coroutine should have been cancelled by then, unless it holds up the loop."""
+        return self.deadline + (GRACE if self.future is not None else 0.0)
+
     def settle(self) -> bool:
         """Decide, once, who says how the attempt ended."""
         return self._settled.acquire(blocking=False)
@@ -88,7 +95,6 @@ class Attempts:
         self._minder: threading.Thread | None = None
         self._earliest = float("inf")
         self._closed = False
-        self._pid = os.getpid()
 
     def run(self, attempt: Attempt, request: Request) -> Any:
         """Run the callback and give its result.
@@ -165,26 +171,33 @@ class Attempts:
             with self._changed:
                 if self._closed:
                     return
-                deadlines = [a.deadline for a in self._running.values() if a.future is None]
-                self._earliest = min([beat_at, *deadlines])
+                self._earliest = min([beat_at, *(attempt.limit for attempt in self._running.values())])
                 self._changed.wait(max(self._earliest - time.monotonic(), 0))
                 running = list(self._running.values())
             now = time.monotonic()
             for attempt in running:
-                if attempt.future is None and attempt.deadline <= now:
+                if attempt.limit <= now:
                     self._overdue(attempt)
             if now >= beat_at:
-                self.beat(running)
-                beat_at = time.monotonic() + period
+                beat_at = now + period
+                try:
+                    self.beat(running)
+                except Exception as error:  # without this thread every longer step would lose its lease
+                    log.warning("leases not extended", reason=f"{type(error).__name__}: {error}")
 
     def _overdue(self, attempt: Attempt) -> None:
         if attempt.settle():
             self._end(attempt)
             attempt.stop()
-            try:
-                self._on_overdue(attempt)
-            except WfError as error:
-                log.warning("overdue attempt not recorded; its lease will run out", reason=str(error))
+            # On a thread of its own: it may have to wait for a lock, and the heartbeat must not.
+            threading.Thread(target=self._tell, args=(attempt,), name="wf-overdue", daemon=True).start()
+
+    def _tell(self, attempt: Attempt) -> None:
+        try:
+            self._on_overdue(attempt)
+        except Exception as error:  # nobody else would say so
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("overdue attempt not recorded; its lease will run out", reason=reason)
 
     def beat(self, running: list[Attempt] | None = None) -> None:
         """Extend the leases of all running attempts, and stop those that are lost."""
@@ -215,10 +228,6 @@ class Attempts:
                     self._loop = _start_loop()
         return self._loop
 
-    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Run a coroutine on the shared loop."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._event_loop())
-
     def close(self) -> None:
         """Stop the minder and the loop."""
         with self._changed:
@@ -247,8 +256,16 @@ def _start_loop() -> asyncio.AbstractEventLoop:
 
     def serve() -> None:
         asyncio.set_event_loop(loop)
-        loop.run_forever()
+        while not stopped(loop):
+            log.warning("an author's task called for the end of the process; the event loop of steps goes on")
         loop.close()
+
+    def stopped(loop: asyncio.AbstractEventLoop) -> bool:
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt):
+            return False
+        return True
 
     threading.Thread(target=serve, name="wf-steps", daemon=True).start()
     return loop

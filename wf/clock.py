@@ -34,7 +34,7 @@ class DatabaseClock:
 
     def now(self) -> float:
         """As the database said last, plus the time since then."""
-        return time.monotonic() + self._offset
+        return round(time.monotonic() + self._offset, 6)  # as exact as Postgres keeps it, or replay would differ
 
     def observe(self, database_now: float) -> None:
         """Set this clock by the database's."""
@@ -57,7 +57,7 @@ class ManualClock:
 
     def now(self) -> float:
         """What the test says."""
-        return self._now
+        return round(self._now, 6)
 
     def observe(self, database_now: float) -> None:
         """Nothing to learn: this clock is the truth."""

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from wf.codec import encode
+from wf.codec import CodecError, decode, encode
 from wf.core import Completed, Failed
 from wf.errors import PayloadTooLarge, SerializationError
 from wf.facts import End
@@ -32,6 +32,7 @@ def succeeded(row: StepRow, config: StepConfig, value: Any, *, now: float, limit
     """
     try:
         output = encode(value, what=f"The result of step {str(row.key)!r}", limit=limit)
+        _check_readable(output)
     except (SerializationError, PayloadTooLarge) as error:
         return failed(row, config, error, now=now, final=True)  # the next attempt would give the same
     return replace(row, status=StepStatus.COMPLETE, output=output, ended_at=now, wake_at=None, lease=None)
@@ -63,11 +64,12 @@ def end_of(live: Live, policy: RestartPolicy | None, *, now: float, limit: int) 
         now: Seconds since the epoch.
         limit: Most bytes of an output.
     """
-    instance, end = live.instance, End(warnings=live.replay.warnings + _unreached(live))
+    instance, end = live.instance, End(warnings=[_storable(text) for text in live.replay.warnings + _unreached(live)])
     outcome = live.replay.outcome
     if isinstance(outcome, Completed):
         try:
             end.output = encode(outcome.value, what=f"The output of instance {instance.id!r}", limit=limit)
+            _check_readable(end.output)
         except (SerializationError, PayloadTooLarge) as error:
             outcome = live.replay.outcome = Failed(error)
     if isinstance(outcome, Failed):
@@ -77,6 +79,19 @@ def end_of(live: Live, policy: RestartPolicy | None, *, now: float, limit: int) 
             end.restart_at = None if delay is None else now + delay
             end.restart_from_start = policy.from_start
     return end
+
+
+def _check_readable(data: bytes) -> None:
+    """Refuse what could be written and not be read again, before it is in the journal for good."""
+    try:
+        decode(data)
+    except CodecError as error:
+        raise SerializationError("$", f"it could not be read back: {error}") from error
+
+
+def _storable(text: str) -> str:
+    """Text that Postgres takes: it refuses NUL and halves of characters."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
 def _unreached(live: Live) -> list[str]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from wf import crashpoints
@@ -31,6 +31,8 @@ from wf.passes import Passes
 from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wf.dispatch import Dispatcher
     from wf.facts import Commit, End, InstanceRow
     from wf.journal import Journal
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from wf.mailbox import Mailbox
     from wf.settings import Settings
     from wf.workflow import Registry
+
+T = TypeVar("T")
 
 Ended = tuple[StepRow, Attempt]
 """How an attempt ended, as the row shall say, and the attempt."""
@@ -102,12 +106,16 @@ class Engine:
         ended: Ended | None = None
         while True:
             hint = nudge.seq if not progress.steps else 0
-            moved, claimed = self._move(live, hint, ended, may_claim=progress.steps < self.settings.steps_per_task)
-            if not moved:
-                if ended is not None:
+            may_claim = progress.steps < self.settings.steps_per_task
+            try:
+                moved, claimed = self._move(live, hint, ended, may_claim=may_claim)
+            except Exception:
+                if ended is not None:  # what an attempt has given must not be lost with the rest
                     self._record(*ended)
-                return self.passes.reload(live)
-            self._publish(live, claimed, repeat=nudge.seq < 0)
+                raise
+            if not moved:
+                return self._catch_up(live, ended)
+            self._publish(live, nudge, claimed)
             if claimed is None:
                 return None
             progress.steps += 1
@@ -116,9 +124,18 @@ class Engine:
                 self.passes.drop(live)
                 return None
             if live.is_beside(claimed):  # do not race a sibling for the rev
-                self._record(*ended)
-                return self.passes.reload(live)
+                return self._catch_up(live, ended)
             live.end_attempt(ended[0])
+
+    def _catch_up(self, live: Live, ended: Ended | None) -> Live | None:
+        """Others have moved the instance on: write the end of our attempt beside them, and read what they did."""
+        if ended is not None:
+            self._record(*ended)
+        patience = self.settings.lease / 2 if live.unsure is not None else 0.0
+        again = self._patiently(lambda: self.passes.reload(live), patience)
+        if again is not None and ended is not None and ended[0].status is StepStatus.RETRYING:
+            again.fresh.append(ended[0])
+        return again
 
     # Settle and commit.
 
@@ -134,28 +151,28 @@ class Engine:
         Returns:
             Whether the instance was still where this pass believed it to be, and the claimed row.
         """
+        if (mine := live.take_unsure()) is not None:
+            return True, mine  # the claim whose answer was lost had come through
         now = self.journal.clock.now()
-        live.fresh = []
-        expired = live.expired(now)
-        if expired is not None and live.replay.outcome is None:
+        if (expired := live.expired(now)) is not None:
             self.journal.lose(live.instance, expired)
             return False, None
         while not self._settle(live, now):
-            if not self._commit(live, live.commit(now, None), ended):
+            if not self._commit(live, live.commit(now, None), ended, None):
                 return False, None
         end = self._end(live, now) if live.replay.outcome is not None else None
-        claimed = None
-        if end is None and may_claim and (row := live.claimable(now, hint)) is not None:
+        claimed = live.claimable(now, hint) if end is None and may_claim else None
+        if claimed is not None:
             crashpoints.reached(crashpoints.BEFORE_CLAIM)
-            if not live.changed and live.has_siblings(row):
-                return self._claim_beside(live, row, now)
-            claimed = live.claim(row, uuid4(), now)
+            if not live.changed and live.has_siblings(claimed):
+                return self._claim_beside(live, claimed, now)
+            claimed = live.claim(claimed, uuid4(), now)
         if end is None and not live.changed and not self._due_is_wrong(live, now):
             return True, None
         commit = live.commit(now, end)
         if commit.status == Status.WAITING:
             crashpoints.reached(crashpoints.BEFORE_PARK)
-        moved = self._commit(live, commit, ended)
+        moved = self._commit(live, commit, ended, claimed)
         if moved and ended is not None:
             crashpoints.reached(crashpoints.AFTER_RECORD)
         return moved, claimed
@@ -163,36 +180,51 @@ class Engine:
     def _claim_beside(self, live: Live, row: StepRow, now: float) -> tuple[bool, StepRow | None]:
         """Claim one of several steps without racing its siblings for the instance's rev."""
         claimed = live.leased(row, uuid4(), now)
-        if self.journal.claim(live.instance, row, claimed) is None:
+        try:
+            if self.journal.claim(live.instance, row, claimed) is None:
+                return False, None
+        except JournalUnavailable:
+            live.tainted, live.unsure = True, claimed.lease
             return False, None
         live.claimed_beside(claimed)
         return True, claimed
 
     def _settle(self, live: Live, now: float) -> bool:
         """Resolve what is due, with the mailbox if a wait is open; False if it is too much for one commit."""
+        self._open_mailbox(live)  # before anything times out: an event may have come in time
         settled = live.settle(now)
-        if settled and live.wants_events:
-            live.inbox = self._mailbox.read(live.instance.key, live.instance.inbox)
+        if settled and live.wants_events:  # a wait has only now been asked for
+            self._open_mailbox(live)
             settled = live.settle(now)
         return settled
 
-    def _commit(self, live: Live, commit: Commit, ended: Ended | None) -> bool:
+    def _open_mailbox(self, live: Live) -> None:
+        if not live.wants_events:
+            return
+        key, expected = live.instance.key, live.instance.inbox
+        live.inbox = self._mailbox.read(key, expected) if live.trusts_mailbox else self.journal.pending_events(key)
+
+    def _commit(self, live: Live, commit: Commit, ended: Ended | None, claimed: StepRow | None) -> bool:
         try:
             done = self.journal.commit(commit)
         except JournalUnavailable:
-            live.fed = True  # nobody knows what the journal holds now: this pass is worthless
-            if ended is None:
+            live.tainted = True  # nobody knows what the journal holds now
+            if ended is None and claimed is None:
                 raise
+            live.unsure = claimed.lease if claimed is not None else None
             return False
         if not done:
             if commit.events:
+                live.trusts_mailbox = False
                 self._mailbox.refill(commit.key)
             return False
         taken = live.committed(commit)
-        if taken:
-            self._mailbox.remove(commit.key, taken)
         if commit.end is not None:
             self.passes.drop(live)
+            if taken or live.instance.inbox:
+                self._mailbox.forget(commit.key)
+        elif taken:
+            self._mailbox.remove(commit.key, taken)
         return True
 
     def _end(self, live: Live, now: float) -> End:
@@ -236,19 +268,24 @@ class Engine:
         Returns:
             Whether it was still ours.
         """
-        assert attempt.row.lease is not None, "a claimed row has a lease"
-        pause = 0.05
+        lease, due_in = attempt.row.lease, self.settings.renudge
+        assert lease is not None, "a claimed row has a lease"
+        patience = attempt.held_until - time.monotonic()
+        rev = self._patiently(lambda: self.journal.record(attempt.instance, row, lease, due_in=due_in), patience)
+        crashpoints.reached(crashpoints.AFTER_RECORD)
+        return rev is not None
+
+    def _patiently(self, call: Callable[[], T], patience: float) -> T:
+        """Call again for so many seconds while Postgres does not answer."""
+        give_up, pause = time.monotonic() + patience, 0.05
         while True:
             try:
-                rev = self.journal.record(attempt.instance, row, attempt.row.lease, due_in=self.settings.renudge)
+                return call()
             except JournalUnavailable:
-                if time.monotonic() + pause > attempt.held_until:
+                if time.monotonic() + pause > give_up:
                     raise
                 time.sleep(pause)
                 pause = min(pause * 2, 1.0)
-            else:
-                crashpoints.reached(crashpoints.AFTER_RECORD)
-                return rev is not None
 
     def _record_timeout(self, attempt: Attempt) -> None:
         """A sync callback has taken too long: its attempt is over, whatever it still does."""
@@ -261,21 +298,24 @@ class Engine:
 
     # Nudge.
 
-    def _publish(self, live: Live, claimed: StepRow | None, *, repeat: bool) -> None:
+    def _publish(self, live: Live, nudge: Nudge, claimed: StepRow | None) -> None:
         """Nudge what is ready, and what will be soon; keep the pass if it will be needed again soon.
 
         Args:
             live: The instance, after a commit.
+            nudge: What brought us here. If it is the alarm's, earlier nudges may be lost: all are sent again.
             claimed: The step that this task runs itself.
-            repeat: The alarm has found the instance, so earlier nudges may be lost: send them all again.
         """
+        rows, live.fresh = live.fresh, []
         if live.replay.outcome is not None:
             return
-        rows = [*live.ready(), *live.fresh] if repeat else live.fresh
+        repeat = nudge.seq < 0
+        if repeat:
+            rows = [*live.ready(), *rows]
+        if (soonest := live.next_wake()) is not None and (repeat or soonest.seq == nudge.seq):
+            rows.append(soonest)  # it may be that we came too early
         now = self.journal.clock.now()
         wanted = {row.seq: row for row in rows if claimed is None or row.seq != claimed.seq}
-        if claimed is None and (soonest := live.next_wake()) is not None:
-            wanted[soonest.seq] = soonest
         nudges = []
         for row in wanted.values():
             delay = 0.0 if row.status is StepStatus.READY else max((row.wake_at or now) - now, 0.0)

@@ -207,6 +207,11 @@ class Journal:
         params = {"ahead": ahead, "limit": limit, "renudge": renudge, "now": self.clock.override()}
         return [Wake(*row) for row in self.database.rows(self._sql["alarm_due"], params)]
 
+    def undue(self, wakes: list[Wake], *, due_in: float) -> None:
+        """Give back what `due` has taken: it could not be nudged, and shall be due again in so many seconds."""
+        params = {"keys": [wake.key for wake in wakes], "due_in": due_in, "now": self.clock.override()}
+        self.database.rows(self._sql["alarm_undo"], params)
+
     def ticked(self) -> None:
         """Note that the alarm has run."""
         self.database.rows(self._sql["alarm_ticked"], {"now": self.clock.override()})

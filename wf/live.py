@@ -44,9 +44,10 @@ class Live:
         instance: Its hot row, as last loaded or committed.
         replay: The suspended pass of `run`.
         inbox: Events that no wait has taken; None if the mailbox has not been read since the last load.
-        fresh: Rows that the last commits made claimable, now or later; the engine empties it.
-        fed: Whether the pass was fed something that the journal does not hold yet; if the commit fails the pass is
-            worthless.
+        fresh: Rows that the last commits opened, and that have not been nudged; the engine empties it.
+        unsure: The lease of a claim of which nobody knows whether it is in the journal.
+        trusts_mailbox: Whether events may be taken from the mailbox; if it has misled us, Postgres is asked.
+        tainted: Whether the pass knows something that the journal may not hold; if a commit fails it is worthless.
     """
 
     def __init__(self, instance: InstanceRow, replay: Pass, settings: Settings) -> None:
@@ -54,7 +55,9 @@ class Live:
         self.replay = replay
         self.inbox: list[PendingEvent] | None = None
         self.fresh: list[StepRow] = []
-        self.fed = False
+        self.tainted = False
+        self.unsure: UUID | None = None
+        self.trusts_mailbox = True
         self._settings = settings
         self._open: dict[Key, StepRow] = {}
         self._changes: dict[Key, StepRow] = {}
@@ -192,8 +195,13 @@ class Live:
                 first = first or row
         return first
 
+    def take_unsure(self) -> StepRow | None:
+        """The step of the claim that nobody was sure of, if the journal holds it; asked once."""
+        lease, self.unsure = self.unsure, None
+        return None if lease is None else next((row for row in self._do_rows() if row.lease == lease), None)
+
     def leased(self, row: StepRow, lease: UUID, now: float) -> StepRow:
-        """The row with one attempt more."""
+        """The row as an attempt begins: counted, and leased from now on."""
         until = now + self._settings.lease
         return replace(
             row, status=StepStatus.RUNNING, attempt=row.attempt + 1, lease=lease, wake_at=until, failure=None
@@ -212,11 +220,13 @@ class Live:
         """Write down how a row ended, or that it will be tried again, and let `run` go on."""
         self._change(row)
         if row.status in STEP_ENDED:
-            self.fed = True
+            self.tainted = True
             self.replay.feed(result_of(row))
 
     def expired(self, now: float) -> StepRow | None:
-        """A running attempt whose lease seems to be over."""
+        """A running attempt whose lease seems to be over, while that still matters."""
+        if self.replay.outcome is not None:
+            return None
         rows = self._do_rows()
         return next((r for r in rows if r.status is StepStatus.RUNNING and (r.wake_at or 0) <= now), None)
 
@@ -240,14 +250,28 @@ class Live:
         """Everything since the last commit."""
         status, due_at = self._status(), None
         keep_from = None
-        if end is None:
+        if end is not None:
+            self._cancel_open(now)
+        else:
             due_at = self.due_at(now)
-            keep_from = now + self._settings.renudge / 3 if status is Status.RUNNING else due_at
+            # While steps run an early look does no harm, and a later one might never come.
+            keep_from = now if status is Status.RUNNING else due_at
         return Commit(
             key=self.instance.key, generation=self.instance.generation, rev=self.instance.rev, rev_after=self._rev,
             seq=self._seq, status=status, at=now, due_at=due_at, keep_from=keep_from,
             rows=list(self._changes.values()), events=[(event.id, seq) for event, seq in self._taken], end=end,
         )  # fmt: skip
+
+    def _cancel_open(self, now: float) -> None:
+        """What `run` asked for in its last breath is not wanted any more."""
+        for row in list(self._changes.values()):
+            if row.status not in STEP_ENDED:
+                self._change(replace(row, status=StepStatus.CANCELLED, ended_at=now, wake_at=None, lease=None))
+
+    def inherit(self, other: Live) -> None:
+        """Take over what the pass before this one had still to do."""
+        self.fresh += other.fresh
+        self.unsure, self.trusts_mailbox = other.unsure, other.trusts_mailbox
 
     def committed(self, commit: Commit) -> list[PendingEvent]:
         """The journal has taken the commit.
@@ -259,7 +283,8 @@ class Live:
             rev=commit.rev_after, seq=commit.seq, status=commit.status, due_at=commit.due_at,
             inbox=self.instance.inbox - len(commit.events),
         )  # fmt: skip
-        self.fresh += [r for r in self._changes.values() if r.status in (StepStatus.READY, StepStatus.RETRYING)]
+        idle = (StepStatus.READY, StepStatus.RETRYING, StepStatus.WAITING)
+        self.fresh += [row for row in self._changes.values() if row.status in idle]
         taken = [event for event, _ in self._taken]
         for key, row in self._changes.items():
             if row.status in STEP_ENDED:
@@ -269,7 +294,7 @@ class Live:
                 self._open[key] = row
         self._changes.clear()
         self._taken.clear()
-        self.fed = False
+        self.tainted = False
         return taken
 
     def due_at(self, now: float) -> float:

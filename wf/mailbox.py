@@ -91,6 +91,13 @@ class Mailbox:
         """Close the connection to Redis."""
         self._redis.close()
 
+    def forget(self, key: int) -> None:
+        """The instance has ended and takes no more events."""
+        try:
+            self._redis.delete(self._prefix + str(key))
+        except RedisError as error:
+            log.warning("mailbox not deleted; Redis forgets it in time", reason=str(error))
+
     def _push(self, key: int, events: list[PendingEvent]) -> None:
         if events:
             name = self._prefix + str(key)

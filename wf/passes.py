@@ -6,6 +6,7 @@ Keeping them is only a cache, and bounded: without it every nudge would replay i
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from wf.core import Event, Pass
 from wf.facts import Commit
 from wf.live import Live
 from wf.status import LIVE
+from wf.workflow import version_order
 
 if TYPE_CHECKING:
     from wf.dispatch import Nudge
@@ -44,10 +46,10 @@ class Passes:
 
     def __init__(self, settings: Settings, journal: Journal, registry: Registry) -> None:
         self._settings, self._journal, self._registry = settings, journal, registry
-        self._kept: OrderedDict[int, list[Live]] = OrderedDict()
+        self._kept: OrderedDict[int, list[tuple[float, Live]]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
-        self._unknown: set[str] = set()
+        self._unknown: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return self._count
@@ -63,29 +65,44 @@ class Passes:
 
     def reload(self, live: Live) -> Live | None:
         """Bring a pass up to date, or begin a new one if it cannot be."""
-        if live.fed:
+        try:
+            found = (
+                None
+                if live.tainted
+                else self._journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
+            )
+            if found is not None and found.instance.status in LIVE:
+                if found.instance.generation == live.instance.generation:
+                    live.absorb(found)
+                    return live
+                live.tainted = True
+        except BaseException:  # nobody else will drop it
             self.drop(live)
-            return self._begin(live.instance.key)
-        found = self._journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
-        if found is None or found.instance.status not in LIVE:
-            self.drop(live)
-            return None
-        if found.instance.generation != live.instance.generation:
-            self.drop(live)
-            return self._begin(live.instance.key)
-        live.absorb(found)
-        return live
+            raise
+        self.drop(live)
+        renewed = self._begin(live.instance.key) if live.tainted else None
+        if renewed is not None:
+            renewed.inherit(live)
+        return renewed
 
     def keep(self, live: Live) -> None:
         """Keep a pass that its thread is done with, for the nudge that is about to come."""
-        dropped = []
         with self._lock:
-            self._kept.setdefault(live.instance.key, []).append(live)
+            self._kept.setdefault(live.instance.key, []).append((time.monotonic(), live))
             self._kept.move_to_end(live.instance.key)
             self._count += 1
-            while self._count > self._settings.cache_size:
+        self._drop_old()
+
+    def _drop_old(self) -> None:
+        """Drop what is too much, and what nobody has asked for in the time in which a lost nudge is repeated."""
+        dropped = []
+        with self._lock:
+            while self._kept:
                 key, lives = next(iter(self._kept.items()))
-                dropped.append(lives.pop(0))
+                idle = time.monotonic() - lives[-1][0]
+                if self._count <= self._settings.cache_size and idle < self._settings.renudge:
+                    break
+                dropped.append(lives.pop(0)[1])
                 self._count -= 1
                 if not lives:
                     del self._kept[key]
@@ -99,18 +116,19 @@ class Passes:
     def clear(self) -> None:
         """Throw all away."""
         with self._lock:
-            dropped = [live for lives in self._kept.values() for live in lives]
+            dropped = [live for lives in self._kept.values() for _, live in lives]
             self._kept.clear()
             self._count = 0
         for one in dropped:
             self.drop(one)
 
     def _take(self, key: int) -> Live | None:
+        self._drop_old()
         with self._lock:
             lives = self._kept.get(key)
             if not lives:
                 return None
-            live = lives.pop()
+            _, live = lives.pop()
             self._count -= 1
             if not lives:
                 del self._kept[key]
@@ -121,13 +139,24 @@ class Passes:
         found = self._journal.load(key)
         if found is None or found.instance.status not in LIVE:
             return None
-        cls = self._registry.find(found.instance.workflow, found.instance.version)
+        cls = self._class_for(found.instance)
         if cls is None:
             self._defer(found.instance)
             return None
         live = Live(found.instance, self._replay(cls, found), self._settings)
-        live.absorb(found)
+        try:
+            live.absorb(found)
+        except BaseException:  # nobody else will drop it
+            self.drop(live)
+            raise
         return live
+
+    def _class_for(self, instance: InstanceRow) -> type[WorkflowEntrypoint] | None:
+        """The class of the instance's version, else the newest; None if all that is known here is older."""
+        cls = self._registry.find(instance.workflow, instance.version)
+        if cls is None or version_order(cls.workflow_version) < version_order(instance.version):
+            return None
+        return cls
 
     def _replay(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
         instance, params = found.instance, found.params
@@ -143,11 +172,13 @@ class Passes:
 
     def _defer(self, instance: InstanceRow) -> None:
         """Give back an instance whose workflow this worker does not know: a rolling deploy, most likely."""
-        if instance.workflow not in self._unknown:
-            self._unknown.add(instance.workflow)
+        if (instance.workflow, instance.version) not in self._unknown:
+            self._unknown.add((instance.workflow, instance.version))
             log.error(
-                "this worker does not know the workflow; its instances are given back. Start a worker with its module",
+                "this worker knows the workflow not at all, or only in older versions; its instances are given back. "
+                "Start a worker with the module that defines it",
                 workflow=instance.workflow,
+                version=instance.version,
                 known=self._registry.names(),
             )
         key, generation, rev = instance.key, instance.generation, instance.rev

@@ -147,7 +147,7 @@ event = Table(
     Column("event_id", Text, comment="The sender's own id, to send twice and count once."),
     Column("consumed_by", Integer, comment="Seq of the wait that took it."),
     _time("accepted_at", required=True),
-    Index("event_pending", "instance", "id", postgresql_where=text("consumed_by is null")),
+    Index("event_instance", "instance", "id"),
     Index("event_sender", "instance", "event_id", unique=True, postgresql_where=text("event_id is not null")),
 )
 

@@ -43,12 +43,15 @@ class Alarm:
             wakes = self._journal.due(
                 ahead=settings.alarm_tick * AHEAD, limit=settings.alarm_batch, renudge=settings.renudge
             )
-            self._dispatcher.publish(
+            published = self._dispatcher.publish(
                 [
                     Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
                     for wake in wakes
                 ]
             )
+            if not published:  # Redis is away: look again at the next tick, without backing off
+                self._journal.undue(wakes, due_in=settings.alarm_tick)
+                return woken
             woken += len(wakes)
             if len(wakes) < settings.alarm_batch:
                 return woken

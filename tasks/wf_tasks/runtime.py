@@ -12,7 +12,6 @@ from wf.catalog import Catalog
 from wf.database import Database
 from wf.dispatch import Dispatcher
 from wf.engine import Engine
-from wf.errors import WfError
 from wf.journal import Journal
 from wf.mailbox import Mailbox
 from wf.settings import Settings
@@ -99,8 +98,8 @@ class Watch(threading.Thread):
         while not self._stop.wait(tick if self._standing_in else tick * self.SILENCE):
             try:
                 self.look()
-            except WfError as error:
-                log.warning("alarm not watched", reason=str(error))
+            except Exception as error:  # this thread must outlive whatever a tick runs into
+                log.warning("alarm not watched", reason=f"{type(error).__name__}: {error}")
 
     def look(self) -> None:
         """Run the alarm if it is silent."""

@@ -73,13 +73,13 @@ def test_events_are_read_from_the_mailbox_while_it_is_right(rig: Rig, waiting: I
 
 
 def test_a_lost_mailbox_is_refilled(rig: Rig, waiting: Instance) -> None:
-    """With the list deleted, the events come from Postgres, in order, and those left over are in the list again."""
+    """With the list deleted, the events come from Postgres, in order; an instance that has ended has no list."""
     for n in range(3):
         waiting.send_event("other" if n == 1 else "go", n)
     rig.redis.delete(box(rig))
     rig.settle()
     assert waiting.result(timeout=1) == [0, 2]
-    assert [b'"other"' in entry for entry in entries(rig)] == [True]
+    assert entries(rig) == []
 
 
 def test_a_mailbox_that_lacks_some_events_is_refilled(rig: Rig, waiting: Instance) -> None:

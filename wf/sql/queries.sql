@@ -26,7 +26,7 @@ returning instance
 select
   i.workflow, i.id, i.version, i.status, i.generation, i.rev, i.seq, i.inbox, i.restarts,
   extract(epoch from i.due_at)::float8, extract(epoch from i.created_at)::float8,
-  extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8,
+  extract(epoch from coalesce(to_timestamp(%(now)s), clock_timestamp()))::float8,
   s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
   extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error,
   case when %(seen)s = 0 and s.seq is null then (select p.params from wf.payload p where p.instance = i.key) end
@@ -49,7 +49,8 @@ with fence as (
       when due_at between to_timestamp(%(keep_from)s) and to_timestamp(%(due_at)s) then due_at
       else to_timestamp(%(due_at)s)
     end,
-    started_at = coalesce(started_at, to_timestamp(%(at)s)), ended_at = to_timestamp(%(ended_at)s),
+    started_at = coalesce(started_at, case when %(rev_after)s > %(rev)s then to_timestamp(%(at)s) end),
+    ended_at = to_timestamp(%(ended_at)s),
     restart_at = to_timestamp(%(restart_at)s), restart_from_start = %(restart_from_start)s
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
 
@@ -118,8 +119,8 @@ with fence as (
     and step.seq <> all(%(seqs)s)
 )
 
--- commit_close: The answer of a commit: the time, or no row if the fence was lost.
-select extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8 from fence
+-- commit_close: The answer of a commit: the time, or no row if the fence was lost. Not now(): it may have waited for a lock.
+select extract(epoch from coalesce(to_timestamp(%(now)s), clock_timestamp()))::float8 from fence
 
 -- step_claim: An attempt begins beside others of its instance: fenced by its row, not by rev, so that siblings do not race.
 with fence as (
@@ -261,6 +262,13 @@ returning
   instance.key, instance.generation, instance.rev, instance.workflow, instance.id,
   greatest(extract(epoch from due.was - coalesce(to_timestamp(%(now)s), now())), 0)::float8
 
+-- alarm_undo: The nudges could not be published: due again at the next tick, as if nobody had looked.
+update wf.instance
+set
+  nudges = greatest(nudges - 1, 0),
+  due_at = least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
+where key = any(%(keys)s) and due_at is not null
+
 -- alarm_ticked: The alarm has run.
 insert into wf.tick (name, ticked_at) values ('alarm', coalesce(to_timestamp(%(now)s), now()))
 on conflict (name) do update set ticked_at = excluded.ticked_at
@@ -295,27 +303,60 @@ where restart_at <= coalesce(to_timestamp(%(now)s), now())
 order by restart_at, key
 limit %(limit)s offset %(failed)s
 
--- instance_restart: A new generation of an ended instance. Completed rows are kept, or none.
-with fence as (
-  update wf.instance
-  set
-    generation = generation + 1, rev = rev + 1, status = 'queued', nudges = 0, restarts = restarts + %(counted)s,
-    seq = case when %(keep)s then seq else 0 end,
-    due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s),
-    restart_at = null, started_at = null, ended_at = null
+-- instance_restart: A new generation of an ended instance, from the start or from what failed.
+-- What is kept is a prefix of history: everything before the last failure, or before the timeout that was the last
+-- fact of all. A prefix replays as it ran; a choice of rows by their status would give results to the wrong steps.
+with target as (
+  select key, generation, workflow, id from wf.instance
   where key = %(key)s and generation = %(generation)s and status in ('complete', 'errored', 'terminated')
-  returning key, generation, rev, workflow, id
+  for update
+), history as (
+  select step.seq, step.rev, step.status, step.kind, max(step.rev) over () as last
+  from wf.step join target on step.instance = target.key and step.generation = target.generation
+  where step.status in ('complete', 'errored')
+), cut as (
+  select coalesce(
+    greatest(max(rev) filter (where status = 'errored'), max(rev) filter (where kind = 'timer' and rev = last)),
+    9223372036854775807
+  ) as rev
+  from history
 ), kept as (
-  update wf.step set generation = fence.generation
-  from fence
-  where %(keep)s and step.instance = fence.key and step.generation = fence.generation - 1 and step.status = 'complete'
+  update wf.step
+  set generation = target.generation + 1
+  from target, cut
+  where %(keep)s and step.instance = target.key and step.generation = target.generation
+    and step.status in ('complete', 'errored') and step.rev < cut.rev
+  returning seq
+), tried as (
+  update wf.attempt
+  set generation = target.generation + 1
+  from target
+  where attempt.instance = target.key and attempt.generation = target.generation and seq in (select seq from kept)
+), released as (
+  update wf.event
+  set consumed_by = null
+  from target
+  where %(keep)s and event.instance = target.key and consumed_by is not null
+    and consumed_by not in (select seq from kept)
+  returning event.id
+), forgotten as (
+  delete from wf.event using target where not %(keep)s and event.instance = target.key
 ), wiped as (
-  update wf.payload set output = null, error = null, warnings = null from fence where payload.instance = fence.key
+  update wf.payload set output = null, error = null, warnings = null from target where payload.instance = target.key
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance, detail)
-  select %(actor)s, 'restart', workflow, id, %(detail)s from fence
+  select %(actor)s, 'restart', workflow, id, %(detail)s from target
 )
-select generation, rev from fence
+update wf.instance
+set
+  generation = target.generation + 1, rev = rev + 1, status = 'queued', nudges = 0, restarts = restarts + %(counted)s,
+  seq = case when %(keep)s then seq else 0 end,
+  inbox = case when %(keep)s then inbox + (select count(*) from released) else 0 end,
+  due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s),
+  restart_at = null, started_at = null, ended_at = null
+from target
+where instance.key = target.key
+returning instance.generation, instance.rev
 
 -- restart_forget: What the generations before the last restart left behind.
 with gone as (

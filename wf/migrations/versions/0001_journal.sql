@@ -41,7 +41,7 @@ CREATE TABLE wf.event (
     PRIMARY KEY (id)
 );
 
-CREATE INDEX event_pending ON wf.event (instance, id) WHERE consumed_by is null;
+CREATE INDEX event_instance ON wf.event (instance, id);
 
 CREATE UNIQUE INDEX event_sender ON wf.event (instance, event_id) WHERE event_id is not null;
 
