@@ -23,18 +23,18 @@ from uuid import uuid4
 from wf import crashpoints
 from wf.attempt import Attempt, AttemptGone, Attempts
 from wf.core import StepConfig
-from wf.dispatch import Nudge
 from wf.ends import end_of, failed, succeeded
 from wf.errors import JournalUnavailable, WorkflowTimeoutError
 from wf.facts import StepRow
+from wf.nudges import nudge_for, nudges_after
 from wf.passes import Passes
 from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wf.dispatch import Dispatcher
-    from wf.facts import Commit, End, InstanceRow
+    from wf.dispatch import Dispatcher, Nudge
+    from wf.facts import Commit, End
     from wf.journal import Journal
     from wf.live import Live
     from wf.mailbox import Mailbox
@@ -294,33 +294,15 @@ class Engine:
         if self._record(row, attempt):
             delay = max((row.wake_at or 0.0) - self.journal.clock.now(), 0.0)
             if delay <= self.settings.countdown_max:
-                self._dispatcher.publish([_nudge(attempt.instance, row, delay)])
+                self._dispatcher.publish([nudge_for(attempt.instance, row, delay)])
 
     # Nudge.
 
-    def _publish(self, live: Live, nudge: Nudge, claimed: StepRow | None) -> None:
-        """Nudge what is ready, and what will be soon; keep the pass if it will be needed again soon.
-
-        Args:
-            live: The instance, after a commit.
-            nudge: What brought us here. If it is the alarm's, earlier nudges may be lost: all are sent again.
-            claimed: The step that this task runs itself.
-        """
-        rows, live.fresh = live.fresh, []
+    def _publish(self, live: Live, cause: Nudge, claimed: StepRow | None) -> None:
+        """Nudge what is ready, and what will be soon; keep the pass if it will be needed again soon."""
         if live.replay.outcome is not None:
             return
-        repeat = nudge.seq < 0
-        if repeat:
-            rows = [*live.ready(), *rows]
-        if (soonest := live.next_wake()) is not None and (repeat or soonest.seq == nudge.seq):
-            rows.append(soonest)  # it may be that we came too early
-        now = self.journal.clock.now()
-        wanted = {row.seq: row for row in rows if claimed is None or row.seq != claimed.seq}
-        nudges = []
-        for row in wanted.values():
-            delay = 0.0 if row.status is StepStatus.READY else max((row.wake_at or now) - now, 0.0)
-            if delay <= live.countdown_for(row):
-                nudges.append(_nudge(live.instance, row, delay))
+        nudges = nudges_after(live, cause, claimed, self.journal.clock.now())
         if nudges:
             crashpoints.reached(crashpoints.BEFORE_NUDGE)
         if claimed is None:
@@ -334,10 +316,3 @@ class Engine:
         """Stop the threads and forget every pass."""
         self.attempts.close()
         self.passes.clear()
-
-
-def _nudge(instance: InstanceRow, row: StepRow, delay: float) -> Nudge:
-    return Nudge(
-        instance.key, instance.generation, instance.rev, row.seq, delay, row.attempt, instance.workflow, instance.id,
-        row.key.name,
-    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""Which nudges follow a commit: what the alarm would find too, only later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wf.dispatch import Nudge
+from wf.status import StepStatus
+
+if TYPE_CHECKING:
+    from wf.facts import InstanceRow, StepRow
+    from wf.live import Live
+
+
+def nudges_after(live: Live, cause: Nudge, claimed: StepRow | None, now: float) -> list[Nudge]:
+    """One for each row that the last commits opened, once.
+
+    Args:
+        live: The instance, after a commit; its fresh rows are taken.
+        cause: What brought the worker here. If it is the alarm's, earlier nudges may be lost: all are sent again.
+        claimed: The step that the worker runs itself.
+        now: Seconds since the epoch.
+    """
+    rows, live.fresh = live.fresh, []
+    by_alarm = cause.seq < 0
+    if by_alarm:
+        rows = [*live.ready(), *rows]
+    if (soonest := live.next_wake()) is not None and (by_alarm or soonest.seq == cause.seq):
+        rows.append(soonest)  # it may be that we came too early
+    nudges = []
+    for row in {row.seq: row for row in rows if claimed is None or row.seq != claimed.seq}.values():
+        delay = 0.0 if row.status is StepStatus.READY else max((row.wake_at or now) - now, 0.0)
+        if delay <= live.countdown_for(row):
+            nudges.append(nudge_for(live.instance, row, delay))
+    return nudges
+
+
+def nudge_for(instance: InstanceRow, row: StepRow, delay: float) -> Nudge:
+    """Look at this step, in so many seconds."""
+    return Nudge(
+        instance.key, instance.generation, instance.rev, row.seq, delay, row.attempt, instance.workflow, instance.id,
+        row.key.name,
+    )  # fmt: skip
