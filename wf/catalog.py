@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
@@ -15,6 +16,7 @@ from wf.codec import decode
 from wf.descriptions import description, error_answer
 from wf.errors import InstanceFinished, InstanceNotFound, InvalidTransition, WfError, WorkflowNotFound
 from wf.facts import PendingEvent
+from wf.plain import legible
 from wf.sql import statements
 from wf.status import TERMINAL, Status
 from wf.workflow import registry, version_order
@@ -175,10 +177,7 @@ class Catalog:
         """
         values = {"workflow": workflow, "id": id, "actor": actor, "now": self.clock.override()}
         if not self.database.rows(self._sql["instance_terminate"], values):
-            found = self.database.read(self._sql["instance_key"], {"workflow": workflow, "id": id})
-            if not found:
-                raise self.missing(workflow, id)
-            raise InvalidTransition(workflow, id, found[0][1], "terminate")
+            raise InvalidTransition(workflow, id, self.status_of(workflow, id), "terminate")
 
     def status(self, workflow: str, id: str) -> Answer:
         """Status, output and error of an instance.
@@ -186,16 +185,18 @@ class Catalog:
         Raises:
             InstanceNotFound: There is no such instance.
         """
-        row = self._read(workflow, id)
-        answer = Answer(status=row["status"], output=None, error=None, rollback=None)
-        answer["output"] = decode(row["output"]) if row["output"] is not None else None
-        answer["error"] = error_answer(row["error"])
-        return answer
+        status, output, error = self.outcome(workflow, id)
+        shown = legible(output) if output is not None else None
+        return Answer(status=status, output=shown, error=error_answer(error), rollback=None)
+
+    def status_of(self, workflow: str, id: str) -> str:
+        """Status of an instance, and no more: cheap enough to ask for it again and again."""
+        return str(self._one("instance_key", workflow, id)[1])
 
     def outcome(self, workflow: str, id: str) -> tuple[str, bytes | None, bytes | None]:
         """Status of an instance, and its output and error as they are stored."""
-        row = self._read(workflow, id)
-        return row["status"], row["output"], row["error"]
+        status, output, error = self._one("instance_outcome", workflow, id)
+        return status, output, error
 
     def list(
         self, workflow: str, *, status: str | None, since: datetime | None, until: datetime | None,
@@ -242,7 +243,7 @@ class Catalog:
         Args:
             workflow: Its workflow.
             id: Its id.
-            read: How to read stored values; `wf.plain.plain` needs none of the classes in them.
+            read: How to read stored values; what it cannot read is shown as `wf.plain.legible` can.
 
         Raises:
             InstanceNotFound: There is no such instance.
@@ -250,17 +251,21 @@ class Catalog:
         row = self._read(workflow, id)
         of = {"key": row["key"], "generation": row["generation"]}
         attempts = self.database.read(self._sql["attempt_list"], of)
-        return description(row, self.database.read(self._sql["step_list"], of), attempts, read)
+        steps = self.database.read(self._sql["step_list"], of)
+        return description(row, steps, attempts, partial(legible, read=read))
 
-    def _read(self, workflow: str, id: str) -> dict[str, Any]:
-        rows = self.database.read(self._sql["instance_read"], {"workflow": workflow, "id": id})
+    def _one(self, statement: str, workflow: str, id: str) -> tuple[Any, ...]:
+        rows = self.database.read(self._sql[statement], {"workflow": workflow, "id": id})
         if not rows:
             raise self.missing(workflow, id)
+        return rows[0]
+
+    def _read(self, workflow: str, id: str) -> dict[str, Any]:
         names = (
             "key", "workflow", "id", "version", "status", "trigger", "generation", "rev", "restarts", "due_at",
             "restart_at", "created_at", "started_at", "ended_at", "params", "output", "error", "warnings",
         )  # fmt: skip
-        return dict(zip(names, rows[0], strict=True))
+        return dict(zip(names, self._one("instance_read", workflow, id), strict=True))
 
 
 def _page_size(limit: int | None) -> int:

@@ -265,6 +265,7 @@ class Instance:
         Raises:
             TimeoutError: It has not ended in time.
             InstanceTerminated: It was terminated.
+            CodecError: The output cannot be read, because a class in it is gone; `status()` shows it nevertheless.
             Exception: What `run` failed with, rebuilt.
         """
         for pause in pauses(timeout):
@@ -280,9 +281,12 @@ class Instance:
             InstanceTerminated: It was terminated.
             Exception: What `run` failed with, rebuilt.
         """
-        status, output, error = self._client.catalog.outcome(self.workflow, self.id)
-        if status not in TERMINAL:
+        catalog = self._client.catalog
+        if catalog.status_of(self.workflow, self.id) not in TERMINAL:
             return None
+        status, output, error = catalog.outcome(self.workflow, self.id)
+        if status not in TERMINAL:
+            return None  # restarted in between
         if status == Status.TERMINATED:
             raise InstanceTerminated(self.workflow, self.id)
         if error is not None:
@@ -291,5 +295,5 @@ class Instance:
 
     def late(self, timeout: float | None) -> TimeoutError:
         """The error for a result that has not come within so many seconds."""
-        status = self.status()["status"]
+        status = self._client.catalog.status_of(self.workflow, self.id)
         return TimeoutError(f"Instance {self.id!r} of workflow {self.workflow!r} is {status} after {timeout} s.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wf.answers import Answer
+from wf.codec import CodecError
 from wf.core import Kind, StepConfig
 from wf.faults import summary
 from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
@@ -102,5 +103,8 @@ def error_answer(data: bytes | None) -> Answer | None:
     """What people see of a stored error."""
     if data is None:
         return None
-    found = summary(bytes(data))
+    try:
+        found = summary(data)
+    except CodecError as error:  # whoever looks at an instance shall see the rest of it
+        return Answer(name="CodecError", message=str(error), traceback="")
     return Answer(name=found.name, message=found.message, traceback=found.traceback)

@@ -6,8 +6,10 @@ statement; if anybody else was quicker nothing is written and the answer is no.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -33,19 +35,26 @@ _ROW: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 ROWS_MAX = 500
-"""Rows in one commit; psycopg takes at most 65,535 parameters."""
+"""Rows in one commit, so that none takes long."""
+
+FEW = 2
+"""Rows that a commit hands over as VALUES: the quickest way, but one plan for each pattern of types in them."""
 
 
 @cache
 def _commit_sql(rows: int, failures: bool, events: bool, end: bool) -> LiteralString:
-    """The statement for a commit of so many rows; what is not needed is left out, because Postgres would plan it."""
+    """The statement for a commit; what is not needed is left out, because Postgres would plan it.
+
+    Args:
+        rows: How many there are; whatever is more than `FEW` is the same.
+        failures: Whether some are of attempts that failed.
+        events: Whether events are consumed.
+        end: Whether the instance ends.
+    """
     named = statements()
     parts = [named["commit_fence"], named["commit_unconsumed"] if events else "", named["commit_fenced"]]
     if rows:
-        values = ", ".join(
-            "(" + ", ".join(f"%({name}_{n})s" + (f"::{kind}" if n == 0 else "") for name, kind in _ROW) + ")"
-            for n in range(rows)
-        )
+        values = named["commit_many"] if rows > FEW else _values_sql(rows)
         parts.append(named["commit_rows"].replace("/* rows */", values))
     if failures:
         parts.append(named["commit_failures"])
@@ -54,6 +63,13 @@ def _commit_sql(rows: int, failures: bool, events: bool, end: bool) -> LiteralSt
     if end:
         parts.append(named["commit_end"])
     return "\n".join([*parts, named["commit_close"]])
+
+
+def _values_sql(rows: int) -> LiteralString:
+    return "values " + ", ".join(
+        "(" + ", ".join(f"%({name}_{n})s" + (f"::{kind}" if n == 0 else "") for name, kind in _ROW) + ")"
+        for n in range(rows)
+    )
 
 
 class Journal:
@@ -108,9 +124,13 @@ class Journal:
             "ended_at": None, "restart_at": None, "restart_from_start": False, "worker": self.worker,
             "now": self.clock.override(),
         }  # fmt: skip
-        for n, row in enumerate(commit.rows):
-            for (name, _), value in zip(_ROW, _values(row), strict=True):
-                params[f"{name}_{n}"] = value
+        few = len(commit.rows) <= FEW
+        if few:
+            for n, row in enumerate(commit.rows):
+                for (name, _), value in zip(_ROW, _values(row), strict=True):
+                    params[f"{name}_{n}"] = value
+        else:
+            params["rows"] = _json(commit.rows)
         if commit.events:
             params["events"] = [event for event, _ in commit.events]
             params["takers"] = [seq for _, seq in commit.events]
@@ -121,7 +141,7 @@ class Journal:
                 "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
             }  # fmt: skip
         failures = any(row.failure is not None for row in commit.rows)
-        sql = _commit_sql(len(commit.rows), failures, bool(commit.events), end is not None)
+        sql = _commit_sql(len(commit.rows) if few else FEW + 1, failures, bool(commit.events), end is not None)
         found = self.database.rows(sql, params)
         if found:
             self.clock.observe(found[0][0])
@@ -236,3 +256,15 @@ def _values(row: StepRow) -> tuple[Any, ...]:
         row.seq, row.key.kind, row.key.name, row.key.count, row.status, config, row.attempt, row.lost, row.lease,
         row.output, row.error, row.wake_at, row.ended_at, row.rev, row.failure,
     )  # fmt: skip
+
+
+def _json(rows: list[StepRow]) -> str:
+    """The parameter of `commit_many`."""
+    names = [name for name, _ in _ROW]
+    return json.dumps([dict(zip(names, _values(row), strict=True)) for row in rows], default=_as_json)
+
+
+def _as_json(value: Jsonb | UUID | bytes) -> Any:
+    if isinstance(value, Jsonb):
+        return value.obj
+    return b64encode(value).decode() if isinstance(value, bytes) else value.hex

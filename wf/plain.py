@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from wf.codec import CodecError
+from wf.codec import CodecError, decode
 from wf.codec_read import unpack
 from wf.codec_write import TAG
 
@@ -23,6 +23,21 @@ def plain(data: bytes | bytearray | memoryview) -> Any:
         return _DECODER.decode(str(bytes(data)[1:], "utf-8"))
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise CodecError(f"Stored data cannot be read ({type(error).__name__}: {error}).") from error
+
+
+def legible(data: bytes, read: Callable[[bytes], Any] = decode) -> Any:
+    """A stored value for the eyes, whatever has become of its classes, or of itself.
+
+    Args:
+        data: As it is stored.
+        read: Tried first; then the value is taken as JSON, and bytes that are not even that are told of in a text.
+    """
+    for attempt in (read, plain):
+        try:
+            return attempt(data)
+        except CodecError as error:
+            problem = error
+    return f"[UNREADABLE: {problem}]"
 
 
 def _show(packed: dict[str, Any]) -> Any:

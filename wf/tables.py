@@ -159,15 +159,6 @@ tick = Table(
     comment="When the alarm last ran, so that any worker notices when it does not.",
 )
 
-worker = Table(
-    "worker",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("workflows", JSONB, nullable=False, server_default=text("'{}'")),
-    _time("started_at", required=True),
-    _time("seen_at", required=True),
-)
-
 audit = Table(
     "audit",
     metadata,

@@ -1,6 +1,8 @@
 -- The statements of the engine. One statement is one round trip and one commit.
 --
--- Lock order, everywhere: instance, then step, then event, then payload.
+-- Lock order, everywhere: instance, then step, then event, then payload. A statement that locks rows of several instances
+-- does not wait for any (`skip locked`), so that no order among them is needed: `alarm_due` takes what is free, and
+-- `lease_extend`, the only one to lock steps without their instance, leaves alone what is just being written.
 -- Time is coalesce(to_timestamp(%(now)s), now()): the database's clock, or the one a test injects.
 -- Fences: `generation` and `rev` of the instance, the `lease` token of an attempt. No row back means "not mine any more".
 
@@ -63,10 +65,10 @@ with fence as (
   returning key, generation
 )
 
--- commit_rows: Middle part: the step rows that changed. The journal fills in the rows of VALUES.
+-- commit_rows: Middle part: the step rows that changed. The journal fills in VALUES with a few rows, or `commit_many`.
 , rows (
   seq, kind, name, count, status, config, attempt, lost, lease, output, error, wake_at, ended_at, rev, failure
-) as (values /* rows */)
+) as (/* rows */)
 , written as (
   insert into wf.step as s (
     instance, generation, seq, kind, name, count, status, config, attempt, lost, lease, output, error,
@@ -84,6 +86,15 @@ with fence as (
     rev = excluded.rev, worker = coalesce(excluded.worker, s.worker),
     attempt_at = coalesce(excluded.attempt_at, s.attempt_at)
   returning seq as of_seq, worker, attempt_at
+)
+
+-- commit_many: The rows as one parameter, so that there is one text and one plan for any number; bytes are in base64.
+select
+  seq, kind, name, count, status, config, attempt, lost, lease, decode(output, 'base64'), decode(error, 'base64'),
+  wake_at, ended_at, rev, decode(failure, 'base64')
+from json_to_recordset(%(rows)s) as given (
+  seq integer, kind text, name text, count integer, status text, config jsonb, attempt integer, lost integer, lease uuid,
+  output text, error text, wake_at float8, ended_at float8, rev bigint, failure text
 )
 
 -- commit_failures: Middle part, when attempts have failed: each gets a row of its own.
@@ -205,14 +216,25 @@ with fence as (
 )
 select rev from lost
 
--- lease_extend: Heartbeat of a process: all its running attempts at once. What does not come back is lost.
-update wf.step
-set wake_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(lease)s)
-from unnest(%(keys)s::bigint[], %(generations)s::integer[], %(seqs)s::integer[], %(leases)s::uuid[])
-  as mine (instance, generation, seq, lease)
-where step.instance = mine.instance and step.generation = mine.generation and step.seq = mine.seq
-  and step.lease = mine.lease and step.wake_at > coalesce(to_timestamp(%(now)s), now())
-returning step.lease
+-- lease_extend: Heartbeat of a process: all its running attempts at once. What does not come back is lost. A row that
+-- somebody else is just writing comes back without being extended: it ends, or the next heartbeat will do.
+with mine as (
+  select instance, generation, seq, lease
+  from wf.step
+  join unnest(%(keys)s::bigint[], %(generations)s::integer[], %(seqs)s::integer[], %(leases)s::uuid[])
+    as held (instance, generation, seq, lease) using (instance, generation, seq, lease)
+  where wake_at > coalesce(to_timestamp(%(now)s), now())
+), free as (
+  select instance, generation, seq
+  from wf.step join mine using (instance, generation, seq, lease)
+  for update of step skip locked
+), extended as (
+  update wf.step
+  set wake_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(lease)s)
+  from free
+  where step.instance = free.instance and step.generation = free.generation and step.seq = free.seq
+)
+select lease from mine
 
 -- event_accept: An event for a live instance: stored, counted, and the instance due at once, in one commit.
 with live as (
@@ -382,10 +404,6 @@ returning name
 -- workflow_known: Every workflow that a worker has registered, with its newest version.
 select name, version, versions, settings from wf.workflow order by name
 
--- worker_seen: This worker lives and works.
-insert into wf.worker (name, workflows) values (%(name)s, %(workflows)s)
-on conflict (name) do update set seen_at = now(), workflows = excluded.workflows
-
 -- instance_key: The key of an instance.
 select key, status, generation, rev from wf.instance where workflow = %(workflow)s and id = %(id)s
 
@@ -393,6 +411,11 @@ select key, status, generation, rev from wf.instance where workflow = %(workflow
 select
   i.key, i.workflow, i.id, i.version, i.status, i.trigger, i.generation, i.rev, i.restarts, i.due_at, i.restart_at,
   i.created_at, i.started_at, i.ended_at, p.params, p.output, p.error, p.warnings
+from wf.instance i join wf.payload p on p.instance = i.key
+where i.workflow = %(workflow)s and i.id = %(id)s
+
+-- instance_outcome: What an instance has come to, without its params: they may be big.
+select i.status, p.output, p.error
 from wf.instance i join wf.payload p on p.instance = i.key
 where i.workflow = %(workflow)s and i.id = %(id)s
 

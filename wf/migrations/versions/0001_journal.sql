@@ -155,14 +155,6 @@ CREATE TABLE wf.tick (
 
 COMMENT ON TABLE wf.tick IS 'When the alarm last ran, so that any worker notices when it does not.';
 
-CREATE TABLE wf.worker (
-    name TEXT NOT NULL,
-    workflows JSONB DEFAULT '{}' NOT NULL,
-    started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    seen_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    PRIMARY KEY (name)
-);
-
 CREATE TABLE wf.workflow (
     name TEXT NOT NULL,
     version TEXT NOT NULL,
