@@ -9,8 +9,9 @@ from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
+from psycopg import errors as postgres
 
-from wf.errors import JournalUnavailable
+from wf.errors import JournalBusy, JournalRefused, JournalUnavailable
 from wf.migrations import check
 from wf.urls import conninfo
 
@@ -36,7 +37,18 @@ OPTIONS = " ".join(
     )
 )
 
-_MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedColumn)
+_MISSING = (postgres.UndefinedTable, postgres.InvalidSchemaName, postgres.UndefinedColumn)
+_BUSY: dict[type[psycopg.Error], str] = {
+    postgres.LockNotAvailable: "a row that is needed has been locked by another transaction for longer than 5 s",
+    postgres.DeadlockDetected: "this transaction and another one waited for each other",
+    postgres.QueryCanceled: "a statement was given up, after 30 s at the latest",
+    postgres.SerializationFailure: "another transaction has just changed the same rows",
+}
+_OF_OURS = (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError)
+"""The statement is to blame, or what it was given."""
+_AWAY = re.compile("08|57P")
+"""SQLSTATEs of a server that goes, starts or cannot be reached."""
+
 _NAMED = re.compile(r"%\((\w+)\)s|%%")
 
 
@@ -65,6 +77,8 @@ class Database:
 
         Raises:
             JournalUnavailable: Postgres does not answer, or the outcome of the statement is unknown.
+            JournalBusy: All connections are in use, or a row is locked for too long; nothing was written.
+            JournalRefused: Postgres refuses; nothing was written.
             SchemaMismatch: The schema is missing.
         """
         numbered, names = _numbered(sql)
@@ -72,7 +86,7 @@ class Database:
         try:
             connection = self._slots.get(timeout=WAIT)
         except Empty:
-            raise JournalUnavailable(f"all connections have been in use for {WAIT:g} s; raise WF_POOL_SIZE") from None
+            raise JournalBusy(f"all connections have been in use for {WAIT:g} s (WF_POOL_SIZE sets how many)") from None
         try:
             if connection is None or _is_dead(connection):
                 connection = self._connect()
@@ -82,13 +96,13 @@ class Database:
             return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
         except BaseException as error:
             # Whatever it was, even SystemExit between two bytecodes: nobody knows in which state the connection is.
-            if connection is not None:
+            if connection is not None and not (isinstance(error, tuple(_BUSY)) and _is_idle(connection)):
                 connection.close()
                 connection = None
             if isinstance(error, _MISSING):
                 check(self._url)
-            if isinstance(error, psycopg.OperationalError):
-                raise JournalUnavailable(error) from error
+            if (meaning := _meaning(error)) is not None:
+                raise meaning from error
             raise
         finally:
             self._slots.put(connection)
@@ -101,6 +115,8 @@ class Database:
         """
         try:
             return self.rows(sql, params)
+        except (JournalBusy, JournalRefused):
+            raise
         except JournalUnavailable:
             self.close()  # the others are likely to be dead, too
             return self.rows(sql, params)
@@ -141,6 +157,27 @@ class Database:
             raise JournalUnavailable(error) from None
 
 
+def _meaning(error: BaseException) -> JournalUnavailable | None:
+    """What an error of psycopg tells a caller of ours; None if it is to be seen as it is."""
+    if not isinstance(error, psycopg.Error):
+        return None
+    for kind, reason in _BUSY.items():
+        if isinstance(error, kind):
+            return JournalBusy(reason)
+    if isinstance(error, postgres.InsufficientPrivilege):
+        return JournalRefused(error)
+    if isinstance(error, _OF_OURS):
+        return None
+    if error.sqlstate is None or _AWAY.match(error.sqlstate):
+        return JournalUnavailable(error)
+    return JournalRefused(error)
+
+
+def _is_idle(connection: Connection) -> bool:
+    """Whether the server has told that it is done with the last statement."""
+    return connection.pgconn.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
 def _is_dead(connection: Connection) -> bool:
     """Whether the server has closed an idle connection, as it does when it restarts; asked without a round trip."""
     if connection.closed:
@@ -159,14 +196,10 @@ def _numbered(sql: LiteralString) -> tuple[LiteralString, list[str]]:
 
     psycopg would do this at each execution of a long statement; here it is done once.
     """
-    names: list[str] = []
+    numbers: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
         name = match[1]
-        if name is None:
-            return "%"
-        if name not in names:
-            names.append(name)
-        return f"${names.index(name) + 1}"
+        return "%" if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
 
-    return _NAMED.sub(number, sql), names
+    return _NAMED.sub(number, sql), list(numbers)

@@ -15,6 +15,8 @@
     |-- PayloadTooLarge              names the size and the limit
     |-- SerializationError           names the path to the value that cannot be stored
     |-- JournalUnavailable           Postgres does not answer
+    |   |-- JournalBusy              journal.busy, nothing was written; try again
+    |   `-- JournalRefused           journal.refused, Postgres answers, and refuses; nothing was written
     |-- BrokerUnavailable            Redis does not answer
     `-- SchemaMismatch               the journal's schema is older or newer than this release
 
@@ -185,11 +187,28 @@ class JournalUnavailable(WfError):
     """Postgres does not answer."""
 
     code = "journal.unavailable"
+    _text = "Postgres does not answer ({}). Check WF_DATABASE_URL and that the server is up."
 
     def __init__(self, reason: object) -> None:
-        text = " ".join(str(reason).split()) or type(reason).__name__
-        super().__init__(f"Postgres does not answer ({text}). Check WF_DATABASE_URL and that the server is up.")
-        self.reason = text
+        self.reason = " ".join(str(reason).split()) or type(reason).__name__
+        super().__init__(self._text.format(self.reason))
+
+
+class JournalBusy(JournalUnavailable):
+    """Postgres answers, but others are in the way. Nothing was written."""
+
+    code = "journal.busy"
+    _text = "The journal is busy: {}. Nothing was written; try again."
+
+
+class JournalRefused(JournalUnavailable):
+    """Postgres answers, and refuses what every journal needs. Nothing was written."""
+
+    code = "journal.refused"
+    _text = (
+        "Postgres refuses to keep the journal: {}. Nothing was written. Check that the role in WF_DATABASE_URL may "
+        "read and write the schema wf, and that the server takes writes and has room."
+    )
 
 
 class BrokerUnavailable(WfError):
@@ -212,10 +231,9 @@ class SchemaMismatch(WfError):
         if found is None:
             text = "The journal's schema is missing. Run `wf migrate` once."
         else:
-            text = (
-                f"The journal's schema is at {found!r}, this release needs {needed!r}. "
-                f"Run `wf migrate`, or install the release that fits."
-            )
+            # Versions are numbered with zeros in front, so that the order of their texts is theirs.
+            remedy = "Run `wf migrate`." if found < needed else "Install the release that fits."
+            text = f"The journal's schema is at {found!r}, this release needs {needed!r}. {remedy}"
         super().__init__(text)
         self.found, self.needed = found, needed
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wf.errors import JournalUnavailable, WfError
+from wf.errors import JournalBusy, JournalRefused, JournalUnavailable, WfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
             check(found.database_url)
         yield found
     except JournalUnavailable as error:
-        if adopted:
+        if adopted and not isinstance(error, JournalBusy | JournalRefused):
             raise SessionGone(
                 f"The Postgres of `wf dev` does not answer ({error.reason}). Start `wf dev` again, or remove {SESSION}."
             ) from error

@@ -6,20 +6,28 @@ Migrations run under an advisory lock, so any number of processes may call `migr
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from wf.errors import JournalUnavailable, SchemaMismatch
+from wf.errors import JournalRefused, JournalUnavailable, SchemaMismatch
 from wf.tables import SCHEMA
 from wf.urls import database_url as normalise
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LOCK = 0x77666D67  # "wfmg"
+
+_REFUSALS = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
 
 
 def migrate(database_url: str) -> None:
@@ -31,21 +39,16 @@ def migrate(database_url: str) -> None:
     Raises:
         SchemaMismatch: It is newer than this release.
         JournalUnavailable: Postgres does not answer.
+        JournalRefused: The role may not do so.
     """
-    engine = create_engine(normalise(database_url))
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            connection.execute(text(f"create schema if not exists {SCHEMA}"))
-            if (found := current(connection)) is not None and found not in _known():
-                raise SchemaMismatch(found, head())
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except OperationalError as error:
-        raise JournalUnavailable(error.orig or error) from error
-    finally:
-        engine.dispose()
+    with _connected(database_url) as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        connection.execute(text(f"create schema if not exists {SCHEMA}"))
+        if (found := current(connection)) is not None and found not in _known():
+            raise SchemaMismatch(found, head())
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 def script() -> str:
@@ -78,17 +81,29 @@ def check(database_url: str) -> None:
     Raises:
         SchemaMismatch: It is missing, older or newer.
         JournalUnavailable: Postgres does not answer.
+        JournalRefused: The role may not look.
     """
-    engine = create_engine(normalise(database_url), connect_args={"connect_timeout": 5})
-    try:
-        with engine.connect() as connection:
-            found = current(connection)
-    except OperationalError as error:
-        raise JournalUnavailable(error.orig or error) from error
-    finally:
-        engine.dispose()
+    with _connected(database_url, connect_timeout=5) as connection:
+        found = current(connection)
     if found != head():
         raise SchemaMismatch(found, head())
+
+
+@contextmanager
+def _connected(database_url: str, **options: int) -> Iterator[Connection]:
+    """A transaction on a connection of its own."""
+    engine = create_engine(normalise(database_url), connect_args=options)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except OperationalError as error:
+        raise JournalUnavailable(error.orig or error) from error
+    except DBAPIError as error:
+        if isinstance(error.orig, _REFUSALS):
+            raise JournalRefused(error.orig) from error
+        raise
+    finally:
+        engine.dispose()
 
 
 def _config() -> Config:
