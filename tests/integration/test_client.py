@@ -18,6 +18,8 @@ from wf import (
     WorkflowEntrypoint,
     WorkflowNotFound,
 )
+from wf.database import Database
+from wf.sql import statements
 from wf.status import LIVE, TERMINAL, Status
 
 if TYPE_CHECKING:
@@ -128,6 +130,30 @@ def test_result_that_is_late_names_the_instance_and_its_status(rig: Rig) -> None
     rig.settle()
     with pytest.raises(TimeoutError, match=r"'i-1' of workflow 'errand' is waiting after 0\.01 s"):
         instance.result(timeout=0.01)
+
+
+def test_waiting_for_a_result_reads_no_params(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the instance works, a poll asks for its status alone; the params are never read, the output once."""
+    instance = rig.create(Errand, params={"do": "sleep"})
+    texts: list[str] = []
+    rows = Database.rows
+
+    def listen(self: Database, sql: Any, params: Any = None) -> Any:
+        texts.append(sql)
+        return rows(self, sql, params)
+
+    monkeypatch.setattr(Database, "rows", listen)
+    with pytest.raises(TimeoutError):
+        instance.result(timeout=0)
+    assert set(texts) == {statements()["instance_key"]}
+    monkeypatch.undo()
+    rig.settle()
+    rig.pass_time(600)
+    monkeypatch.setattr(Database, "rows", listen)
+    texts.clear()
+    assert instance.result(timeout=0) == {"got": {"do": "sleep"}}
+    assert instance.status().output == {"got": {"do": "sleep"}}
+    assert texts == [statements()[name] for name in ("instance_key", "instance_outcome", "instance_outcome")]
 
 
 def test_result_without_patience_looks_once(rig: Rig) -> None:

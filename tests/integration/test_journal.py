@@ -10,16 +10,16 @@ import psycopg
 import pytest
 
 from tests.support import START, RowLock
+from tests.support.commits import commit_of, instance_of, journal_of
 from tests.support.errands import Errand
 from wf.codec import encode
 from wf.core import Key, Kind
-from wf.facts import Commit, End, InstanceRow, StepRow
+from wf.facts import End, InstanceRow, StepRow
 from wf.faults import encode_error
 from wf.status import LIVE, TERMINAL, StepStatus
 
 if TYPE_CHECKING:
     from tests.support import Rig
-    from wf.journal import Journal
 
 LEASE = 30.0
 EVERYTHING = (
@@ -29,36 +29,8 @@ EVERYTHING = (
 )
 
 
-def journal_of(rig: Rig) -> Journal:
-    return rig.workers[0].journal
-
-
-def instance_of(rig: Rig) -> InstanceRow:
-    """The hot row of the only instance."""
-    found = journal_of(rig).load(rig.sql("select key from wf.instance")[0][0])
-    assert found is not None
-    return found.instance
-
-
 def everything(rig: Rig) -> list[Any]:
     return [rig.sql(query) for query in EVERYTHING]
-
-
-def commit_of(instance: InstanceRow, *rows: StepRow, **changes: Any) -> Commit:
-    """A commit that begins where the instance is."""
-    commit = Commit(
-        key=instance.key,
-        generation=instance.generation,
-        rev=instance.rev,
-        rev_after=instance.rev + max(len(rows), 1),
-        seq=len(rows),
-        status="running",
-        at=START,
-        due_at=START + 60,
-        keep_from=START + 60,
-        rows=list(rows),
-    )
-    return replace(commit, **changes)
 
 
 def running_step(rig: Rig, seq: int = 1) -> StepRow:
@@ -216,6 +188,23 @@ def test_a_heartbeat_saves_only_the_leases_that_are_still_held(rig: Rig) -> None
     assert journal_of(rig).extend(mine, LEASE) == {leases[0]}
     wakes = rig.sql("select seq, extract(epoch from wake_at)::float8 from wf.step where seq in (1, 3) order by seq")
     assert wakes == [(1, START + 10 + LEASE), (3, START + LEASE)]
+
+
+def test_a_heartbeat_waits_for_nobody(rig: Rig) -> None:
+    """A row that somebody is just writing stays ours and is left alone; the other leases are extended at once."""
+    rig.create(Errand)
+    rows = [running_step(rig, seq) for seq in (1, 2, 3)]
+    assert journal_of(rig).commit(commit_of(instance_of(rig), *rows))
+    leases = [row.lease or uuid4() for row in rows]
+    mine = [(instance_of(rig).key, 1, row.seq, lease) for row, lease in zip(rows, leases, strict=True)]
+    rig.clock.advance(10)
+    wakes = "select extract(epoch from wake_at)::float8 from wf.step order by seq"
+    with psycopg.connect(rig.settings.database_url) as writer:
+        writer.execute("select from wf.step where seq = 2 for update")
+        assert rig.in_thread(journal_of(rig).extend, mine, LEASE).result(timeout=3) == set(leases)
+        assert [at for (at,) in rig.sql(wakes)] == [START + 40, START + 30, START + 40]
+        writer.execute("update wf.step set lease = null where seq = 2")
+    assert journal_of(rig).extend(mine, LEASE) == {leases[0], leases[2]}
 
 
 def test_a_heartbeat_is_no_fact(rig: Rig) -> None:
