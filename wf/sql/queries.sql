@@ -289,7 +289,7 @@ update wf.instance
 set
   nudges = greatest(nudges - 1, 0),
   due_at = least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
-where key = any(%(keys)s) and due_at is not null
+where key in (select key from wf.instance where key = any(%(keys)s) and due_at is not null for update skip locked)
 
 -- alarm_ticked: The alarm has run.
 insert into wf.tick (name, ticked_at) values ('alarm', coalesce(to_timestamp(%(now)s), now()))
