@@ -39,7 +39,7 @@ def description(row: dict[str, Any], steps: Rows, attempts: Rows, read: Callable
         rollback=None, stepCount=sum(step["type"] == "step" for step in shown), steps=shown,
         generation=row["generation"], restarts=row["restarts"], rev=row["rev"], nextWake=_next_wake(row, shown),
         dueAt=row["due_at"], restartAt=row["restart_at"], warnings=row["warnings"] or [],
-        retries=sum(a.outcome == "errored" for some in tried.values() for a in some),
+        retries=sum(a.retry_at is not None for some in tried.values() for a in some),
         recoveries=sum(a.outcome == "lost" for some in tried.values() for a in some),
     )  # fmt: skip
 

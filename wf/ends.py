@@ -65,6 +65,7 @@ def end_of(live: Live, policy: RestartPolicy | None, *, now: float, limit: int) 
         limit: Most bytes of an output.
     """
     instance, end = live.instance, End(warnings=[_storable(text) for text in live.replay.warnings + _unreached(live)])
+    end.last_rev = live.last_rev
     outcome = live.replay.outcome
     if isinstance(outcome, Completed):
         try:

@@ -26,6 +26,7 @@ from wf.core import StepConfig
 from wf.ends import end_of, failed, succeeded
 from wf.errors import JournalUnavailable, WorkflowTimeoutError
 from wf.facts import StepRow
+from wf.log import log_end, log_failure, log_lost
 from wf.nudges import nudge_for, nudges_after
 from wf.passes import Passes
 from wf.status import Status, StepStatus
@@ -155,7 +156,7 @@ class Engine:
             return True, mine  # the claim whose answer was lost had come through
         now = self.journal.clock.now()
         if (expired := live.expired(now)) is not None:
-            self.journal.lose(live.instance, expired)
+            self._lose(live, expired)
             return False, None
         while not self._settle(live, now):
             if not self._commit(live, live.commit(now, None), ended, None):
@@ -176,6 +177,10 @@ class Engine:
         if moved and ended is not None:
             crashpoints.reached(crashpoints.AFTER_RECORD)
         return moved, claimed
+
+    def _lose(self, live: Live, expired: StepRow) -> None:
+        if self.journal.lose(live.instance, expired):
+            log_lost(live.instance, expired)
 
     def _claim_beside(self, live: Live, row: StepRow, now: float) -> tuple[bool, StepRow | None]:
         """Claim one of several steps without racing its siblings for the instance's rev."""
@@ -208,7 +213,7 @@ class Engine:
         try:
             done = self.journal.commit(commit)
         except JournalUnavailable:
-            live.tainted = True  # nobody knows what the journal holds now
+            live.tainted = live.doubtful = True
             if ended is None and claimed is None:
                 raise
             live.unsure = claimed.lease if claimed is not None else None
@@ -220,6 +225,7 @@ class Engine:
             return False
         taken = live.committed(commit)
         if commit.end is not None:
+            log_end(live)
             self.passes.drop(live)
             if taken or live.instance.inbox:
                 self._mailbox.forget(commit.key)
@@ -256,6 +262,8 @@ class Engine:
             limit = self.settings.max_payload
             ended = succeeded(row, config, value, now=self.journal.clock.now(), limit=limit)
         crashpoints.reached(crashpoints.AFTER_USER_CODE)
+        if progress.error is not None:
+            log_failure(live.instance, ended, progress.error)
         if ended.status is StepStatus.RETRYING and ended.wake_at is not None:
             progress.retry_in = max(ended.wake_at - self.journal.clock.now(), 0.0)
         return ended, attempt
@@ -291,6 +299,7 @@ class Engine:
         """A sync callback has taken too long: its attempt is over, whatever it still does."""
         error, now = WorkflowTimeoutError(attempt.config.timeout), self.journal.clock.now()
         row = failed(attempt.row, attempt.config, error, now=now)
+        log_failure(attempt.instance, row, error)
         if self._record(row, attempt):
             delay = max((row.wake_at or 0.0) - self.journal.clock.now(), 0.0)
             if delay <= self.settings.countdown_max:

@@ -62,7 +62,7 @@ class InstanceNotFound(WfError):
     code = "instance.not_found"
 
     def __init__(self, workflow: str, id: str) -> None:
-        super().__init__(f"Workflow {workflow!r} has no instance {id!r}. Was it deleted, or is its retention over?")
+        super().__init__(f"Workflow {workflow!r} has no instance {id!r}. Was its transaction committed?")
         self.workflow, self.id = workflow, id
 
 
@@ -85,7 +85,7 @@ class InstanceFinished(WfError):
     code = "instance.finished"
 
     def __init__(self, workflow: str, id: str, status: str) -> None:
-        super().__init__(f"Instance {id!r} of workflow {workflow!r} is {status} and takes no events. Restart it first.")
+        super().__init__(f"Instance {id!r} of workflow {workflow!r} is {status} and takes no events.")
         self.workflow, self.id, self.status = workflow, id, status
 
 

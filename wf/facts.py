@@ -95,6 +95,8 @@ class End:
     warnings: list[str] = field(default_factory=list)
     restart_at: float | None = None
     restart_from_start: bool = False
+    last_rev: int | None = None
+    """The fact after which `run` ended; what was journaled later had no part in it."""
 
 
 @dataclass(slots=True)

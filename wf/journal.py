@@ -121,7 +121,7 @@ class Journal:
             "key": commit.key, "generation": commit.generation, "rev": commit.rev, "rev_after": commit.rev_after,
             "seq": commit.seq, "status": commit.status, "at": commit.at, "due_at": commit.due_at,
             "keep_from": commit.keep_from, "taken": len(commit.events),
-            "ended_at": None, "restart_at": None, "restart_from_start": False, "worker": self.worker,
+            "ended_at": None, "restart_at": None, "restart_from_start": False, "last_rev": None, "worker": self.worker,
             "now": self.clock.override(),
         }  # fmt: skip
         few = len(commit.rows) <= FEW
@@ -137,7 +137,8 @@ class Journal:
         if (end := commit.end) is not None:
             params |= {
                 "ended_at": commit.at, "restart_at": end.restart_at,
-                "restart_from_start": end.restart_from_start, "output": end.output, "error": end.error,
+                "restart_from_start": end.restart_from_start, "last_rev": end.last_rev,
+                "output": end.output, "error": end.error,
                 "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
             }  # fmt: skip
         failures = any(row.failure is not None for row in commit.rows)

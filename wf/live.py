@@ -45,6 +45,8 @@ class Live:
         replay: The suspended pass of `run`.
         inbox: Events that no wait has taken; None if the mailbox has not been read since the last load.
         fresh: Rows that the last commits opened, and that have not been nudged; the engine empties it.
+        last_rev: The fact after which `run` ended.
+        doubtful: Whether nobody knows if the last commit is in the journal.
         unsure: The lease of a claim of which nobody knows whether it is in the journal.
         trusts_mailbox: Whether events may be taken from the mailbox; if it has misled us, Postgres is asked.
         tainted: Whether the pass knows something that the journal may not hold; if a commit fails it is worthless.
@@ -56,6 +58,8 @@ class Live:
         self.inbox: list[PendingEvent] | None = None
         self.fresh: list[StepRow] = []
         self.tainted = False
+        self.last_rev: int | None = None
+        self.doubtful = False
         self.unsure: UUID | None = None
         self.trusts_mailbox = True
         self._settings = settings
@@ -81,6 +85,12 @@ class Live:
             else:
                 self._open[row.key] = row
         self.replay.feed(*(result_of(row) for row in found.rows if row.status in _FED))
+        self._note_end(found.rows)
+
+    def _note_end(self, rows: list[StepRow]) -> None:
+        """Remember the fact after which `run` ended."""
+        if self.replay.ended_by is not None and self.last_rev is None:
+            self.last_rev = next(row.rev for row in rows if row.key == self.replay.ended_by)
 
     @property
     def from_seq(self) -> int:
@@ -222,6 +232,7 @@ class Live:
         if row.status in STEP_ENDED:
             self.tainted = True
             self.replay.feed(result_of(row))
+            self._note_end([row])
 
     def expired(self, now: float) -> StepRow | None:
         """A running attempt whose lease seems to be over, while that still matters."""
@@ -271,6 +282,8 @@ class Live:
     def inherit(self, other: Live) -> None:
         """Take over what the pass before this one had still to do."""
         self.fresh += other.fresh
+        if other.doubtful:  # its last commit may have opened rows that nobody has nudged
+            self.fresh += [row for row in self._rows() if row.status is not StepStatus.RUNNING]
         self.unsure, self.trusts_mailbox = other.unsure, other.trusts_mailbox
 
     def committed(self, commit: Commit) -> list[PendingEvent]:

@@ -149,6 +149,14 @@ class Passes:
         except BaseException:  # nobody else will drop it
             self.drop(live)
             raise
+        if live.replay.unreached and live.replay.outcome is None:
+            log.warning(
+                "the journal holds steps that this code does not ask for; was `run` changed, or does it depend on "
+                "time, randomness or I/O outside a step?",
+                workflow=live.instance.workflow,
+                instance=live.instance.id,
+                steps=[str(unreached) for unreached in live.replay.unreached[:10]],
+            )
         return live
 
     def _class_for(self, instance: InstanceRow) -> type[WorkflowEntrypoint] | None:

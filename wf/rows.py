@@ -51,6 +51,7 @@ def new_row(request: Request, seq: int, now: float) -> StepRow:
             row.config = (request.config.dump() if request.config else None) or None
         case Kind.SLEEP | Kind.TIMER:
             row.wake_at = request.until.timestamp() if request.until is not None else now + request.delay
+            row.config = {"timeout": request.delay} if request.times_out else None
         case Kind.WAIT:
             row.wake_at = now + request.delay
             row.config = {"type": request.event_type, "timeout": request.delay}

@@ -67,6 +67,7 @@ instance = Table(
     Column(
         "restart_from_start", Boolean, nullable=False, server_default=text("false"), comment="Else from what failed."
     ),
+    Column("last_rev", BigInteger, comment="The fact after which `run` ended; later ones had no part in it."),
     _time("due_at"),
     _time("restart_at"),
     _time("created_at", required=True),

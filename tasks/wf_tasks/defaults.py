@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from kombu import Queue
@@ -17,12 +18,14 @@ def alarm_queue(settings: Settings) -> str:
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """What Celery is told."""
-    broker_url = settings.redis_url.replace("unix://", "redis+socket://")
+    # Without a URL Celery would try a broker of its own choice, for ever.
+    broker_url = (settings.redis_url or "redis://wf_redis_url-is-not-set.invalid").replace("unix://", "redis+socket://")
     return {
         "broker_url": broker_url,
         "broker_read_url": broker_url,  # CELERY_BROKER_URL, meant for another app of yours, overrides broker_url alone
         "broker_write_url": broker_url,
-        "broker_transport": "wf_tasks.transport:Transport",
+        # Flower looks at the broker's queues only if it knows the transport by name; it consumes nothing.
+        "broker_transport": "redis" if "flower" in sys.argv else "wf_tasks.transport:Transport",
         "broker_transport_options": {
             "ack_emulation": False,  # two thirds of the cost of a task; the journal covers every loss
             "priority_steps": [0],  # one list a queue instead of four

@@ -26,8 +26,8 @@ def worker(
 ) -> None:
     """Run steps.
 
-    MODULEs define the workflows; they are imported, from the current folder too. WF_WORKFLOWS, comma-separated, takes
-    their place.
+    MODULEs define the workflows; they are imported, from the current folder too. Without any, WF_WORKFLOWS names them,
+    comma-separated.
     """
     if modules:
         os.environ["WF_WORKFLOWS"] = ",".join(modules)

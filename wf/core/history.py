@@ -54,6 +54,7 @@ class Request:
         delay: Seconds from now until a sleep, timer or wait is over.
         until: The moment a `sleep_until` is over; wins over `delay`.
         event_type: What a wait waits for.
+        times_out: Whether a timer ends something when it fires (`timeout`, `wait_for`), rather than a sleep.
         handle: What a timer calls.
     """
 
@@ -65,6 +66,7 @@ class Request:
     delay: float = 0.0
     until: datetime | None = None
     event_type: str = ""
+    times_out: bool = False
     handle: asyncio.TimerHandle | None = None
 
 

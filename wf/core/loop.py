@@ -234,6 +234,9 @@ class CoreLoop(asyncio.AbstractEventLoop):
             self._tasks_max = 2 * len(self._tasks) + 64
         return task
 
+    def get_task_factory(self) -> None:
+        """There is none; libraries ask before they do what is refused with a better message."""
+
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
         detail = f": {type(error).__name__}: {error}" if error is not None else ""
@@ -273,3 +276,8 @@ def _refuse(name: str) -> Callable[..., NoReturn]:
 for _name in dir(asyncio.AbstractEventLoop):
     if not _name.startswith("_") and _name not in vars(CoreLoop):
         setattr(CoreLoop, _name, _refuse(_name))
+
+
+def is_sleep(handle: asyncio.TimerHandle) -> bool:
+    """Whether a timer is that of `asyncio.sleep`, which sets a future and ends nothing."""
+    return handle._callback is asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # noqa: SLF001

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wf.core.history import Event, Key, Kind, Request, Result
-from wf.core.loop import CoreFuture, CoreLoop, told_to_stop
+from wf.core.loop import CoreFuture, CoreLoop, is_sleep, told_to_stop
 from wf.core.step import Step
 from wf.errors import NestedStepError, StepAfterEndError, StepLimitError, StuckRunError
 
@@ -52,6 +52,7 @@ class Pass:
     Attributes:
         step: The `step` object that `run` is handed.
         outcome: How `run` ended, or None.
+        ended_by: The result after which it ended; None if it needed none.
         warnings: Sentences for the person who looks at the instance.
     """
 
@@ -64,6 +65,7 @@ class Pass:
         self.loop.now = at
         self.step = Step(self)
         self.outcome: Outcome | None = None
+        self.ended_by: Key | None = None
         self.warnings: list[str] = []
         self._pending: dict[Key, Request] = {}
         self._asked: list[Request] | None = None
@@ -87,8 +89,14 @@ class Pass:
                 if request is not None:
                     self._settle(request, result)
                     self._turn()
+                    self.ended_by = key if self.ended else None
                 elif not self.asked(key):
                     self._early[key] = result
+
+    @property
+    def ended(self) -> bool:
+        """Whether `run` has ended."""
+        return self.outcome is not None
 
     def requests(self) -> list[Request]:
         """What `run` waits for now, in the order in which it asked. Do not change the list."""
@@ -161,7 +169,8 @@ class Pass:
     def _set_timer(self, handle: asyncio.TimerHandle) -> None:
         if self.loop.closing:
             return
-        self._register(Kind.TIMER, "timer", delay=handle.when() - self.loop.now, handle=handle)
+        delay, times_out = handle.when() - self.loop.now, not is_sleep(handle)
+        self._register(Kind.TIMER, "timer", delay=delay, handle=handle, times_out=times_out)
 
     def _drop_timer(self, handle: asyncio.TimerHandle) -> None:
         if (key := self._timers.pop(id(handle), None)) is not None:

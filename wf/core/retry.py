@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from wf.durations import seconds
-from wf.errors import NonRetryableError
+from wf.errors import NonRetryableError, RuleError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +107,7 @@ class StepConfig:
     def retries_error(self, error: BaseException) -> bool:
         """Whether an attempt that failed with `error` is worth another one."""
         names = {name for cls in type(error).__mro__ for name in (cls.__name__, f"{cls.__module__}:{cls.__qualname__}")}
-        if isinstance(error, NonRetryableError) or names & set(self.no_retry_on):
+        if isinstance(error, NonRetryableError | RuleError) or names & set(self.no_retry_on):
             return False
         return not self.retry_on or bool(names & set(self.retry_on))
 

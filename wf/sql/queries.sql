@@ -51,9 +51,11 @@ with fence as (
       when due_at between to_timestamp(%(keep_from)s) and to_timestamp(%(due_at)s) then due_at
       else to_timestamp(%(due_at)s)
     end,
-    started_at = coalesce(started_at, case when %(rev_after)s > %(rev)s then to_timestamp(%(at)s) end),
+    started_at = coalesce(
+      started_at, case when %(rev_after)s > %(rev)s or %(ended_at)s::float8 is not null then to_timestamp(%(at)s) end
+    ),
     ended_at = to_timestamp(%(ended_at)s),
-    restart_at = to_timestamp(%(restart_at)s), restart_from_start = %(restart_from_start)s
+    restart_at = to_timestamp(%(restart_at)s), restart_from_start = %(restart_from_start)s, last_rev = %(last_rev)s
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
 
 -- commit_unconsumed: A condition more, when events are consumed: each must still be there.
@@ -326,19 +328,18 @@ order by restart_at, key
 limit %(limit)s offset %(failed)s
 
 -- instance_restart: A new generation of an ended instance, from the start or from what failed.
--- What is kept is a prefix of history: everything before the last failure, or before the timeout that was the last
--- fact of all. A prefix replays as it ran; a choice of rows by their status would give results to the wrong steps.
+-- What is kept is a prefix of history: everything before the last failure or fired timeout. A prefix replays as it ran; a choice of rows by their status would give results to the wrong steps.
 with target as (
-  select key, generation, workflow, id from wf.instance
+  select key, generation, workflow, id, last_rev from wf.instance
   where key = %(key)s and generation = %(generation)s and status in ('complete', 'errored', 'terminated')
   for update
 ), history as (
-  select step.seq, step.rev, step.status, step.kind, max(step.rev) over () as last
+  select step.rev, step.status, step.kind, step.config
   from wf.step join target on step.instance = target.key and step.generation = target.generation
-  where step.status in ('complete', 'errored')
+  where step.status in ('complete', 'errored') and step.rev <= target.last_rev
 ), cut as (
   select coalesce(
-    greatest(max(rev) filter (where status = 'errored'), max(rev) filter (where kind = 'timer' and rev = last)),
+    max(rev) filter (where status = 'errored' or (kind = 'timer' and config is not null)),
     9223372036854775807
   ) as rev
   from history

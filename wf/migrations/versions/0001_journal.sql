@@ -63,6 +63,7 @@ CREATE TABLE wf.instance (
     nudges INTEGER DEFAULT 0 NOT NULL,
     restarts INTEGER DEFAULT 0 NOT NULL,
     restart_from_start BOOLEAN DEFAULT false NOT NULL,
+    last_rev BIGINT,
     due_at TIMESTAMP WITH TIME ZONE,
     restart_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -96,6 +97,8 @@ COMMENT ON COLUMN wf.instance.nudges IS 'Alarms since the last progress.';
 COMMENT ON COLUMN wf.instance.restarts IS 'Restarts by the reaper.';
 
 COMMENT ON COLUMN wf.instance.restart_from_start IS 'Else from what failed.';
+
+COMMENT ON COLUMN wf.instance.last_rev IS 'The fact after which `run` ended; later ones had no part in it.';
 
 CREATE TABLE wf.payload (
     instance BIGSERIAL NOT NULL,
