@@ -157,7 +157,7 @@ def test_a_claim_whose_connection_dies_before_it_happened_is_made_again(rig: Rig
     check(rig, instance, ran, number)
 
 
-@pytest.mark.parametrize(("before", "number"), [(0, 1), (1, 3)], ids=["alone", "beside siblings"])
+@claims
 def test_a_claim_whose_answer_is_lost_after_it_happened_is_recognized(
     rig: Rig, line: Line, far: int, before: int, number: int
 ) -> None:

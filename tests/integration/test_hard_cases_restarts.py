@@ -107,7 +107,7 @@ def test_the_error_that_run_caught_is_still_in_the_journal_after_a_restart(rig: 
     assert tried == ["optional", "needed", "needed"]
 
 
-@pytest.mark.parametrize("other", ["succeeds"])
+@pytest.mark.parametrize("other", ["fails", "succeeds"])
 def test_a_failure_that_nobody_caught_is_tried_again_whatever_a_sibling_did_after_it(rig: Rig, other: str) -> None:
     """What is journaled between the fatal failure and the end of the instance does not make the failure stay."""
     gates = {"fatal": threading.Event(), "other": threading.Event()}
@@ -148,7 +148,7 @@ def test_a_failure_that_nobody_caught_is_tried_again_whatever_a_sibling_did_afte
     assert instance.status().output == ["fatal", "other" if other == "succeeds" else "optional"]
 
 
-@pytest.mark.parametrize("kind", ["asyncio.timeout", "asyncio.wait_for"])
+@pytest.mark.parametrize("kind", ["asyncio.timeout", "asyncio.wait_for", "with a cleanup step"])
 def test_an_instance_that_failed_through_a_timer_of_asyncio_gets_a_fresh_one(rig: Rig, kind: str) -> None:
     """After the restart the wait goes on with its full time, and an event within it is enough."""
 
@@ -158,8 +158,12 @@ def test_an_instance_that_failed_through_a_timer_of_asyncio_gets_a_fresh_one(rig
             wait = step.wait_for_event("w", "go")
             if kind == "asyncio.wait_for":
                 return [first, (await asyncio.wait_for(wait, 60)).payload]
-            async with asyncio.timeout(60):
-                return [first, (await wait).payload]
+            try:
+                async with asyncio.timeout(60):
+                    return [first, (await wait).payload]
+            finally:
+                if kind == "with a cleanup step":
+                    await step.do("cleanup", lambda: 1)
 
     instance = rig.create(Timed)
     rig.settle()
