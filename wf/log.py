@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wf.core import Failed
+from wf.faults import traceback_text
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def log_failure(instance: InstanceRow, row: StepRow, error: BaseException) -> No
         step=str(row.key),
         attempt=row.attempt,
         again=row.status is StepStatus.RETRYING,
-        error=f"{type(error).__name__}: {error}",
-        exc_info=error,
+        exception=traceback_text(
+            error
+        ),  # as text: structlog's own rendering would show local variables, secrets and all
     )
 
 
@@ -52,5 +54,5 @@ def log_end(live: Live) -> None:
             "instance errored",
             workflow=live.instance.workflow,
             instance=live.instance.id,
-            error=f"{type(error).__name__}: {error}",
+            exception=traceback_text(error),
         )

@@ -163,3 +163,27 @@ def test_an_attempt_that_loses_its_worker_too_often_fails(rig: Rig, once: bool, 
     for zombie in zombies:
         zombie.result(10)
     assert f"lost its worker {attempts} time(s)" in instance.status().output
+
+
+def test_failures_are_logged_with_the_authors_traceback_and_without_values(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every failed attempt and every errored instance is in the worker's log, but no payload or local variable is."""
+
+    class Fails(WorkflowEntrypoint):
+        async def run(self, event: Event, step: Step) -> None:
+            def charge() -> None:
+                password = event.payload["password"]
+                raise ValueError(f"refused {len(password)} characters")
+
+            await step.do("charge", charge, config={"retries": {"limit": 1, "delay": 1}})
+
+    rig.create(Fails, params={"password": "hunter2"})
+    rig.settle()
+    rig.pass_time(1)
+    log = capsys.readouterr().out
+    assert log.count("attempt failed") == 2
+    assert log.count("instance errored") == 1
+    assert "in charge" in log
+    assert "ValueError: refused 7 characters" in log
+    assert "hunter2" not in log
