@@ -10,7 +10,6 @@
     |-- InvalidInstanceId            instance.invalid_id
     |-- InvalidTransition            instance.cannot_<action>
     |-- InvalidEventType             workflow.invalid_event_type
-    |-- InvalidPayload               the params model refused the payload
     |-- WorkflowNotFound             workflow.not_found, names the known ones
     |-- PayloadTooLarge              names the size and the limit
     |-- SerializationError           names the path to the value that cannot be stored
@@ -30,8 +29,7 @@
     |-- StepAfterEndError            a step call after `run` has ended
     |-- StepLimitError               too many steps in one instance
     |-- RestlessRunError             `run` never comes to rest
-    |-- StuckRunError                `run` waits for nothing that could come
-    `-- NonDeterminismError          replay asked for something else than was recorded
+    `-- StuckRunError                `run` waits for nothing that could come
 
     Signal (BaseException)           control flow of the engine; no author should meet one
     `-- Evicted                      this pass of `run` is being thrown away
@@ -131,16 +129,6 @@ class InvalidEventType(WfError):
             f"and do not begin with '-' (a dot is not allowed)."
         )
         self.type = type
-
-
-class InvalidPayload(WfError):
-    """The payload does not fit the workflow's `params` model."""
-
-    code = "instance.invalid_payload"
-
-    def __init__(self, workflow: str, problem: str) -> None:
-        super().__init__(f"The payload for workflow {workflow!r} does not fit its params model: {problem}")
-        self.workflow, self.problem = workflow, problem
 
 
 class WorkflowNotFound(WfError):
@@ -343,18 +331,6 @@ class StuckRunError(RuleError):
         super().__init__(
             "`run` waits for something that is neither a step, a sleep nor an event, so nothing can ever wake it. "
             "Is there a bare asyncio.Future, Event or Lock that nobody sets?"
-        )
-
-
-class NonDeterminismError(RuleError):
-    """Replay asked for something else than the journal recorded."""
-
-    def __init__(self, recorded: Iterable[str], asked: Iterable[str]) -> None:
-        self.recorded, self.asked = list(recorded), list(asked)
-        super().__init__(
-            f"The journal recorded {', '.join(self.recorded) or 'nothing'}, but this code asked for "
-            f"{', '.join(self.asked) or 'nothing'}. Usual causes: the code of `run` changed under a running instance "
-            f"(give the class a new version=), or `run` depends on time, randomness or I/O outside a step."
         )
 
 

@@ -24,9 +24,9 @@ class Status(StrEnum):
     ROLLING_BACK = "rollingBack"
     """Compensation runs."""
     COMPLETE = "complete"
-    """`run` returned. Deleted when its retention is over."""
+    """`run` returned."""
     ERRORED = "errored"
-    """`run` raised. The reaper may restart it; deleted when its retention is over."""
+    """`run` raised. The reaper may restart it."""
     TERMINATED = "terminated"
     """Stopped by a person for good."""
 

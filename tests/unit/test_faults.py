@@ -90,14 +90,14 @@ OURS = [
     wf.errors.InstanceNotFound("w", "i"), wf.errors.InstanceAlreadyExists("w", "i"),
     wf.errors.InstanceFinished("w", "i", "complete"), wf.errors.InstanceTerminated("w", "i"),
     wf.errors.InvalidInstanceId("-"), wf.errors.InvalidTransition("w", "i", "complete", "pause"),
-    wf.errors.InvalidEventType("a.b"), wf.errors.InvalidPayload("w", "p"), wf.errors.WorkflowNotFound("x", ["xy", "b"]),
+    wf.errors.InvalidEventType("a.b"), wf.errors.WorkflowNotFound("x", ["xy", "b"]),
     wf.errors.PayloadTooLarge("what", 2_000, 1_000), wf.errors.SerializationError("$.a", "no"),
     wf.errors.JournalUnavailable("down"), wf.errors.BrokerUnavailable("down"), wf.errors.SchemaMismatch("1", "2"),
     wf.errors.JournalBusy("locked"), wf.errors.JournalRefused("read-only"),
     StepError("Name", "message"), NonRetryableError("m"), NonRetryableError("m", "Named"), Fatal("m"),
     wf.errors.WorkflowTimeoutError(1.5), wf.errors.WorkerLostError("s", 3), wf.errors.RuleError("r"),
     wf.errors.OutsideStepError("open"), wf.errors.NestedStepError("s"), wf.errors.StepAfterEndError("s"),
-    wf.errors.StepLimitError(10), wf.errors.RestlessRunError(10), wf.errors.NonDeterminismError(["a"], ["b"]),
+    wf.errors.StepLimitError(10), wf.errors.RestlessRunError(10),
     CodecError("damaged"), WfError(),
 ]  # fmt: skip
 
