@@ -67,6 +67,7 @@ class Database:
         self._slots: LifoQueue[Connection | None] = LifoQueue()
         for _ in range(settings.pool_size):
             self._slots.put(None)  # a connection yet to be made
+        self._closed = False
 
     def rows(self, sql: LiteralString, params: Mapping[str, Any] | None = None) -> Rows:
         """Run one statement in a transaction of its own.
@@ -106,6 +107,8 @@ class Database:
             raise
         finally:
             self._slots.put(connection)
+            if self._closed:  # by another thread, while this one was waiting for its answer
+                self._close_idle()
 
     def read(self, sql: LiteralString, params: Mapping[str, Any] | None = None) -> Rows:
         """Run a statement that changes nothing, once more if its connection turns out to be dead.
@@ -118,7 +121,7 @@ class Database:
         except (JournalBusy, JournalRefused):
             raise
         except JournalUnavailable:
-            self.close()  # the others are likely to be dead, too
+            self._close_idle()  # the others are likely to be dead, too
             return self.rows(sql, params)
 
     def check_schema(self) -> None:
@@ -131,7 +134,11 @@ class Database:
         check(self._url)
 
     def close(self) -> None:
-        """Close the connections that are not in use; they are made anew when needed."""
+        """Close every connection, those in use as soon as their statement has ended."""
+        self._closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         free = []
         while not self._slots.empty():
             try:

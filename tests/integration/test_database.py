@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
-from tests.support import Rig, RowLock
+from tests.support import Rig, RowLock, wait_until
 from tests.support.errands import Errand
 from wf import database
 from wf.cli import surroundings
@@ -165,3 +166,17 @@ def test_names_become_numbers_in_the_order_in_which_they_appear() -> None:
     many = " ".join(f"%(n{n})s" for n in range(5_000))
     numbered, names = database._numbered(many)
     assert (numbered.split()[-1], names[-1], len(names)) == ("$5000", "n4999", 5_000)
+
+
+def test_a_connection_in_use_is_closed_when_its_statement_ends(settings: Settings) -> None:
+    """Closing the pool while another thread waits for an answer leaves no connection behind."""
+    pool = Database(settings)
+    theirs = "select state from pg_stat_activity where application_name = 'wf' and datname = current_database()"
+    with psycopg.connect(settings.database_url, autocommit=True) as holder, ThreadPoolExecutor(1) as threads:
+        holder.execute("select pg_advisory_lock(1)")
+        waiting = threads.submit(pool.rows, "select pg_advisory_lock(1)")
+        wait_until(lambda: holder.execute(theirs).fetchall() == [("active",)], what="the statement waits")
+        pool.close()
+        holder.execute("select pg_advisory_unlock(1)")
+        assert len(waiting.result(10)) == 1
+        wait_until(lambda: holder.execute(theirs).fetchall() == [], what="its connection is closed")
