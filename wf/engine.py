@@ -110,8 +110,8 @@ class Engine:
             may_claim = progress.steps < self.settings.steps_per_task
             try:
                 moved, claimed = self._move(live, hint, ended, may_claim=may_claim)
-            except Exception:
-                if ended is not None:  # what an attempt has given must not be lost with the rest
+            except Exception:  # what an attempt has given must not be lost with the rest
+                if ended is not None:
                     self._record(*ended)
                 raise
             if not moved:
