@@ -19,7 +19,7 @@ the end of a sleep, the deadline of a wait, the time of a retry, the end of a ru
 repeat a nudge that seems lost. Every write is fenced by the instance's `generation` and `rev`, or by the attempt's
 lease: whoever comes too late changes nothing.
 
-Where to read on: `wf.core` (replay, pure), `wf.engine` (`advance`), `wf/sql/queries.sql` (all statements),
+Where to read on: `wf.core` (replay, pure), `wf.engine` (`advance`), `wf/sql/*.sql` (all statements),
 `wf.status` (every status and who moves it on).
 """
 

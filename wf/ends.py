@@ -16,8 +16,8 @@ from wf.status import StepStatus
 if TYPE_CHECKING:
     from wf.core import StepConfig
     from wf.facts import StepRow
+    from wf.keywords import RestartPolicy
     from wf.live import Live
-    from wf.workflow import RestartPolicy
 
 
 def succeeded(row: StepRow, config: StepConfig, value: Any, *, now: float, limit: int) -> StepRow:

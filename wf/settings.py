@@ -24,6 +24,10 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="Postgres, `postgresql://...`. Empty: `wf dev` starts an embedded one.")
     redis_url: str = Field("", description="Redis or Valkey, `redis://...`. Empty: `wf dev` starts an embedded one.")
     workflows: str = Field("", description="Modules that define workflows, comma-separated.")
+    env: str = Field("", description="`module:function` that returns what `self.env` offers beside the workflows.")
+    encryption_keys: str = Field(
+        "", repr=False, description="Fernet keys, comma-separated, for payloads at rest: the first one encrypts."
+    )
     queue: str = Field("wf", description="Celery queue of the nudges.")
     key_prefix: str = Field("wf:", description="Prefix of every key in Redis.")
 
@@ -37,11 +41,25 @@ class Settings(BaseSettings):
     countdown_max: float = Field(
         300.0, ge=0, description="Longest countdown held by Celery; longer waits are the alarm's."
     )
+    stop_tick: float = Field(
+        0.5, gt=0, description="Seconds between two looks whether a running attempt has been stopped."
+    )
     reaper_tick: float = Field(5.0, gt=0, description="Seconds between two sweeps for instances to restart.")
 
     max_lost: int = Field(3, ge=1, description="Lost attempts after which a step fails.")
     max_steps: int = Field(10_000, ge=1, description="Steps (`do`) in one instance.")
     max_payload: int = Field(1_048_576, ge=1, description="Bytes of one payload, result or event.")
+    max_state: int = Field(1_073_741_824, ge=1, description="Bytes of all results of one instance.")
+    max_wait: float = Field(31_536_000.0, gt=0, description="Seconds of one sleep, or of one wait for an event.")
+    max_retries: int = Field(10_000, ge=0, description="Retries of one step.")
+    max_batch: int = Field(100, ge=1, description="Instances in one `create_batch` or `delete_batch`.")
+    max_schedules: int = Field(100, ge=1, description="Cron expressions of all workflows together.")
+    creation_rate: float = Field(0.0, ge=0, description="Instances created or restarted per second; 0: any number.")
+    workflow_creation_rate: float = Field(0.0, ge=0, description="The same, for each workflow.")
+    success_retention: float = Field(
+        604_800.0, gt=0, description="Seconds to keep an instance that is complete or terminated."
+    )
+    error_retention: float = Field(604_800.0, gt=0, description="Seconds to keep an instance that is errored.")
     cache_size: int = Field(256, ge=0, description="Suspended passes that a worker process keeps.")
     pool_size: int = Field(20, ge=1, description="Postgres connections of one process at most.")
 

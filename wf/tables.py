@@ -13,11 +13,13 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Float,
     Identity,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -45,6 +47,7 @@ workflow = Table(
     Column("version", Text, nullable=False, comment="What a new instance gets: the newest version registered."),
     Column("versions", JSONB, nullable=False, server_default=text("'{}'"), comment="Version to when it registered."),
     Column("settings", JSONB, nullable=False, server_default=text("'{}'"), comment="Class keywords, for readers."),
+    Column("concurrency", Integer, comment="How many instances may run at once; null means any number."),
     _time("created_at", required=True),
     _time("modified_at", required=True),
 )
@@ -67,11 +70,20 @@ instance = Table(
     Column(
         "restart_from_start", Boolean, nullable=False, server_default=text("false"), comment="Else from what failed."
     ),
+    Column("started_rev", BigInteger, comment="The first fact after the start of `run`."),
     Column("last_rev", BigInteger, comment="The fact after which `run` ended; later ones had no part in it."),
+    Column("ends_as", Text, comment="What a rollback ends in: errored or terminated."),
+    Column("size", BigInteger, nullable=False, server_default=text("0"), comment="Bytes of results kept."),
+    Column("keep_success", Float, comment="Seconds to keep it after a good end; null means the setting."),
+    Column("keep_error", Float, comment="Seconds to keep it after an error; null means the setting."),
+    Column("queue_class", SmallInteger, comment="0 if it came back, 1 if it never ran: who gets a free slot first."),
+    _time("queued_at"),
     _time("due_at"),
     _time("restart_at"),
+    _time("expire_at"),
     _time("created_at", required=True),
     _time("started_at"),
+    _time("paused_at"),
     _time("ended_at"),
     CheckConstraint(
         f"(due_at is not null) = (status in ({', '.join(repr(str(s)) for s in sorted(LIVE))}))", name="live_is_due"
@@ -80,6 +92,10 @@ instance = Table(
     Index("instance_newest", "workflow", "key"),
     Index("instance_due", "due_at", postgresql_where=text("due_at is not null")),
     Index("instance_restart", "restart_at", postgresql_where=text("restart_at is not null")),
+    Index("instance_expire", "expire_at", postgresql_where=text("expire_at is not null")),
+    Index(
+        "instance_queue", "workflow", "queue_class", "queued_at", "key", postgresql_where=text("queued_at is not null")
+    ),
     postgresql_with={"fillfactor": "70"},
 )
 
@@ -91,6 +107,9 @@ payload = Table(
     Column("output", LargeBinary),
     Column("error", LargeBinary),
     Column("warnings", JSONB),
+    Column("schedule", JSONB, comment="Which firing of a schedule created it."),
+    Column("rollback", JSONB, comment="What its rollback came to."),
+    Column("seed", Uuid, nullable=False, server_default=text("gen_random_uuid()"), comment="Of random() and uuid4()."),
     comment="The big values of an instance, apart from its hot row; written and deleted with it, so no foreign key.",
 )
 
@@ -111,7 +130,9 @@ step = Table(
     Column("worker", Text),
     Column("output", LargeBinary),
     Column("error", LargeBinary),
+    Column("details", LargeBinary, comment="What the last heartbeat told."),
     Column("started_rev", BigInteger, nullable=False),
+    Column("attempt_rev", BigInteger, comment="When the last attempt began."),
     Column("rev", BigInteger, nullable=False, comment="The last fact about this row."),
     _time("wake_at"),
     _time("started_at", required=True),
@@ -131,6 +152,7 @@ attempt = Table(
     Column("outcome", Text, nullable=False, comment="errored or lost."),
     Column("error", LargeBinary),
     Column("worker", Text),
+    Column("started_rev", BigInteger),
     Column("rev", BigInteger, nullable=False),
     _time("started_at"),
     _time("ended_at", required=True),
@@ -150,6 +172,37 @@ event = Table(
     _time("accepted_at", required=True),
     Index("event_instance", "instance", "id"),
     Index("event_sender", "instance", "event_id", unique=True, postgresql_where=text("event_id is not null")),
+)
+
+transition = Table(
+    "transition",
+    metadata,
+    Column("instance", BigInteger, primary_key=True),
+    Column("rev", BigInteger, primary_key=True),
+    Column("status", Text, nullable=False),
+    _time("at", required=True),
+    comment="Changes of status that no other row tells of: parked, woken, paused, resumed, restarted. For the feed.",
+)
+
+slot = Table(
+    "slot",
+    metadata,
+    Column("workflow", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("instance", BigInteger, comment="Who holds it; null if it is free."),
+    Index("slot_instance", "instance", unique=True, postgresql_where=text("instance is not null")),
+    comment="One row for each instance of a workflow that may run at once.",
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("workflow", Text, primary_key=True),
+    Column("cron", Text, primary_key=True),
+    _time("next_at", required=True),
+    _time("last_at"),
+    Index("schedule_next", "next_at"),
+    comment="When each workflow's schedules fire next.",
 )
 
 tick = Table(

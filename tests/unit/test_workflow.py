@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wf import StepError, WorkflowEntrypoint, WorkflowNotFound
-from wf.workflow import DELAY_MAX, ModuleUnusable, Registry, RestartPolicy, registry, version_order
+from wf.keywords import DELAY_MAX, RestartPolicy
+from wf.workflow import ModuleUnusable, Registry, registry, version_order
 
 if TYPE_CHECKING:
     from pathlib import Path

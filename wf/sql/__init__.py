@@ -1,6 +1,15 @@
-"""Named SQL statements: `queries.sql`, parsed once.
+"""Named SQL statements: the `.sql` files of this folder, parsed once. No other module holds one.
 
-A statement begins with `-- name: purpose` and ends at the next one. Parameters are psycopg's `%(name)s`.
+A statement begins with `-- name: purpose` and ends at the next one. Parameters are psycopg's `%(name)s`. One statement
+is one round trip and one commit.
+
+Lock order, everywhere: instance, step, event, slot, payload. A statement that locks rows of several instances does
+not wait for any (`skip locked`), so that no order among them is needed: `alarm_due` takes what is free, and
+`lease_extend`, the only one to lock steps without their instance, leaves alone what is just being written.
+
+Time is `coalesce(to_timestamp(%(now)s), now())`: the database's clock, or the one a test injects.
+
+Fences: `generation` and `rev` of the instance, the `lease` token of an attempt. No row back means "not mine any more".
 """
 
 from __future__ import annotations
@@ -35,5 +44,6 @@ def parse(text: str) -> dict[str, str]:
 
 @cache
 def statements() -> dict[str, LiteralString]:
-    """The statements of `queries.sql`: text of this package, never of a user."""
-    return parse((Path(__file__).parent / "queries.sql").read_text())
+    """All statements by name: text of this package, never of a user."""
+    files = sorted(Path(__file__).parent.glob("*.sql"))
+    return parse("\n".join(file.read_text() for file in files))

@@ -6,6 +6,7 @@ CREATE TABLE wf.attempt (
     outcome TEXT NOT NULL,
     error BYTEA,
     worker TEXT,
+    started_rev BIGINT,
     rev BIGINT NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE,
     ended_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -63,11 +64,20 @@ CREATE TABLE wf.instance (
     nudges INTEGER DEFAULT 0 NOT NULL,
     restarts INTEGER DEFAULT 0 NOT NULL,
     restart_from_start BOOLEAN DEFAULT false NOT NULL,
+    started_rev BIGINT,
     last_rev BIGINT,
+    ends_as TEXT,
+    size BIGINT DEFAULT 0 NOT NULL,
+    keep_success FLOAT,
+    keep_error FLOAT,
+    queue_class SMALLINT,
+    queued_at TIMESTAMP WITH TIME ZONE,
     due_at TIMESTAMP WITH TIME ZONE,
     restart_at TIMESTAMP WITH TIME ZONE,
+    expire_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE,
+    paused_at TIMESTAMP WITH TIME ZONE,
     ended_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (key),
     CONSTRAINT live_is_due CHECK ((due_at is not null) = (status in ('queued', 'rollingBack', 'running', 'waiting', 'waitingForPause')))
@@ -76,9 +86,13 @@ CREATE TABLE wf.instance (
 
 CREATE INDEX instance_due ON wf.instance (due_at) WHERE due_at is not null;
 
+CREATE INDEX instance_expire ON wf.instance (expire_at) WHERE expire_at is not null;
+
 CREATE UNIQUE INDEX instance_id ON wf.instance (workflow, id);
 
 CREATE INDEX instance_newest ON wf.instance (workflow, key);
+
+CREATE INDEX instance_queue ON wf.instance (workflow, queue_class, queued_at, key) WHERE queued_at is not null;
 
 CREATE INDEX instance_restart ON wf.instance (restart_at) WHERE restart_at is not null;
 
@@ -98,7 +112,19 @@ COMMENT ON COLUMN wf.instance.restarts IS 'Restarts by the reaper.';
 
 COMMENT ON COLUMN wf.instance.restart_from_start IS 'Else from what failed.';
 
+COMMENT ON COLUMN wf.instance.started_rev IS 'The first fact after the start of `run`.';
+
 COMMENT ON COLUMN wf.instance.last_rev IS 'The fact after which `run` ended; later ones had no part in it.';
+
+COMMENT ON COLUMN wf.instance.ends_as IS 'What a rollback ends in: errored or terminated.';
+
+COMMENT ON COLUMN wf.instance.size IS 'Bytes of results kept.';
+
+COMMENT ON COLUMN wf.instance.keep_success IS 'Seconds to keep it after a good end; null means the setting.';
+
+COMMENT ON COLUMN wf.instance.keep_error IS 'Seconds to keep it after an error; null means the setting.';
+
+COMMENT ON COLUMN wf.instance.queue_class IS '0 if it came back, 1 if it never ran: who gets a free slot first.';
 
 CREATE TABLE wf.payload (
     instance BIGSERIAL NOT NULL,
@@ -106,10 +132,44 @@ CREATE TABLE wf.payload (
     output BYTEA,
     error BYTEA,
     warnings JSONB,
+    schedule JSONB,
+    rollback JSONB,
+    seed UUID DEFAULT gen_random_uuid() NOT NULL,
     PRIMARY KEY (instance)
 );
 
 COMMENT ON TABLE wf.payload IS 'The big values of an instance, apart from its hot row; written and deleted with it, so no foreign key.';
+
+COMMENT ON COLUMN wf.payload.schedule IS 'Which firing of a schedule created it.';
+
+COMMENT ON COLUMN wf.payload.rollback IS 'What its rollback came to.';
+
+COMMENT ON COLUMN wf.payload.seed IS 'Of random() and uuid4().';
+
+CREATE TABLE wf.schedule (
+    workflow TEXT NOT NULL,
+    cron TEXT NOT NULL,
+    next_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    last_at TIMESTAMP WITH TIME ZONE,
+    PRIMARY KEY (workflow, cron)
+);
+
+CREATE INDEX schedule_next ON wf.schedule (next_at);
+
+COMMENT ON TABLE wf.schedule IS 'When each workflow''s schedules fire next.';
+
+CREATE TABLE wf.slot (
+    workflow TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    instance BIGINT,
+    PRIMARY KEY (workflow, number)
+);
+
+CREATE UNIQUE INDEX slot_instance ON wf.slot (instance) WHERE instance is not null;
+
+COMMENT ON TABLE wf.slot IS 'One row for each instance of a workflow that may run at once.';
+
+COMMENT ON COLUMN wf.slot.instance IS 'Who holds it; null if it is free.';
 
 CREATE TABLE wf.step (
     instance BIGINT NOT NULL,
@@ -126,7 +186,9 @@ CREATE TABLE wf.step (
     worker TEXT,
     output BYTEA,
     error BYTEA,
+    details BYTEA,
     started_rev BIGINT NOT NULL,
+    attempt_rev BIGINT,
     rev BIGINT NOT NULL,
     wake_at TIMESTAMP WITH TIME ZONE,
     started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -148,6 +210,10 @@ COMMENT ON COLUMN wf.step.lost IS 'Attempts that lost their worker.';
 
 COMMENT ON COLUMN wf.step.lease IS 'Token of the running attempt.';
 
+COMMENT ON COLUMN wf.step.details IS 'What the last heartbeat told.';
+
+COMMENT ON COLUMN wf.step.attempt_rev IS 'When the last attempt began.';
+
 COMMENT ON COLUMN wf.step.rev IS 'The last fact about this row.';
 
 CREATE TABLE wf.tick (
@@ -158,11 +224,22 @@ CREATE TABLE wf.tick (
 
 COMMENT ON TABLE wf.tick IS 'When the alarm last ran, so that any worker notices when it does not.';
 
+CREATE TABLE wf.transition (
+    instance BIGINT NOT NULL,
+    rev BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+    PRIMARY KEY (instance, rev)
+);
+
+COMMENT ON TABLE wf.transition IS 'Changes of status that no other row tells of: parked, woken, paused, resumed, restarted. For the feed.';
+
 CREATE TABLE wf.workflow (
     name TEXT NOT NULL,
     version TEXT NOT NULL,
     versions JSONB DEFAULT '{}' NOT NULL,
     settings JSONB DEFAULT '{}' NOT NULL,
+    concurrency INTEGER,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     modified_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     PRIMARY KEY (name)
@@ -173,3 +250,5 @@ COMMENT ON COLUMN wf.workflow.version IS 'What a new instance gets: the newest v
 COMMENT ON COLUMN wf.workflow.versions IS 'Version to when it registered.';
 
 COMMENT ON COLUMN wf.workflow.settings IS 'Class keywords, for readers.';
+
+COMMENT ON COLUMN wf.workflow.concurrency IS 'How many instances may run at once; null means any number.';

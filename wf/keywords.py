@@ -1,0 +1,181 @@
+"""Class keywords of a workflow: what may be said, checked when the class is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from wf.durations import seconds
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+DELAY_MAX = 365 * 86_400.0
+"""Seconds that no restart is delayed beyond."""
+
+CRON_MAX = 256
+"""Characters of a cron expression."""
+
+RETENTION_KEYS = ("success_retention", "error_retention")
+
+
+def class_settings(
+    workflow: str,
+    *,
+    limits: Mapping[str, int] | None,
+    concurrency: Mapping[str, int] | int | None,
+    schedules: str | Iterable[str] | None,
+    default_retention: Mapping[str, Any] | None,
+    strict: bool,
+) -> dict[str, Any]:
+    """What the journal shall know of a workflow class; what was not said is absent.
+
+    Raises:
+        ValueError: A keyword has an unknown key or a bad value; the message names workflow and keyword.
+    """
+    found: dict[str, Any] = {}
+    if limits:
+        found["limits"] = _numbers(workflow, "limits", limits, "steps")
+    if concurrency is not None:
+        given = concurrency if isinstance(concurrency, Mapping) else {"limit": concurrency}
+        found["concurrency"] = _numbers(workflow, "concurrency", given, "limit")
+    if schedules:
+        found["schedules"] = _crons(workflow, schedules)
+    if default_retention is not None:
+        found["default_retention"] = check_retention(f"Workflow {workflow!r}: default_retention", default_retention)
+    if not isinstance(strict, bool):
+        raise ValueError(f"Workflow {workflow!r}: strict must be True or False, not {strict!r}.")  # noqa: TRY004  # one class for bad keywords
+    if strict:
+        found["strict"] = True
+    return found
+
+
+def check_retention(what: str, given: Mapping[str, Any]) -> dict[str, float]:
+    """How long an instance is kept after its end, in seconds; terminated counts as success.
+
+    Args:
+        what: Begins the message of an error.
+        given: `success_retention` and `error_retention`, either or both; as in the baseline also in camelCase.
+
+    Raises:
+        ValueError: An unknown key, or a duration that is not above zero.
+    """
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{what} must be a dict, not {given!r:.120}.")  # noqa: TRY004  # one class for bad keywords
+    names = {"successRetention": "success_retention", "errorRetention": "error_retention"}
+    found = {}
+    for key, value in given.items():
+        name = names.get(key, key)
+        if name not in RETENTION_KEYS:
+            raise ValueError(f"{what}: unknown key {key!r}; known are {', '.join(RETENTION_KEYS)}.")
+        if value is None:
+            continue
+        found[name] = seconds(value, what=f"{what}.{key}")
+        if found[name] <= 0:
+            raise ValueError(f"{what}.{key} must be above zero, not {value!r}.")
+    return found
+
+
+def check_model(workflow: str, model: Any) -> type[BaseModel] | None:
+    """The pydantic model of the params, if there is one.
+
+    Raises:
+        ValueError: It is no pydantic model.
+    """
+    if model is None:
+        return None
+    from pydantic import BaseModel  # noqa: PLC0415  (slow, and most classes have none)
+
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise ValueError(f"Workflow {workflow!r}: params must be a pydantic model, not {model!r:.120}.")  # noqa: TRY004  # one class for bad keywords
+    return model
+
+
+class RestartPolicy:
+    """Which errored instances the reaper starts again, when, and how often.
+
+    `restart={"limit": 3, "delay": "5 minutes", "backoff": "exponential", "on": [ConnectionError], "from": "failed"}`
+
+    Attributes:
+        limit: Restarts at most.
+        delay: Seconds before the first one; grows by `backoff` (constant, linear, exponential).
+        on: Class names of errors that are worth it; empty means all.
+        from_start: Whether to begin anew instead of at the step that failed.
+    """
+
+    def __init__(self, limit: int, delay: float, backoff: str, on: tuple[str, ...], *, from_start: bool) -> None:
+        self.limit, self.delay, self.backoff, self.on, self.from_start = limit, delay, backoff, on, from_start
+
+    @classmethod
+    def parse(cls, workflow: str, given: Mapping[str, Any]) -> RestartPolicy:
+        """Read what an author wrote.
+
+        Raises:
+            ValueError: An unknown key or a bad value.
+        """
+        allowed = ("limit", "delay", "backoff", "on", "from")
+        if not isinstance(given, dict):
+            raise ValueError(f"Workflow {workflow!r}: restart must be a dict, not {given!r}.")  # noqa: TRY004  # one class for bad keywords
+        for key in given:
+            if key not in allowed:
+                raise ValueError(
+                    f"Workflow {workflow!r}: unknown key {key!r} in restart; known are {', '.join(allowed)}."
+                )
+        limit, backoff = given.get("limit", 3), given.get("backoff", "exponential")
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+            raise ValueError(f"Workflow {workflow!r}: restart limit must be a whole number from 1, not {limit!r}.")
+        if backoff not in ("constant", "linear", "exponential"):
+            raise ValueError(
+                f"Workflow {workflow!r}: restart backoff {backoff!r} is not constant, linear or exponential."
+            )
+        if (start := given.get("from", "failed")) not in ("failed", "start"):
+            raise ValueError(f'Workflow {workflow!r}: restart from must be "failed" or "start", not {start!r}.')
+        on = given.get("on", ())
+        names = tuple(_error_name(workflow, c) for c in (on if isinstance(on, list | tuple) else (on,)))
+        delay = seconds(given.get("delay", 60), what=f"Workflow {workflow!r}: restart delay")
+        return cls(limit, delay, backoff, names, from_start=start == "start")
+
+    def delay_for(self, error: BaseException, restarts: int) -> float | None:
+        """Seconds until the next restart, or None: this one stays as it is.
+
+        Args:
+            error: What `run` failed with.
+            restarts: Restarts so far.
+        """
+        names = {cls.__name__ for cls in type(error).__mro__} | {str(getattr(error, "name", ""))}
+        if restarts >= self.limit or (self.on and not names & set(self.on)):
+            return None
+        factor = {"constant": 1.0, "linear": restarts + 1.0, "exponential": 2.0 ** min(restarts, 40)}[self.backoff]
+        return min(self.delay * factor, DELAY_MAX)
+
+
+def _numbers(workflow: str, keyword: str, given: Mapping[str, int], known: str) -> dict[str, int]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"Workflow {workflow!r}: {keyword} must be a dict, not {given!r:.120}.")  # noqa: TRY004  # one class for bad keywords
+    for key, value in given.items():
+        if key != known:
+            raise ValueError(f"Workflow {workflow!r}: unknown key {key!r} in {keyword}; known is {known}.")
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"Workflow {workflow!r}: {keyword}.{key} must be a whole number from 1, not {value!r}.")
+    return dict(given)
+
+
+def _crons(workflow: str, given: str | Iterable[str]) -> list[str]:
+    from croniter import croniter  # noqa: PLC0415  (slow, and most classes have none)
+
+    crons = [given] if isinstance(given, str) else list(given)
+    for cron in crons:
+        fits = isinstance(cron, str) and len(cron) <= CRON_MAX and len(cron.split()) == 5  # minute to weekday
+        if not (fits and croniter.is_valid(cron)):
+            raise ValueError(
+                f"Workflow {workflow!r}: {cron!r:.300} is no cron expression of five fields, such as '0 * * * *'."
+            )
+    return list(dict.fromkeys(crons))
+
+
+def _error_name(workflow: str, given: object) -> str:
+    if isinstance(given, type) and issubclass(given, BaseException):
+        return given.__name__
+    if isinstance(given, str):
+        return given
+    raise ValueError(f"Workflow {workflow!r}: restart on must hold exception classes, not {given!r}.")
