@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from wf.client import Client, Instance, Workflow
+from wf.client import Client, Workflow
 from wf.clock import pauses
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
     from wf.answers import Answer, Page
+    from wf.ids import FromStep
+    from wf.instance import Instance
     from wf.workflow import WorkflowEntrypoint
 
 
@@ -105,9 +107,25 @@ class AsyncInstance:
         """As `Instance.send_event`, also in the transaction of an async SQLAlchemy connection or session."""
         await _call(partial(self._instance.send_event, type, payload, event_id=event_id), connection, session)
 
-    async def terminate(self) -> None:
+    async def pause(self) -> None:
+        """As `Instance.pause`."""
+        await asyncio.to_thread(self._instance.pause)
+
+    async def resume(self) -> None:
+        """As `Instance.resume`."""
+        await asyncio.to_thread(self._instance.resume)
+
+    async def terminate(self, *, rollback: bool = False) -> None:
         """As `Instance.terminate`."""
-        await asyncio.to_thread(self._instance.terminate)
+        await asyncio.to_thread(partial(self._instance.terminate, rollback=rollback))
+
+    async def restart(self, *, from_step: FromStep | None = None) -> None:
+        """As `Instance.restart`."""
+        await asyncio.to_thread(partial(self._instance.restart, from_step=from_step))
+
+    async def delete(self) -> None:
+        """As `Instance.delete`."""
+        await asyncio.to_thread(self._instance.delete)
 
     async def result(self, timeout: float | None = None) -> Any:
         """As `Instance.result`; no thread is held while waiting."""

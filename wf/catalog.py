@@ -1,10 +1,10 @@
-"""The journal as clients use it: create, find, list and describe instances; accept events; register workflows."""
+"""The journal as clients look at it: create, find, list and describe instances; register workflows."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import select, tuple_
@@ -14,11 +14,10 @@ from wf import tables
 from wf.answers import Answer, Page
 from wf.codec import decode
 from wf.descriptions import description, error_answer
-from wf.errors import InstanceFinished, InstanceNotFound, InvalidTransition, WfError, WorkflowNotFound
-from wf.facts import PendingEvent
+from wf.errors import InstanceNotFound, WfError, WorkflowNotFound
 from wf.plain import legible
 from wf.sql import statements
-from wf.status import TERMINAL, Status
+from wf.status import Status
 from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
@@ -40,18 +39,6 @@ class InvalidQuery(WfError):
     """A list was asked for in a way that makes no sense."""
 
     code = "list.invalid"
-
-
-class Accepted(NamedTuple):
-    """An event that is in the journal.
-
-    `event` is None if its sender had sent it before.
-    """
-
-    key: int
-    generation: int
-    rev: int
-    event: PendingEvent | None
 
 
 class Catalog:
@@ -135,49 +122,6 @@ class Catalog:
     def exists(self, workflow: str, id: str) -> bool:
         """Whether there is such an instance."""
         return bool(self.database.read(self._sql["instance_key"], {"workflow": workflow, "id": id}))
-
-    def accept(
-        self,
-        workflow: str,
-        id: str,
-        type: str,
-        payload: bytes,
-        event_id: str | None,
-        *,
-        due_in: float,
-        execute: Execute,
-    ) -> Accepted:
-        """Write an event for an instance that has not ended.
-
-        Raises:
-            InstanceNotFound: There is no such instance.
-            InstanceFinished: It has ended.
-        """
-        values = {
-            "workflow": workflow, "id": id, "type": type, "payload": payload, "event_id": event_id, "due_in": due_in,
-            "now": self.clock.override(),
-        }  # fmt: skip
-        if rows := execute(self._sql["event_accept"], values):
-            event, key, generation, rev, at = rows[0]
-            return Accepted(key, generation, rev, PendingEvent(event, type, payload, at))
-        found = execute(self._sql["instance_key"], {"workflow": workflow, "id": id})
-        if not found:
-            raise self.missing(workflow, id)
-        key, status, generation, rev = found[0]
-        if status in TERMINAL:
-            raise InstanceFinished(workflow, id, status)
-        return Accepted(key, generation, rev, None)
-
-    def terminate(self, workflow: str, id: str, *, actor: str) -> None:
-        """Stop an instance for good.
-
-        Raises:
-            InstanceNotFound: There is no such instance.
-            InvalidTransition: It has ended.
-        """
-        values = {"workflow": workflow, "id": id, "actor": actor, "now": self.clock.override()}
-        if not self.database.rows(self._sql["instance_terminate"], values):
-            raise InvalidTransition(workflow, id, self.status_of(workflow, id), "terminate")
 
     def status(self, workflow: str, id: str) -> Answer:
         """Status, output and error of an instance.

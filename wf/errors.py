@@ -9,6 +9,7 @@
     |-- InstanceTerminated           raised by `result()` of a terminated instance
     |-- InvalidInstanceId            instance.invalid_id
     |-- InvalidTransition            instance.cannot_<action>
+    |-- StepNotFound                 instance.cannot_restart: no such step in its history
     |-- InvalidEventType             workflow.invalid_event_type
     |-- WorkflowNotFound             workflow.not_found, names the known ones
     |-- PayloadTooLarge              names the size and the limit
@@ -116,6 +117,19 @@ class InvalidTransition(WfError):
         super().__init__(f"Cannot {action} instance {id!r} of workflow {workflow!r}: it is {status}.")
         self.workflow, self.id, self.status, self.action = workflow, id, status, action
         self.code = f"instance.cannot_{action}"
+
+
+class StepNotFound(WfError):
+    """The history of the instance has no such step, so it cannot be restarted from there."""
+
+    code = "instance.cannot_restart"
+
+    def __init__(self, name: str, count: int, kind: str) -> None:
+        super().__init__(
+            f'Step "{name}" not found in execution history ({kind}, occurrence {count}). Nothing was changed; describe '
+            f"the instance to see its steps."
+        )
+        self.name, self.count, self.kind = name, count, kind
 
 
 class InvalidEventType(WfError):

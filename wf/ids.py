@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from wf.core.history import Key, Kind
 from wf.errors import InvalidInstanceId
 
 _INSTANCE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}")
 _EVENT_MAX = 200
+_RESTARTABLE = (Kind.DO, Kind.SLEEP, Kind.WAIT)
+
+FromStep = str | tuple[Any, ...] | Mapping[str, Any]
+"""A step to restart from: its name, `(name, count)`, `(name, count, kind)` or `{"name":, "count":, "type":}`."""
 
 
 def check_instance_id(id: object) -> str:
@@ -31,3 +38,28 @@ def check_event_id(event_id: object) -> None:
         isinstance(event_id, str) and 0 < len(event_id) <= _EVENT_MAX and event_id.isprintable()
     ):
         raise ValueError(f"event_id {event_id!r:.120} is invalid: use 1 to {_EVENT_MAX} printable characters.")
+
+
+def check_from_step(given: FromStep) -> Key:
+    """The key of the step that a restart shall begin with.
+
+    Raises:
+        ValueError: It has none of the forms of `FromStep`, or a part of it makes no sense.
+    """
+    if isinstance(given, str):
+        given = (given,)
+    if isinstance(given, Mapping):
+        if unknown := set(given) - {"name", "count", "type"}:
+            raise ValueError(f"from_step: unknown key {min(unknown)!r}; known are name, count, type.")
+        given = (given.get("name"), given.get("count"), given.get("type"))
+    if not isinstance(given, tuple | list) or not 1 <= len(given) <= 3:
+        raise ValueError(f"from_step must be a name, (name, count), (name, count, kind) or a dict, not {given!r:.120}.")
+    name, count, kind = [*given, None, None][:3]
+    count, kind = 1 if count is None else count, Kind.DO if kind is None else kind
+    if not isinstance(name, str):
+        raise ValueError(f"from_step: the name of a step is needed, not {name!r:.120}.")  # noqa: TRY004  # one class for bad input
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"from_step: count must be a whole number from 1, not {count!r:.120}.")
+    if kind not in _RESTARTABLE:
+        raise ValueError(f"from_step: type must be one of {', '.join(_RESTARTABLE)}, not {kind!r:.120}.")
+    return Key(Kind(kind), name, count)

@@ -60,18 +60,19 @@ class Restarts:
         return self._owner.database.read(self._sql["restart_due"], params)
 
     def _restart(self, row: tuple[Any, ...]) -> bool:
-        key, workflow, id, generation, restarts, from_start = row
+        key, workflow, id, generation, rev, restarts, from_start = row
         database, settings = self._owner.database, self._owner.settings
         detail = {"from": "start" if from_start else "failed", "restart": restarts + 1}
         params = {
-            "key": key, "generation": generation, "counted": 1, "keep": not from_start, "actor": "reaper",
+            "key": key, "generation": generation, "rev": rev, "counted": 1, "from_seq": 0,
+            "keep": "nothing" if from_start else "failed", "actor": "reaper",
             "detail": Jsonb(detail), "due_in": settings.renudge, "now": self._owner.journal.clock.override(),
         }  # fmt: skip
         rows = database.rows(self._sql["instance_restart"], params)
         if not rows:
             return False  # somebody else was quicker
-        after, rev = rows[0]
+        after, rev_after = rows[0]
         database.rows(self._sql["restart_forget"], {"key": key, "generation": after})
-        self._owner.dispatcher.publish([Nudge(key, after, rev, workflow=workflow, id=id)])
+        self._owner.dispatcher.publish([Nudge(key, after, rev_after, workflow=workflow, id=id)])
         log.info("instance restarted", workflow=workflow, id=id, **detail)
         return True

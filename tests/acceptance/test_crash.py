@@ -21,8 +21,8 @@ from wf import Client, crashpoints
 from wf.dispatch import connect
 
 if TYPE_CHECKING:
-    from wf.client import Instance
     from wf.dev.servers import Valkey
+    from wf.instance import Instance
     from wf.settings import Settings
 
 MODULE = "tests.acceptance.flows"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wf import Event, Step, StepContext
-    from wf.client import Instance
+    from wf.instance import Instance
 
 LIMIT = 10.0
 """Seconds after which something that does not happen fails the test."""

@@ -13,8 +13,8 @@ from wf.journal import Journal
 from wf.mailbox import KEPT, Mailbox, _dump
 
 if TYPE_CHECKING:
-    from wf.client import Instance
     from wf.dev.servers import Valkey
+    from wf.instance import Instance
     from wf.settings import Settings
 
 

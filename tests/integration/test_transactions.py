@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from tests.support.errands import Errand
 from wf import InstanceAlreadyExists, InstanceFinished, InstanceNotFound, WorkflowNotFound
-from wf.client import Instance
+from wf.instance import Instance
 from wf.urls import database_url
 
 if TYPE_CHECKING:

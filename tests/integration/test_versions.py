@@ -12,7 +12,7 @@ from wf.workflow import registry
 
 if TYPE_CHECKING:
     from tests.support import Rig
-    from wf.client import Instance
+    from wf.instance import Instance
 
 
 def test_a_process_without_the_class_works_by_name(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg
 
 from tests.support.waiting import wait_until
-from wf.client import Client, Instance
+from wf.client import Client
 from wf.clock import ManualClock
 from wf.dispatch import Nudge, connect
 from wf_tasks.runtime import Runtime
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from wf.engine import Progress
+    from wf.instance import Instance
     from wf.settings import Settings
     from wf.workflow import WorkflowEntrypoint
 

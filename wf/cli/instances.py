@@ -122,7 +122,7 @@ def terminate(name: str, id: str) -> None:
     """Stop an instance for good."""
     from wf.cli.show import show  # noqa: PLC0415  (slow)
 
-    with open_catalog() as catalog:
-        id = resolve(catalog, name, id)
-        catalog.terminate(name, id, actor="cli")
+    with open_client() as client:
+        id = resolve(client.catalog, name, id)
+        client.workflow(name).get(id).terminate()
     show(f'🥷 The instance "{id}" from {name} was terminated successfully')

@@ -21,7 +21,7 @@ returning instance
 -- event_accept: An event for a live instance: stored, counted, and the instance due at once, in one commit.
 with live as (
   select key from wf.instance
-  where workflow = %(workflow)s and id = %(id)s and status not in ('complete', 'errored', 'terminated')
+  where workflow = %(workflow)s and id = %(id)s and status = any(cast(%(accepting)s as text[]))
   for update
 ), stored as (
   insert into wf.event (instance, type, payload, event_id, accepted_at)
@@ -39,23 +39,6 @@ set
 from stored
 where key = stored.instance
 returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at)::float8
-
--- instance_terminate: Stop an instance for good, whatever it does; its running attempts lose their lease.
-with fence as (
-  update wf.instance
-  set status = 'terminated', rev = rev + 1, due_at = null, restart_at = null,
-    ended_at = coalesce(to_timestamp(%(now)s), now())
-  where workflow = %(workflow)s and id = %(id)s and status not in ('complete', 'errored', 'terminated')
-  returning key, generation
-), dropped as (
-  update wf.step
-  set status = 'cancelled', lease = null, ended_at = coalesce(to_timestamp(%(now)s), now())
-  from fence
-  where step.instance = fence.key and step.generation = fence.generation and step.ended_at is null
-), noted as (
-  insert into wf.audit (actor, action, workflow, instance) select %(actor)s, 'terminate', %(workflow)s, %(id)s from fence
-)
-select key from fence
 
 -- workflow_register: A worker knows this workflow, in this version.
 insert into wf.workflow (name, version, versions, settings)

@@ -1,17 +1,26 @@
--- Restarts, by clients and by the reaper.
+-- Restarts, by people and by the reaper.
 
 -- restart_due: Errored instances whose policy says: again, now.
-select key, workflow, id, generation, restarts, restart_from_start
+select key, workflow, id, generation, rev, restarts, restart_from_start
 from wf.instance
 where restart_at <= coalesce(to_timestamp(%(now)s), now())
 order by restart_at, key
 limit %(limit)s offset %(failed)s
 
--- instance_restart: A new generation of an ended instance, from the start or from what failed.
--- What is kept is a prefix of history: everything before the last failure or fired timeout. A prefix replays as it ran; a choice of rows by their status would give results to the wrong steps.
+-- restart_target: The step to begin again with, in the history of the instance as it stands.
+select step.seq
+from wf.instance join wf.step on step.instance = instance.key and step.generation = instance.generation
+where instance.key = %(key)s and step.kind = %(kind)s and step.name = %(name)s and step.count = %(count)s
+  and step.status <> 'cancelled'
+
+-- instance_restart: A new generation: from the start, from what failed, or from a step.
+-- From what failed, a prefix of history is kept: everything before the last failure or fired timeout. A prefix replays
+-- as it ran; a choice of rows by their status would give results to the wrong steps. Waits that are done again get their
+-- events again. From a step, whatever was asked for before it is kept, and nothing after it; events that no kept wait has
+-- taken are gone, and open sleeps and waits keep their deadlines.
 with target as (
-  select key, generation, workflow, id, last_rev from wf.instance
-  where key = %(key)s and generation = %(generation)s and status in ('complete', 'errored', 'terminated')
+  select key, generation, rev, workflow, id, last_rev, paused_at from wf.instance
+  where key = %(key)s and generation = %(generation)s and rev = %(rev)s
   for update
 ), history as (
   select step.rev, step.status, step.kind, step.config
@@ -19,16 +28,25 @@ with target as (
   where step.status in ('complete', 'errored') and step.rev <= target.last_rev
 ), cut as (
   select coalesce(
-    max(rev) filter (where status = 'errored' or (kind = 'timer' and config is not null)),
+    max(rev) filter (where status = 'errored' or (kind = 'timer' and config ? 'timeout')),
     9223372036854775807
   ) as rev
   from history
 ), kept as (
   update wf.step
-  set generation = target.generation + 1
+  set
+    generation = target.generation + 1,
+    wake_at = step.wake_at + case
+      when ended_at is null then coalesce(coalesce(to_timestamp(%(now)s), now()) - paused_at, interval '0')
+      else interval '0'
+    end
   from target, cut
-  where %(keep)s and step.instance = target.key and step.generation = target.generation
-    and step.status in ('complete', 'errored') and step.rev < cut.rev
+  where step.instance = target.key and step.generation = target.generation and step.kind <> 'rollback'
+    and case %(keep)s
+      when 'failed' then step.status in ('complete', 'errored') and step.rev < cut.rev
+      when 'step' then step.status in ('complete', 'errored', 'waiting') and step.seq < %(from_seq)s
+      else false
+    end
   returning seq
 ), tried as (
   update wf.attempt
@@ -39,24 +57,41 @@ with target as (
   update wf.event
   set consumed_by = null
   from target
-  where %(keep)s and event.instance = target.key and consumed_by is not null
+  where %(keep)s = 'failed' and event.instance = target.key and consumed_by is not null
     and consumed_by not in (select seq from kept)
   returning event.id
 ), forgotten as (
-  delete from wf.event using target where not %(keep)s and event.instance = target.key
+  delete from wf.event using target
+  where %(keep)s <> 'failed' and event.instance = target.key
+    and (consumed_by is null or consumed_by not in (select seq from kept))
+), forgotten_transitions as (
+  delete from wf.transition using target where transition.instance = target.key
+), logged as (
+  insert into wf.transition (instance, rev, status, at)
+  select key, rev + 1, 'queued', coalesce(to_timestamp(%(now)s), now()) from target
 ), wiped as (
-  update wf.payload set output = null, error = null, warnings = null from target where payload.instance = target.key
+  update wf.payload
+  set
+    output = null, error = null, warnings = null, rollback = null,
+    seed = case when %(keep)s = 'nothing' then gen_random_uuid() else seed end
+  from target
+  where payload.instance = target.key
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance, detail)
   select %(actor)s, 'restart', workflow, id, %(detail)s from target
 )
 update wf.instance
 set
-  generation = target.generation + 1, rev = rev + 1, status = 'queued', nudges = 0, restarts = restarts + %(counted)s,
-  seq = case when %(keep)s then seq else 0 end,
-  inbox = case when %(keep)s then inbox + (select count(*) from released) else 0 end,
+  generation = target.generation + 1, rev = target.rev + 1, status = 'queued', nudges = 0,
+  restarts = restarts + %(counted)s,
+  seq = case when %(keep)s = 'nothing' then 0 else seq end,
+  size = case when %(keep)s = 'nothing' then 0 else size end,
+  inbox = case when %(keep)s = 'failed' then inbox + (select count(*) from released) else 0 end,
   due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s),
-  restart_at = null, started_at = null, ended_at = null
+  started_at = case when %(keep)s = 'nothing' then null else started_at end,
+  started_rev = case when %(keep)s = 'nothing' then null else started_rev end,
+  restart_at = null, paused_at = null, queued_at = null, ended_at = null, expire_at = null, ends_as = null,
+  last_rev = null
 from target
 where instance.key = target.key
 returning instance.generation, instance.rev

@@ -1,0 +1,84 @@
+"""What a client holds: the journal, Redis, and ways to write and to nudge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from wf.catalog import Catalog
+from wf.clock import Clock, DatabaseClock
+from wf.database import Database
+from wf.dispatch import Dispatcher
+from wf.errors import WorkflowNotFound
+from wf.journal import Journal
+from wf.mailbox import Mailbox
+from wf.settings import Settings
+from wf.steering import Steering
+from wf.transactions import Execute, after_commit, within
+
+if TYPE_CHECKING:
+    from wf.dispatch import Nudge
+
+
+class Connections:
+    """The connections of a client.
+
+    Args:
+        database_url: The journal's Postgres; `WF_DATABASE_URL` by default.
+        redis_url: The broker's Redis; `WF_REDIS_URL` by default.
+        settings: Takes the place of both.
+        clock: Takes the place of the database's clock, in tests.
+        actor: Who acts, for the audit.
+    """
+
+    def __init__(
+        self,
+        database_url: str | None = None,
+        redis_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        actor: str = "client",
+    ) -> None:
+        self.actor = actor
+        given = {"database_url": database_url, "redis_url": redis_url}
+        self.settings = settings or Settings(**{name: value for name, value in given.items() if value is not None})
+        self.database = Database(self.settings)
+        self.dispatcher = Dispatcher(self.settings)
+        self.mailbox = Mailbox(self.settings, Journal(self.database, clock))
+        clock = clock or DatabaseClock()
+        self.catalog = Catalog(self.database, clock)
+        self.steering = Steering(self.settings, self.catalog)
+
+    def version_of(self, name: str) -> str:
+        """The version that a new instance of this workflow gets.
+
+        Raises:
+            WorkflowNotFound: No worker has ever registered it.
+        """
+        known = self.catalog.workflows()
+        if name not in known:
+            raise WorkflowNotFound(name, known)
+        return known[name]
+
+    def execute(self, foreign: Any) -> Execute:
+        """A way to run statements: in the caller's transaction, or in one of their own."""
+        return self.database.rows if foreign is None else within(foreign)
+
+    def nudge(self, foreign: Any, nudge: Nudge) -> None:
+        """Nudge now, or when the caller's transaction has committed."""
+        if foreign is None:
+            self.dispatcher.publish([nudge])
+        else:
+            after_commit(foreign, self.dispatcher, nudge)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+        self.dispatcher.close()
+        self.mailbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,180 @@
+"""An instance, as its clients hold it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from wf.clock import pauses
+from wf.codec import decode, encode
+from wf.core.step import check_event_type
+from wf.dispatch import Nudge
+from wf.errors import InstanceTerminated
+from wf.faults import decode_error
+from wf.ids import FromStep, check_event_id, check_from_step
+from wf.status import TERMINAL, Status
+
+if TYPE_CHECKING:
+    from wf.answers import Answer
+    from wf.connections import Connections
+    from wf.steering import Moved
+
+
+class Instance:
+    """An instance as a client sees it."""
+
+    def __init__(self, client: Connections, workflow: str, id: str) -> None:
+        self._client, self.workflow, self.id = client, workflow, id
+
+    def status(self) -> Answer:
+        """`status`, `output` and `error` now."""
+        return self._client.catalog.status(self.workflow, self.id)
+
+    def describe(self) -> Answer:
+        """Everything: steps, attempts, retries, what it waits for and until when."""
+        return self._client.catalog.describe(self.workflow, self.id)
+
+    def send_event(
+        self,
+        type: str,
+        payload: Any = None,
+        *,
+        event_id: str | None = None,
+        connection: Any = None,
+        session: Any = None,
+    ) -> None:
+        """Send an event. It is in the journal when this returns; a wait of its type gets it, now or later.
+
+        Args:
+            type: 1 to 100 letters, digits, '-' or '_'.
+            payload: What the wait gives as `.payload`.
+            event_id: The sender's own id, at most 200 characters: sent twice, the event counts once.
+            connection: As for `create`: the event is sent if that transaction commits.
+            session: The same, as a SQLAlchemy Session.
+
+        Raises:
+            InvalidEventType: The type breaks the rule.
+            ValueError: The event_id cannot be used.
+            InstanceNotFound: There is no such instance.
+            InstanceFinished: It has ended.
+            SerializationError: The payload holds something that cannot be stored.
+            PayloadTooLarge: The payload is too big.
+            JournalUnavailable: Postgres does not answer.
+        """
+        client, foreign = self._client, session if session is not None else connection
+        check_event_type(type)
+        check_event_id(event_id)
+        data = encode(payload, what=f"The payload of event {type!r}", limit=client.settings.max_payload)
+        accepted = client.steering.accept(
+            self.workflow, self.id, type, data, event_id, due_in=client.settings.alarm_tick if foreign is None else 0.0,
+            execute=client.execute(foreign),
+        )  # fmt: skip
+        if accepted.event is None:
+            return
+        if foreign is None and not client.mailbox.put(accepted.key, accepted.event):
+            return  # a nudge would have to wait for Redis, too; the alarm is as quick
+        nudge = Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id)
+        client.nudge(foreign, nudge)
+
+    def pause(self) -> None:
+        """Let no attempt begin any more; those that run end first. Without effect unless it runs or waits.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+        """
+        self._client.steering.pause(self.workflow, self.id, actor=self._client.actor)
+
+    def resume(self) -> None:
+        """Go on after a pause; every deadline is later by its length. Without effect on what is not paused.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+        """
+        self._go_on(self._client.steering.resume(self.workflow, self.id, actor=self._client.actor))
+
+    def terminate(self, *, rollback: bool = False) -> None:
+        """Stop the instance for good; running attempts are cut off.
+
+        Args:
+            rollback: Run the rollbacks of its steps first, last step first.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+            InvalidTransition: It has ended.
+        """
+        moved = self._client.steering.terminate(self.workflow, self.id, rollback=rollback, actor=self._client.actor)
+        self._go_on(moved)
+
+    def restart(self, *, from_step: FromStep | None = None) -> None:
+        """Begin again with the same id, params and event, whatever the status; running attempts are cut off.
+
+        Args:
+            from_step: Keep the results of everything that started before this step: its name, `(name, count)`,
+                `(name, count, kind)` or `{"name":, "count":, "type":}`; kinds are do, sleep and waitForEvent.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+            StepNotFound: Its history has no such step; nothing has changed.
+            ValueError: `from_step` has none of these forms.
+        """
+        key = None if from_step is None else check_from_step(from_step)
+        steering = self._client.steering
+        self._go_on(steering.restart(self.workflow, self.id, from_step=key, actor=self._client.actor))
+
+    def delete(self) -> None:
+        """Remove the instance, without rollback if it runs; its id is free again.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+        """
+        moved = self._client.steering.delete(self.workflow, self.id, actor=self._client.actor)
+        if moved is not None:
+            self._client.mailbox.forget(moved.key)
+
+    def _go_on(self, moved: Moved | None) -> None:
+        """Nudge an instance that has been moved, unless that was its end."""
+        if moved is not None and moved.status not in TERMINAL:
+            nudge = Nudge(moved.key, moved.generation, moved.rev, workflow=self.workflow, id=self.id)
+            self._client.nudge(None, nudge)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end and give the output.
+
+        Args:
+            timeout: Seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError: It has not ended in time.
+            InstanceTerminated: It was terminated.
+            CodecError: The output cannot be read, because a class in it is gone; `status()` shows it nevertheless.
+            Exception: What `run` failed with, rebuilt.
+        """
+        for pause in pauses(timeout):
+            if (ended := self.ended()) is not None:
+                return ended[0]
+            time.sleep(pause)
+        raise self.late(timeout)
+
+    def ended(self) -> tuple[Any] | None:
+        """The output in a tuple; None if the instance has not ended.
+
+        Raises:
+            InstanceTerminated: It was terminated.
+            Exception: What `run` failed with, rebuilt.
+        """
+        catalog = self._client.catalog
+        if catalog.status_of(self.workflow, self.id) not in TERMINAL:
+            return None
+        status, output, error = catalog.outcome(self.workflow, self.id)
+        if status not in TERMINAL:
+            return None  # restarted in between
+        if status == Status.TERMINATED:
+            raise InstanceTerminated(self.workflow, self.id)
+        if error is not None:
+            raise decode_error(error)
+        return (decode(output) if output is not None else None,)
+
+    def late(self, timeout: float | None) -> TimeoutError:
+        """The error for a result that has not come within so many seconds."""
+        status = self._client.catalog.status_of(self.workflow, self.id)
+        return TimeoutError(f"Instance {self.id!r} of workflow {self.workflow!r} is {status} after {timeout} s.")
