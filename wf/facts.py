@@ -47,6 +47,9 @@ class InstanceRow(NamedTuple):
     restarts: int
     due_at: float | None
     created_at: float
+    started_at: float | None
+    size: int
+    ends_as: str | None
 
 
 class PendingEvent(NamedTuple):

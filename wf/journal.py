@@ -102,9 +102,10 @@ class Journal:
         if not found:
             return None
         first = found[0]
-        self.clock.observe(first[11])
-        instance = InstanceRow(key, *first[:11])
-        rows = [_step_row(row[12:-1]) for row in found if row[12] is not None]
+        width = len(InstanceRow._fields) - 1
+        self.clock.observe(first[width])
+        instance = InstanceRow(key, *first[:width])
+        rows = [_step_row(row[width + 1 : -1]) for row in found if row[width + 1] is not None]
         return Loaded(instance, rows, first[-1])
 
     def params(self, key: int) -> bytes:

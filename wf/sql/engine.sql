@@ -4,6 +4,7 @@
 select
   i.workflow, i.id, i.version, i.status, i.generation, i.rev, i.seq, i.inbox, i.restarts,
   extract(epoch from i.due_at)::float8, extract(epoch from i.created_at)::float8,
+  extract(epoch from i.started_at)::float8, i.size, i.ends_as,
   extract(epoch from coalesce(to_timestamp(%(now)s), clock_timestamp()))::float8,
   s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
   extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error,
