@@ -213,6 +213,11 @@ class Journal:
         }  # fmt: skip
         return {row[0] for row in self.database.rows(self._sql["lease_extend"], params)}
 
+    def settle_pause(self, instance: InstanceRow) -> None:
+        """Let an instance be paused if no attempt of it runs any more; else look again when the leases end."""
+        params = {"key": instance.key, "rev": instance.rev, "now": self.clock.override()}
+        self.database.rows(self._sql["pause_settle"], params)
+
     def pending_events(self, key: int) -> list[PendingEvent]:
         """Accepted events that no wait has taken, oldest first."""
         rows = self.database.read(self._sql["event_pending"], {"key": key})

@@ -255,7 +255,7 @@ class Live:
     @property
     def changed(self) -> bool:
         """Whether there is something to write."""
-        return bool(self._changes) or self.replay.outcome is not None
+        return bool(self._changes) or self.replay.outcome is not None or self._status() != self.instance.status
 
     def commit(self, now: float, end: End | None) -> Commit:
         """Everything since the last commit."""

@@ -17,7 +17,7 @@ from wf.codec import decode
 from wf.core import Event, Pass
 from wf.facts import Commit
 from wf.live import Live
-from wf.status import LIVE
+from wf.status import MOVING, Status
 from wf.workflow import version_order
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Passes:
                 if live.tainted
                 else self._journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
             )
-            if found is not None and found.instance.status in LIVE:
+            if found is not None and self._moves(found.instance):
                 if found.instance.generation == live.instance.generation:
                     live.absorb(found)
                     return live
@@ -137,7 +137,7 @@ class Passes:
     def _begin(self, key: int) -> Live | None:
         """Replay an instance from its first line."""
         found = self._journal.load(key)
-        if found is None or found.instance.status not in LIVE:
+        if found is None or not self._moves(found.instance):
             return None
         cls = self._class_for(found.instance)
         if cls is None:
@@ -158,6 +158,12 @@ class Passes:
                 steps=[str(unreached) for unreached in live.replay.unreached[:10]],
             )
         return live
+
+    def _moves(self, instance: InstanceRow) -> bool:
+        """Whether there is something to do for it; a pause that was asked for may have to be brought about."""
+        if instance.status == Status.WAITING_FOR_PAUSE:
+            self._journal.settle_pause(instance)
+        return instance.status in MOVING
 
     def _class_for(self, instance: InstanceRow) -> type[WorkflowEntrypoint] | None:
         """The class of the instance's version, else the newest; None if all that is known here is older."""

@@ -33,6 +33,9 @@ class Status(StrEnum):
 
 TERMINAL = frozenset({Status.COMPLETE, Status.ERRORED, Status.TERMINATED})
 LIVE = frozenset(Status) - TERMINAL - {Status.PAUSED}
+"""Those that the alarm looks at."""
+MOVING = LIVE - {Status.WAITING_FOR_PAUSE}
+"""Those that `advance` moves on."""
 
 
 class StepStatus(StrEnum):
