@@ -6,8 +6,10 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from wf import divergence
 from wf.codec import CodecError, decode, encode
 from wf.core import Completed, Failed
+from wf.divergence import storable
 from wf.errors import PayloadTooLarge, SerializationError
 from wf.facts import End
 from wf.faults import encode_error
@@ -64,7 +66,7 @@ def end_of(live: Live, policy: RestartPolicy | None, *, now: float, limit: int) 
         now: Seconds since the epoch.
         limit: Most bytes of an output.
     """
-    instance, end = live.instance, End(warnings=[_storable(text) for text in live.replay.warnings + _unreached(live)])
+    instance, end = live.instance, End(warnings=[*map(storable, live.replay.warnings), *divergence.warnings(live)])
     end.last_rev = live.last_rev
     outcome = live.replay.outcome
     if isinstance(outcome, Completed):
@@ -88,16 +90,3 @@ def _check_readable(data: bytes) -> None:
         decode(data)
     except CodecError as error:
         raise SerializationError("$", f"it could not be read back: {error}") from error
-
-
-def _storable(text: str) -> str:
-    """Text that Postgres takes: it refuses NUL and halves of characters."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-
-
-def _unreached(live: Live) -> list[str]:
-    return [
-        f"The journal holds {key} ({key.kind}), but the code of version {live.instance.version!r} did not ask for it. "
-        f"Was `run` changed under this instance? Give the class a new version= with such changes."
-        for key in live.replay.unreached
-    ]

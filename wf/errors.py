@@ -29,6 +29,7 @@
     |-- NestedStepError              a step call inside a step's callback
     |-- StepAfterEndError            a step call after `run` has ended
     |-- StepLimitError               too many steps in one instance
+    |-- NonDeterminismError          strict: the journal and the code do not fit; the instance is paused
     |-- RestlessRunError             `run` never comes to rest
     `-- StuckRunError                `run` waits for nothing that could come
 
@@ -328,6 +329,25 @@ class StepLimitError(RuleError):
             f"or split the work over several instances."
         )
         self.limit = limit
+
+
+class NonDeterminismError(RuleError):
+    """The journal holds steps that the code does not ask for; a strict workflow is paused by it.
+
+    Attributes:
+        recorded: What the journal holds, as `"name-count (kind)"`.
+        asked: What the code asks for instead.
+    """
+
+    def __init__(self, recorded: list[str], asked: list[str]) -> None:
+        super().__init__(
+            f"The journal and the code do not fit. Recorded, and not asked for: {', '.join(recorded[:10])}. Asked for "
+            f"instead: {', '.join(asked[:10]) or 'nothing, or the end of run'}. Was `run` changed under this instance "
+            f"(give the class a new version= with such changes), does it depend on time, randomness or I/O outside a "
+            f"step, on the order of a set, or on the names of steps built from such? Resume the instance when the code "
+            f"fits again, or restart it."
+        )
+        self.recorded, self.asked = recorded, asked
 
 
 class RestlessRunError(RuleError):

@@ -218,6 +218,19 @@ class Journal:
         params = {"key": instance.key, "rev": instance.rev, "now": self.clock.override()}
         self.database.rows(self._sql["pause_settle"], params)
 
+    def halt(self, instance: InstanceRow, error: bytes) -> bool:
+        """Pause an instance that cannot go on with the code of today.
+
+        Returns:
+            Whether it was still at the rev at which this was found.
+        """
+        params = {"key": instance.key, "rev": instance.rev, "error": error, "now": self.clock.override()}
+        return bool(self.database.rows(self._sql["instance_halt"], params))
+
+    def warn(self, key: int, warnings: list[str]) -> None:
+        """Let the instance show what is wrong with it, while it goes on."""
+        self.database.rows(self._sql["instance_warn"], {"key": key, "warnings": Jsonb(warnings)})
+
     def pending_events(self, key: int) -> list[PendingEvent]:
         """Accepted events that no wait has taken, oldest first."""
         rows = self.database.read(self._sql["event_pending"], {"key": key})

@@ -98,6 +98,17 @@ class Live:
         return min((row.seq for row in self._open.values()), default=self.instance.seq + 1)
 
     @property
+    def unreached(self) -> list[Key]:
+        """Steps of the journal that the code has not asked for, although all results have been fed."""
+        asked = self.replay.asked
+        return [*self.replay.unreached, *(key for key in self._open if not asked(key))]
+
+    @property
+    def unrecorded(self) -> list[Key]:
+        """What the code asks for that the journal does not hold."""
+        return [request.key for request in self.replay.requests() if self._row(request.key) is None]
+
+    @property
     def wants_events(self) -> bool:
         """Whether a wait is open, and the mailbox holds events that have not been read."""
         if not self.instance.inbox or self.inbox is not None or self.replay.outcome is not None:

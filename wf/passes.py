@@ -15,7 +15,9 @@ import structlog
 
 from wf.codec import decode
 from wf.core import Event, Pass
+from wf.divergence import divergence, warnings
 from wf.facts import Commit
+from wf.faults import encode_error
 from wf.live import Live
 from wf.status import MOVING, Status
 from wf.workflow import version_order
@@ -74,8 +76,10 @@ class Passes:
             if found is not None and self._moves(found.instance):
                 if found.instance.generation == live.instance.generation:
                     live.absorb(found)
-                    return live
-                live.tainted = True
+                    if self._fits(live):
+                        return live
+                else:
+                    live.tainted = True
         except BaseException:  # nobody else will drop it
             self.drop(live)
             raise
@@ -149,15 +153,32 @@ class Passes:
         except BaseException:  # nobody else will drop it
             self.drop(live)
             raise
-        if live.replay.unreached and live.replay.outcome is None:
-            log.warning(
-                "the journal holds steps that this code does not ask for; was `run` changed, or does it depend on "
-                "time, randomness or I/O outside a step?",
-                workflow=live.instance.workflow,
-                instance=live.instance.id,
-                steps=[str(unreached) for unreached in live.replay.unreached[:10]],
-            )
+        if not self._fits(live):
+            self.drop(live)
+            return None
         return live
+
+    def _fits(self, live: Live) -> bool:
+        """Whether the journal fits the code well enough to go on; if not, the instance is paused."""
+        unreached = live.unreached
+        if not unreached:
+            return True
+        instance = live.instance
+        cls = self._class_for(instance)
+        strict = cls is not None and cls.workflow_settings.get("strict", False)
+        log.warning(
+            "the journal holds steps that this code does not ask for; was `run` changed, or does it depend on "
+            "time, randomness or I/O outside a step?",
+            workflow=instance.workflow,
+            instance=instance.id,
+            steps=[str(key) for key in unreached[:10]],
+            paused=strict,
+        )
+        if strict:
+            self._journal.halt(instance, encode_error(divergence(live)))
+        elif live.replay.outcome is None:
+            self._journal.warn(instance.key, warnings(live))
+        return not strict
 
     def _moves(self, instance: InstanceRow) -> bool:
         """Whether there is something to do for it; a pause that was asked for may have to be brought about."""

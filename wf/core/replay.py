@@ -81,10 +81,12 @@ class Pass:
         """Take the next results of the journal, in their order, and run to quiet after each."""
         with self.loop.entered():
             for result in results:
-                if self.outcome is not None:
-                    return
-                self.loop.now = result.at
                 key = result.key
+                if self.outcome is not None:
+                    if not self.asked(key):  # the others came too late to have a part in it
+                        self._early[key] = result
+                    continue
+                self.loop.now = result.at
                 request = self._pending.pop(key, None)
                 if request is not None:
                     self._settle(request, result)

@@ -97,7 +97,7 @@ from json_to_recordset(%(rows)s) as given (
 -- commit_end: Last part when `run` has ended: its outcome, and an end to what it no longer wants.
 , outcome as (
   update wf.payload
-  set output = %(output)s, error = %(error)s, warnings = %(warnings)s
+  set output = %(output)s, error = %(error)s, warnings = coalesce(%(warnings)s, payload.warnings)
   from fence
   where payload.instance = fence.key
 )

@@ -151,3 +151,27 @@ with gone as (
   insert into wf.audit (actor, action, workflow, instance) select %(actor)s, 'delete', workflow, id from gone
 )
 select 0, 0 from gone
+
+-- instance_halt: A strict instance whose journal does not fit the code: paused, with the error that says so.
+with fence as (
+  update wf.instance
+  set
+    status = 'paused', rev = rev + 1, due_at = null, queued_at = null,
+    paused_at = coalesce(to_timestamp(%(now)s), now())
+  where key = %(key)s and rev = %(rev)s
+  returning key, rev, workflow, id
+), said as (
+  update wf.payload set error = %(error)s from fence where payload.instance = fence.key
+), freed as (
+  update wf.slot set instance = null from fence where slot.instance = fence.key
+), logged as (
+  insert into wf.transition (instance, rev, status, at)
+  select key, rev, 'paused', coalesce(to_timestamp(%(now)s), now()) from fence
+), noted as (
+  insert into wf.audit (actor, action, workflow, instance, detail)
+  select 'engine', 'pause', workflow, id, '{"reason": "NonDeterminismError"}' from fence
+)
+select rev from fence
+
+-- instance_warn: Something a person should know while the instance still runs.
+update wf.payload set warnings = %(warnings)s where instance = %(key)s and warnings is distinct from %(warnings)s
