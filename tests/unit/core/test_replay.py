@@ -136,7 +136,7 @@ def test_results_that_are_never_asked_for_stay_unreached() -> None:
     assert isinstance(suspended.outcome, Completed)
     assert suspended.unreached == [Key(Kind.DO, "renamed", 1)]
     suspended.feed(done("more"))
-    assert suspended.unreached == [Key(Kind.DO, "renamed", 1)]
+    assert suspended.unreached == [Key(Kind.DO, "renamed", 1), Key(Kind.DO, "more", 1)]
 
 
 def test_there_is_a_limit_of_steps() -> None:
