@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from wf.errors import WfError, WorkflowNotFound
 from wf.keywords import RestartPolicy, check_model, class_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Iterable, Mapping
 
     from pydantic import BaseModel
 
@@ -29,6 +31,21 @@ class ModuleUnusable(WfError):
     """A module of workflows cannot be imported."""
 
     code = "workflow.module_unusable"
+
+
+class ExecutionContext:
+    """What workflows find in `self.ctx`: nothing but a way to let something run on beside the step."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Future[Any]] = set()
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        """Let something run on, on the event loop of the caller; nobody waits for it, and a crash ends it."""
+        future = asyncio.ensure_future(awaitable)
+        self._running.add(future)  # the loop itself would forget it
+        future.add_done_callback(self._running.discard)
+
+    waitUntil = wait_until  # noqa: N815  # Cloudflare's own name
 
 
 class WorkflowEntrypoint:
@@ -51,6 +68,10 @@ class WorkflowEntrypoint:
         restart: The reaper's policy for errored instances, see `RestartPolicy`.
         strict: Pause an instance whose journal does not fit the code, instead of going on with a warning.
         params: A pydantic model: payloads are validated when an instance is created, and `run` gets the model.
+
+    Attributes:
+        ctx: An `ExecutionContext`.
+        env: The workflows of this process as bindings, such as `self.env.REPORT`, and what WF_ENV adds.
     """
 
     workflow_name: ClassVar[str]
@@ -74,6 +95,7 @@ class WorkflowEntrypoint:
         **others: Any,
     ) -> None:
         super().__init_subclass__(**others)
+        _check_constructor(cls)
         cls.workflow_name = _check_name(name or cls.__name__)
         cls.workflow_version = str(version)
         cls.workflow_settings = class_settings(
@@ -83,6 +105,10 @@ class WorkflowEntrypoint:
         cls.params_model = check_model(cls.workflow_name, params)
         cls.restart_policy = RestartPolicy.parse(cls.workflow_name, restart) if restart is not None else None
         registry.add(cls)
+
+    def __init__(self, ctx: Any = None, env: Any = None) -> None:
+        """Made anew for every pass of `run`; a subclass with an `__init__` of its own takes and hands on both."""
+        self.ctx, self.env = ctx, env
 
     async def run(self, event: Event, step: Step) -> Any:
         """The workflow. It is replayed from its first line, so everything that touches the world is a step."""
@@ -159,6 +185,16 @@ def version_order(version: str) -> tuple[tuple[int, int, str], ...]:
 def is_name(name: str) -> bool:
     """Whether a workflow can have this name."""
     return _NAME.fullmatch(name) is not None
+
+
+def _check_constructor(cls: type[WorkflowEntrypoint]) -> None:
+    try:
+        inspect.signature(cls).bind(None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"Workflow class {cls.__name__} cannot be made with (ctx, env): {error}. "
+            f"Write `def __init__(self, ctx, env): super().__init__(ctx, env)`."
+        ) from None
 
 
 def _check_name(name: str) -> str:

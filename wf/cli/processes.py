@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 
@@ -20,9 +21,15 @@ _loglevel = click.option(
 @click.option("--concurrency", "-c", type=click.IntRange(1), help="Threads or child processes; 10 by default.")
 @click.option("--pool", "-P", type=click.Choice(["threads", "prefork", "solo"]), help="`threads` by default.")
 @click.option("--queue", "-Q", help="The queue to work on; WF_QUEUE, or `wf`, by default.")
+@click.option("--compat", type=click.Choice(["cloudflare"]), help="Take MODULEs that are written for another system.")
 @_loglevel
 def worker(
-    modules: tuple[str, ...], concurrency: int | None, pool: str | None, queue: str | None, loglevel: str
+    modules: tuple[str, ...],
+    concurrency: int | None,
+    pool: str | None,
+    queue: str | None,
+    compat: str | None,
+    loglevel: str,
 ) -> None:
     """Run steps.
 
@@ -39,6 +46,8 @@ def worker(
         options += ["--concurrency", str(concurrency)]
     if pool:
         options += ["--pool", pool]
+    if compat:
+        importlib.import_module(f"wf.compat.{compat}")
     with settings():
         pass  # the connections of this check are closed before any child is forked
     _celery("--quiet", "worker", *options)

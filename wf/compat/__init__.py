@@ -1,0 +1,1 @@
+"""Other systems' sources, run unmodified."""
