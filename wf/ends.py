@@ -10,19 +10,21 @@ from wf import divergence
 from wf.codec import CodecError, decode, encode
 from wf.core import Completed, Failed
 from wf.divergence import storable
-from wf.errors import PayloadTooLarge, SerializationError
+from wf.errors import NonRetryableDelayError, PayloadTooLarge, SerializationError, StateLimitError
 from wf.facts import End
 from wf.faults import encode_error
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wf.core import StepConfig
     from wf.facts import StepRow
     from wf.keywords import RestartPolicy
     from wf.live import Live
 
 
-def succeeded(row: StepRow, config: StepConfig, value: Any, *, now: float, limit: int) -> StepRow:
+def succeeded(row: StepRow, config: StepConfig, value: Any, *, now: float, limit: int, held: int, state: int) -> StepRow:
     """The row of an attempt that gave a value; it fails at once if that cannot be stored.
 
     Args:
@@ -31,16 +33,41 @@ def succeeded(row: StepRow, config: StepConfig, value: Any, *, now: float, limit
         value: What the callback gave.
         now: Seconds since the epoch.
         limit: Most bytes of a result.
+        held: Bytes of the instance's results so far.
+        state: Most bytes of all of them.
     """
     try:
         output = encode(value, what=f"The result of step {str(row.key)!r}", limit=limit)
         _check_readable(output)
     except (SerializationError, PayloadTooLarge) as error:
         return failed(row, config, error, now=now, final=True)  # the next attempt would give the same
+    if held + len(output) > state:
+        return no_room(row, config, len(output), now=now, state=state)
     return replace(row, status=StepStatus.COMPLETE, output=output, ended_at=now, wake_at=None, lease=None)
 
 
-def failed(row: StepRow, config: StepConfig, error: BaseException, *, now: float, final: bool = False) -> StepRow:
+def no_room(row: StepRow, config: StepConfig, size: int, *, now: float, state: int) -> StepRow:
+    """The row of an attempt whose result is too much beside the others of its instance: failed for good.
+
+    Args:
+        row: As it was claimed.
+        config: The step's.
+        size: Bytes of the result.
+        now: Seconds since the epoch.
+        state: Most bytes of all results.
+    """
+    return failed(row, config, StateLimitError(str(row.key), size, state), now=now, final=True)
+
+
+def failed(  # noqa: PLR0913  # what an attempt is, and how it ended
+    row: StepRow,
+    config: StepConfig,
+    error: BaseException,
+    *,
+    now: float,
+    final: bool = False,
+    delay: Callable[[BaseException], float] | None = None,
+) -> StepRow:
     """The row of an attempt that failed: to be retried, or an error for good.
 
     Args:
@@ -49,39 +76,60 @@ def failed(row: StepRow, config: StepConfig, error: BaseException, *, now: float
         error: What went wrong.
         now: Seconds since the epoch.
         final: Whether another attempt is out of the question.
+        delay: Asks the author's delay function; only asked if another attempt follows. If it gives no delay, the step
+            fails with what it raises, and the attempt keeps its own error.
     """
     fault, tries = encode_error(error), row.attempt - row.lost
+    verdict = fault
     if not final and tries <= config.limit and config.retries_error(error):
-        delay = config.delay_after(tries, random.random())  # noqa: S311  # jitter needs no secrecy
-        return replace(row, status=StepStatus.RETRYING, failure=fault, wake_at=now + delay, lease=None)
-    return replace(row, status=StepStatus.ERRORED, failure=fault, error=fault, ended_at=now, wake_at=None, lease=None)
+        try:
+            base = None if delay is None else delay(error)
+        except NonRetryableDelayError as refusal:
+            verdict = encode_error(refusal)
+        else:
+            wake_at = now + config.delay_after(tries, random.random(), base)  # noqa: S311  # jitter needs no secrecy
+            return replace(row, status=StepStatus.RETRYING, failure=fault, failed_at=now, wake_at=wake_at, lease=None)
+    return replace(
+        row, status=StepStatus.ERRORED, failure=fault, failed_at=now, error=verdict, ended_at=now, wake_at=None,
+        lease=None,
+    )  # fmt: skip
 
 
-def end_of(live: Live, policy: RestartPolicy | None, *, now: float, limit: int) -> End:
+def end_of(live: Live, limit: int) -> End:
     """How an instance whose `run` has ended goes into the journal.
 
     Args:
         live: The instance; an output that cannot be stored makes its outcome a failure.
-        policy: Whether and when the reaper restarts it if it failed.
-        now: Seconds since the epoch.
         limit: Most bytes of an output.
     """
-    instance, end = live.instance, End(warnings=[*map(storable, live.replay.warnings), *divergence.warnings(live)])
-    end.last_rev = live.last_rev
+    warnings = [*map(storable, live.replay.warnings), *divergence.warnings(live)]
+    end = End(warnings=warnings, last_rev=live.last_rev)
     outcome = live.replay.outcome
     if isinstance(outcome, Completed):
         try:
-            end.output = encode(outcome.value, what=f"The output of instance {instance.id!r}", limit=limit)
+            end.output = encode(outcome.value, what=f"The output of instance {live.instance.id!r}", limit=limit)
             _check_readable(end.output)
         except (SerializationError, PayloadTooLarge) as error:
             outcome = live.replay.outcome = Failed(error)
     if isinstance(outcome, Failed):
         end.error = encode_error(outcome.error)
-        if policy is not None:
-            delay = policy.delay_for(outcome.error, instance.restarts)
-            end.restart_at = None if delay is None else now + delay
-            end.restart_from_start = policy.from_start
     return end
+
+
+def plan_restart(end: End, live: Live, policy: RestartPolicy | None, now: float) -> None:
+    """Note when the reaper shall restart an instance that has failed, if at all.
+
+    Args:
+        end: Where it is noted.
+        live: The instance.
+        policy: Its workflow's.
+        now: Seconds since the epoch.
+    """
+    if policy is None or not isinstance(live.replay.outcome, Failed):
+        return
+    delay = policy.delay_for(live.replay.outcome.error, live.instance.restarts)
+    end.restart_at = None if delay is None else now + delay
+    end.restart_from_start = policy.from_start or live.undoing is not None  # what was undone has to be done again
 
 
 def _check_readable(data: bytes) -> None:

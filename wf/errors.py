@@ -14,6 +14,9 @@
     |-- WorkflowNotFound             workflow.not_found, names the known ones
     |-- PayloadTooLarge              names the size and the limit
     |-- SerializationError           names the path to the value that cannot be stored
+    |-- InvalidPayload               payload.invalid, names the fields that do not fit the model
+    |-- InvalidBatch                 batch.invalid, nothing of the batch was done
+    |-- RateLimited                  rate_limited, too many instances in a second; says when to try again
     |-- JournalUnavailable           Postgres does not answer
     |   |-- JournalBusy              journal.busy, nothing was written; try again
     |   `-- JournalRefused           journal.refused, Postgres answers, and refuses; nothing was written
@@ -22,19 +25,24 @@
 
     StepError                        inside `run`: the stand-in for an error whose class cannot be rebuilt
     NonRetryableError                raised by authors: ends the retries of a step
+    `-- NonRetryableDelayError       a delay function gave no delay
     WorkflowTimeoutError             an attempt or a wait took too long
     WorkerLostError                  the worker died in too many attempts of a step
+    RollbackMissing                  the code of today has no rollback for a step that had one
     RuleError                        a rule of `run` was broken
     |-- OutsideStepError             I/O in `run`: wrap it in step.do
     |-- NestedStepError              a step call inside a step's callback
     |-- StepAfterEndError            a step call after `run` has ended
+    |-- RollbackPhaseError           a step call while steps are being undone
     |-- StepLimitError               too many steps in one instance
+    |-- StateLimitError              the results of one instance are too big together
     |-- NonDeterminismError          strict: the journal and the code do not fit; the instance is paused
     |-- RestlessRunError             `run` never comes to rest
     `-- StuckRunError                `run` waits for nothing that could come
 
-    Signal (BaseException)           control flow of the engine; no author should meet one
-    `-- Evicted                      this pass of `run` is being thrown away
+    Signal (BaseException)           control flow of the engine; let it pass
+    |-- Evicted                      this pass of `run` is being thrown away
+    `-- AttemptStopped               nobody wants the result of this attempt; `ctx.heartbeat()` raises it
 """
 
 from __future__ import annotations
@@ -43,7 +51,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
 
 class WfError(Exception):
@@ -104,10 +113,9 @@ class InvalidInstanceId(WfError):
 
     code = "instance.invalid_id"
 
-    def __init__(self, id: object) -> None:
-        super().__init__(
-            f"Instance id {id!r:.120} is invalid: use 1 to 100 letters, digits, '-' or '_', and do not begin with '-'."
-        )
+    def __init__(self, id: object, rule: str | None = None) -> None:
+        rule = rule or "use 1 to 100 letters, digits, '-' or '_', and do not begin with '-'"
+        super().__init__(f"Instance id {id!r:.120} is invalid: {rule}.")
         self.id = id
 
 
@@ -184,6 +192,51 @@ class SerializationError(WfError):
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"The value at {path} cannot be stored: {problem}")
         self.path, self.problem = path, problem
+
+
+class InvalidPayload(WfError, ValueError):
+    """A payload does not fit the model of its workflow.
+
+    Attributes:
+        workflow: The workflow.
+        errors: What is wrong, as pydantic tells it: `type`, `loc` and `msg` of each fault; no values.
+    """
+
+    code = "payload.invalid"
+
+    def __init__(self, workflow: str, model: str, errors: Sequence[Mapping[str, Any]]) -> None:
+        self.workflow, self.model, self.errors = workflow, model, [dict(error) for error in errors]
+        faults = [f"{'.'.join(map(str, error['loc'])) or 'the payload'}: {error['msg']}" for error in self.errors]
+        more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
+        super().__init__(f"The payload of workflow {workflow!r} does not fit {model}: {'; '.join(faults[:10])}{more}.")
+
+
+class InvalidBatch(WfError, ValueError):
+    """A batch cannot be done as it was given; nothing of it was done."""
+
+    code = "batch.invalid"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}. Nothing of the batch was done.")
+
+
+class RateLimited(WfError):
+    """Too many instances were created or restarted within a second; this wish was not carried out.
+
+    Attributes:
+        workflow: The workflow.
+        limit: Instances per second.
+        retry_after: Seconds until the same wish can succeed.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, workflow: str, limit: float, retry_after: float, setting: str) -> None:
+        super().__init__(
+            f"Workflow {workflow!r}: instances may be created or restarted {limit:g} times per second ({setting}). "
+            f"Nothing was done; try again in {retry_after:.2g} s."
+        )
+        self.workflow, self.limit, self.retry_after, self.setting = workflow, limit, retry_after, setting
 
 
 class JournalUnavailable(WfError):
@@ -267,6 +320,19 @@ class NonRetryableError(Exception):
         self.name = name
 
 
+class NonRetryableDelayError(NonRetryableError):
+    """The function that says how long to wait before the next attempt did not say it, so the step failed.
+
+    Args:
+        step: The step with its occurrence, `"<name>-<count>"`.
+        reason: What the function did instead.
+    """
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f'The delay function for step "{step}" {reason}', "NonRetryableDelayError")
+        self.step, self.reason = step, reason
+
+
 class WorkflowTimeoutError(TimeoutError):
     """An attempt of a step, or a wait for an event, took longer than its timeout."""
 
@@ -284,6 +350,17 @@ class WorkerLostError(Exception):
             f"off from Postgres for longer than WF_LEASE). Look at the worker's log; WF_MAX_LOST sets how often to try."
         )
         self.step, self.lost = step, lost
+
+
+class RollbackMissing(Exception):
+    """A step was begun with a rollback, and the code of today does not bring it back."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(
+            f"Rollback function not available in registry: a replay of `run` did not come to step {step!r} with its "
+            f"rollback. Was `run` changed under this instance?"
+        )
+        self.step = step
 
 
 class RuleError(Exception):
@@ -320,15 +397,36 @@ class StepAfterEndError(RuleError):
         self.step = step
 
 
+class RollbackPhaseError(RuleError):
+    """A step was called while the steps of its instance are being undone."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(
+            f"Cannot execute steps during rollback phase: {step!r} was called. A rollback handler does its work itself."
+        )
+        self.step = step
+
+
 class StepLimitError(RuleError):
     """The instance asked for more steps than it may."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"The limit of {limit:,} steps has been reached. Raise limits={{'steps': n}} on the workflow class, "
-            f"or split the work over several instances."
+            f"The limit of {limit:,} steps has been reached. Raise limits={{'steps': n}} on the workflow class or "
+            f"WF_MAX_STEPS, or split the work over several instances."
         )
         self.limit = limit
+
+
+class StateLimitError(RuleError):
+    """The result of a step is more than its instance may still keep, so the step failed, without a retry."""
+
+    def __init__(self, step: str, size: int, limit: int) -> None:
+        super().__init__(
+            f"The result of step {step!r} is {size:,} bytes, too many beside the other results of its instance: "
+            f"together they may be {limit:,} (WF_MAX_STATE). Store it elsewhere and return a reference."
+        )
+        self.step, self.size, self.limit = step, size, limit
 
 
 class NonDeterminismError(RuleError):
@@ -369,7 +467,7 @@ class StuckRunError(RuleError):
 
 
 class Signal(BaseException):
-    """Control flow of the engine. You see this because code in `run` caught everything.
+    """Control flow of the engine. You see this because your code caught everything.
 
     Write `except Exception:` instead of `except BaseException:` or a bare `except:`.
     """
@@ -377,3 +475,14 @@ class Signal(BaseException):
 
 class Evicted(Signal):
     """This pass of `run` is being thrown away; its step calls do nothing any more."""
+
+
+class AttemptStopped(Signal):
+    """Nobody wants the result of this attempt any more: let this pass, so that the callback ends."""
+
+    def __init__(self, step: str, instance: str) -> None:
+        super().__init__(
+            f"This attempt of step {step!r} of instance {instance!r} has been stopped: its time is over, its lease is "
+            f"lost, or the instance was terminated, restarted or deleted. Nothing of it will be kept."
+        )
+        self.step, self.instance = step, instance

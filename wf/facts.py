@@ -30,6 +30,8 @@ class StepRow:
     error: bytes | None = None
     failure: bytes | None = None
     """Error of an attempt that failed in this commit."""
+    failed_at: float | None = None
+    """When it failed."""
 
 
 class InstanceRow(NamedTuple):
@@ -53,12 +55,16 @@ class InstanceRow(NamedTuple):
 
 
 class PendingEvent(NamedTuple):
-    """An accepted event that no wait has taken yet."""
+    """An accepted event that no wait has taken yet.
+
+    `entry` is what stands for it in the mailbox, if that is known.
+    """
 
     id: int
     type: str
     payload: bytes
     accepted_at: float
+    entry: bytes | None = None
 
 
 class Wake(NamedTuple):
@@ -75,18 +81,32 @@ class Wake(NamedTuple):
     delay: float
 
 
+class Given(NamedTuple):
+    """What `run` is handed, as it is stored.
+
+    Attributes:
+        params: The encoded parameters.
+        schedule: The firing that created the instance: `cron`, and `scheduledTime` in milliseconds since the epoch.
+        seed: What its random numbers come from; another one after a restart from the start.
+    """
+
+    params: bytes
+    schedule: dict[str, Any] | None
+    seed: UUID
+
+
 class Loaded(NamedTuple):
     """What `load` found.
 
     Attributes:
         instance: The hot row.
         rows: The step rows that changed, in the order of their facts.
-        params: The encoded parameters, if no step has a row yet; else they are read apart.
+        given: What `run` is handed, if no step has a row yet; else it is read apart.
     """
 
     instance: InstanceRow
     rows: list[StepRow]
-    params: bytes | None
+    given: Given | None
 
 
 @dataclass(slots=True)
@@ -98,6 +118,10 @@ class End:
     warnings: list[str] = field(default_factory=list)
     restart_at: float | None = None
     restart_from_start: bool = False
+    rollback: dict[str, Any] | None = None
+    """What the rollback came to that has just ended."""
+    rolls_back: bool = False
+    """Whether a rollback is to come first; then it is not the end yet."""
     last_rev: int | None = None
     """The fact after which `run` ended; what was journaled later had no part in it."""
 
@@ -114,9 +138,22 @@ class Commit:
     status: str
     at: float
     due_at: float | None
+    started_at: float | None = field(default=None, kw_only=True)
+    """When `run` began, as its pass tells the time; the journal keeps the first one."""
     keep_from: float | None
     """A due_at between this and `due_at` may stay: an early look costs less than rewriting an index."""
+    moves: bool = False
+    """Whether the status changes in a way that the feed is to be told."""
     rows: list[StepRow] = field(default_factory=list)
     events: list[tuple[int, int]] = field(default_factory=list)
     """Event id and seq of the wait that took it."""
     end: End | None = None
+    frees_slot: bool = False
+    """Whether the slot of the instance, if its workflow has such, is free again."""
+    keep: float | None = None
+    """Seconds to keep the instance after this end, unless it has a time of its own."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of results that it adds."""
+        return sum(len(row.output) for row in self.rows if row.output is not None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wf.clock import pauses
 from wf.codec import decode, encode
-from wf.core.step import check_event_type
+from wf.core.names import check_event_type
 from wf.dispatch import Nudge
 from wf.errors import InstanceTerminated
 from wf.faults import decode_error
@@ -115,9 +115,11 @@ class Instance:
         Raises:
             InstanceNotFound: There is no such instance.
             StepNotFound: Its history has no such step; nothing has changed.
+            RateLimited: There were too many in this second; nothing has changed.
             ValueError: `from_step` has none of these forms.
         """
         key = None if from_step is None else check_from_step(from_step)
+        self._client.rates.take(self.workflow)
         steering = self._client.steering
         self._go_on(steering.restart(self.workflow, self.id, from_step=key, actor=self._client.actor))
 

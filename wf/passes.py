@@ -9,20 +9,23 @@ import threading
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from wf.codec import decode
-from wf.core import Event, Pass
+from wf.core import Event, Firing, Limits, Pass
 from wf.divergence import divergence, warnings
 from wf.facts import Commit
 from wf.faults import encode_error
 from wf.live import Live
+from wf.params import payload_model
 from wf.status import MOVING, Status
-from wf.workflow import version_order
+from wf.views import shown
+from wf.workflow import ExecutionContext, version_order
 
 if TYPE_CHECKING:
+    from wf.core import Step
     from wf.dispatch import Nudge
     from wf.facts import InstanceRow, Loaded
     from wf.journal import Journal
@@ -44,10 +47,11 @@ class Passes:
         settings: `cache_size` passes are kept at most; those that were not used for longest go first.
         journal: What is replayed.
         registry: Finds workflow classes.
+        env: What these find in `self.env`.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, registry: Registry) -> None:
-        self._settings, self._journal, self._registry = settings, journal, registry
+    def __init__(self, settings: Settings, journal: Journal, registry: Registry, env: Any = None) -> None:
+        self._settings, self._journal, self._registry, self._env = settings, journal, registry, env
         self._kept: OrderedDict[int, list[tuple[float, Live]]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
@@ -74,7 +78,7 @@ class Passes:
                 else self._journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
             )
             if found is not None and self._moves(found.instance):
-                if found.instance.generation == live.instance.generation:
+                if self._continues(live, found.instance):
                     live.absorb(found)
                     if self._fits(live):
                         return live
@@ -148,12 +152,15 @@ class Passes:
             self._defer(found.instance)
             return None
         live = Live(found.instance, self._replay(cls, found), self._settings)
+        live.limited = "concurrency" in cls.workflow_settings
         try:
             live.absorb(found)
         except BaseException:  # nobody else will drop it
             self.drop(live)
             raise
-        if not self._fits(live):
+        if live.instance.status == Status.ROLLING_BACK:
+            live.begin_rollback(found.rows)
+        elif not self._fits(live):
             self.drop(live)
             return None
         return live
@@ -180,6 +187,16 @@ class Passes:
             self._journal.warn(instance.key, warnings(live))
         return not strict
 
+    def _continues(self, live: Live, instance: InstanceRow) -> bool:
+        """Whether a pass can be brought up to date: it has seen the same beginning, and `run` goes on."""
+        same = instance.generation == live.instance.generation
+        # Somebody else may have begun it, at another moment than this pass did.
+        return same and instance.started_at in (None, live.replay.began_at) and not self._rolls_back(instance)
+
+    def _rolls_back(self, instance: InstanceRow) -> bool:
+        """Whether all rows are needed: a rollback looks back at every step."""
+        return instance.status == Status.ROLLING_BACK
+
     def _moves(self, instance: InstanceRow) -> bool:
         """Whether there is something to do for it; a pause that was asked for may have to be brought about."""
         if instance.status == Status.WAITING_FOR_PAUSE:
@@ -194,16 +211,29 @@ class Passes:
         return cls
 
     def _replay(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
-        instance, params = found.instance, found.params
+        instance = found.instance
+        given = self._journal.given(instance.key) if found.given is None else found.given
         event = Event(
-            payload=decode(self._journal.params(instance.key) if params is None else params),
+            payload=shown(decode(given.params)),
             timestamp=datetime.fromtimestamp(instance.created_at, UTC),
             instanceId=instance.id,
             workflowName=instance.workflow,
-            schedule=None,
+            schedule=None if given.schedule is None else Firing(given.schedule),
         )
-        limits = cls.workflow_settings.get("limits", {})
-        return Pass(cls().run, event, at=instance.created_at, max_steps=limits.get("steps", self._settings.max_steps))
+        # What an instance that begins now sees for the time is what the journal will hold for its start.
+        at = self._journal.clock.now() if instance.started_at is None else instance.started_at
+
+        def run(event: Event, step: Step) -> Any:  # the constructor is the author's code, too, and fails as `run` does
+            if cls.params_model is not None:
+                payload = payload_model(instance.workflow, cls.params_model, event.payload)
+                event = Event({**event, "payload": payload})
+            return cls(ExecutionContext(), self._env).run(event, step)
+
+        return Pass(run, event, at=at, limits=self._limits(cls), seed=given.seed.bytes)
+
+    def _limits(self, cls: type[WorkflowEntrypoint]) -> Limits:
+        own, settings = cls.workflow_settings.get("limits", {}), self._settings
+        return Limits(own.get("steps", settings.max_steps), settings.max_wait, settings.max_retries)
 
     def _defer(self, instance: InstanceRow) -> None:
         """Give back an instance whose workflow this worker does not know: a rolling deploy, most likely."""

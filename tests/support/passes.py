@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from wf.core import Event, Key, Kind, Pass, Result
+from wf.core import Event, Key, Kind, Limits, Pass, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ def begin(
 ) -> Pass:
     """A pass of `run` that was fed a history."""
     event = Event(payload=payload, instanceId="r-17", workflowName="report")
-    started = Pass(run, event, at=at, max_steps=max_steps)
+    started = Pass(run, event, at=at, limits=Limits(steps=max_steps))
     started.feed(*history)
     return started
 

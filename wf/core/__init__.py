@@ -11,7 +11,8 @@ see on every replay what they saw live. Steps are known by (kind, name, occurren
 counters start at one in every pass.
 """
 
-from wf.core.history import Event, Key, Kind, Request, Result
+from wf.core.history import Event, Firing, Key, Kind, Request, Result, Rollback
+from wf.core.limits import Limits
 from wf.core.loop import CoreLoop
 from wf.core.replay import Completed, Failed, Outcome, Pass
 from wf.core.retry import StepConfig
@@ -22,12 +23,15 @@ __all__ = [
     "CoreLoop",
     "Event",
     "Failed",
+    "Firing",
     "Key",
     "Kind",
+    "Limits",
     "Outcome",
     "Pass",
     "Request",
     "Result",
+    "Rollback",
     "Step",
     "StepConfig",
 ]

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """A `step.wait_for_event`."""
     TIMER = "timer"
     """A timer of asyncio (`asyncio.sleep`, `timeout`, `wait_for`), made durable."""
+    ROLLBACK = "rollback"
+    """The handler that undoes a step; `run` never asks for it."""
 
     __hash__ = str.__hash__  # Enum's own is written in Python, and keys are looked up a lot
 
@@ -56,6 +58,9 @@ class Request:
         event_type: What a wait waits for.
         times_out: Whether a timer ends something when it fires (`timeout`, `wait_for`), rather than a sleep.
         handle: What a timer calls.
+        rollback: The author's function that undoes a `do`.
+        rollback_config: Retries and timeout of it.
+        transaction: Whether the callback writes in the transaction in which its result is journaled.
     """
 
     key: Key
@@ -68,6 +73,21 @@ class Request:
     event_type: str = ""
     times_out: bool = False
     handle: asyncio.TimerHandle | None = None
+    rollback: Callable[..., Any] | None = None
+    rollback_config: StepConfig | None = None
+    transaction: bool = False
+
+
+class Rollback(NamedTuple):
+    """How a step is undone.
+
+    Attributes:
+        handler: The author's function; `wf.undo.call_rollback` calls it.
+        config: Its retries and timeout.
+    """
+
+    handler: Callable[..., Any]
+    config: StepConfig
 
 
 class Result(NamedTuple):
@@ -86,7 +106,7 @@ class Result(NamedTuple):
     error: BaseException | None = None
 
 
-class _Fields(dict[str, Any]):
+class Fields(dict[str, Any]):
     """A mapping whose entries are attributes too, under their own name and in snake_case."""
 
     __slots__ = ()
@@ -99,7 +119,7 @@ class _Fields(dict[str, Any]):
             raise AttributeError(name) from None
 
 
-class Event(_Fields):
+class Event(Fields):
     """What `run` is handed: `payload`, `timestamp`, `instanceId`, `workflowName`, `schedule`.
 
     Attributes stand beside the items, also as `instance_id` and `workflow_name`. Changing it changes nothing.
@@ -109,7 +129,14 @@ class Event(_Fields):
     _other_names = {"instance_id": "instanceId", "workflow_name": "workflowName"}  # noqa: RUF012
 
 
-class ReceivedEvent(_Fields):
+class Firing(Fields):
+    """Which firing of a schedule created an instance: `cron`, and `scheduledTime` in milliseconds since the epoch."""
+
+    __slots__ = ()
+    _other_names = {"scheduled_time": "scheduledTime"}  # noqa: RUF012
+
+
+class ReceivedEvent(Fields):
     """What `step.wait_for_event` gives: `payload`, `timestamp` (when it was accepted) and `type`."""
 
     __slots__ = ()

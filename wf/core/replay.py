@@ -9,10 +9,13 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wf.core.history import Event, Key, Kind, Request, Result
+from wf.core.chance import Chance
+from wf.core.history import Event, Key, Kind, Request, Result, Rollback
+from wf.core.limits import Limits
 from wf.core.loop import CoreFuture, CoreLoop, is_sleep, told_to_stop
+from wf.core.retry import DEFAULT
 from wf.core.step import Step
-from wf.errors import NestedStepError, StepAfterEndError, StepLimitError, StuckRunError
+from wf.errors import NestedStepError, RollbackPhaseError, StepAfterEndError, StepLimitError, StuckRunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +37,8 @@ class Failed:
 
 Outcome = Completed | Failed
 
+LIMITS = Limits()
+
 _DO = Kind.DO  # members of an enum are slow to look up
 
 
@@ -46,23 +51,36 @@ class Pass:
     Args:
         run: The author's `run(event, step)`, async or not.
         event: What it is handed.
-        at: When the instance was created, in seconds since the epoch: the first time the loop tells.
-        max_steps: How many `do` steps it may ask for.
+        at: When the instance started, in seconds since the epoch: the first time the loop tells.
+        limits: How much it may ask for.
+        seed: What its random numbers come from; the same in every pass of an instance.
 
     Attributes:
         step: The `step` object that `run` is handed.
+        began_at: As `at` was given.
+        limits: As given.
+        chance: Its random numbers.
+        rollbacks: How to undo each step that was asked for with a handler; they outlive the eviction.
         outcome: How `run` ended, or None.
         ended_by: The result after which it ended; None if it needed none.
         warnings: Sentences for the person who looks at the instance.
     """
 
     def __init__(
-        self, run: Callable[[Event, Step], Any], event: Event, *, at: float = 0.0, max_steps: int = 10_000
+        self,
+        run: Callable[[Event, Step], Any],
+        event: Event,
+        *,
+        at: float = 0.0,
+        limits: Limits = LIMITS,
+        seed: bytes | str = "",
     ) -> None:
         # Other instances begin with another hash, lest all of them meet in asyncio's set of all tasks.
         salt = zlib.crc32(str(event.get("instanceId")).encode("utf-8", "replace"))
         self.loop = CoreLoop(self._set_timer, self._drop_timer, first_hash=salt)  # type: ignore[abstract]
-        self.loop.now = at
+        self.loop.now = self.began_at = at
+        self.limits, self.chance = limits, Chance(seed)
+        self.rollbacks: dict[Key, Rollback] = {}
         self.step = Step(self)
         self.outcome: Outcome | None = None
         self.ended_by: Key | None = None
@@ -72,7 +90,8 @@ class Pass:
         self._counts: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
         self._early: dict[Key, Result] = {}
         self._timers: dict[int, Key] = {}
-        self._max_steps, self._steps = max_steps, 0
+        self._max_steps, self._steps = limits.steps, 0
+        self._rolls_back = False
         with self.loop.entered():
             self._main = self.loop.create_task(_main(run, event, self.step))
             self._turn()
@@ -125,6 +144,11 @@ class Pass:
         self._asked = None
         self._timers.clear()
 
+    def end_for_rollback(self) -> None:
+        """Throw the pass away but for `rollbacks`; whoever calls a step from now on is told that this cannot be."""
+        self._rolls_back = True
+        self.evict()
+
     def fail_stuck(self) -> None:
         """End the run: it waits for something that neither step nor sleep will ever give."""
         self.outcome = Failed(StuckRunError())
@@ -138,6 +162,7 @@ class Pass:
         Raises:
             NestedStepError: The call does not come from `run`.
             StepAfterEndError: `run` has ended.
+            RollbackPhaseError: Steps are being undone.
             StepLimitError: Too many steps.
         """
         self.check_caller(name)
@@ -154,6 +179,8 @@ class Pass:
     def check_caller(self, name: str) -> None:
         """Refuse a step call that does not come from `run` while it runs."""
         if self.loop.thread != threading.get_ident() and not self.loop.refused:
+            if self._rolls_back:
+                raise RollbackPhaseError(name)
             raise StepAfterEndError(name) if self.outcome is not None else NestedStepError(name)
 
     def _register(self, kind: Kind, name: str, *what: Any, **more: Any) -> None:
@@ -161,8 +188,11 @@ class Pass:
         counts[name] = count = counts.get(name, 0) + 1
         key = Key(kind, name, count)
         request = Request(key, *what, **more)
-        if request.handle is not None:
-            self._timers[id(request.handle)] = key
+        if more:  # a plain step has nothing more
+            if request.handle is not None:
+                self._timers[id(request.handle)] = key
+            elif request.rollback is not None:
+                self.rollbacks[key] = Rollback(request.rollback, request.rollback_config or DEFAULT)
         if self._early and (early := self._early.pop(key, None)) is not None:
             self._settle(request, early)
         else:

@@ -6,21 +6,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from wf.durations import seconds
 from wf.errors import NonRetryableError, RuleError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Backoff = Literal["constant", "linear", "exponential"]
 
 RETRY_KEYS = ("limit", "delay", "backoff", "max_delay", "jitter", "retry_on", "no_retry_on")
 STEP_KEYS = ("retries", "timeout", "sensitive", "at_most_once")
+ROLLBACK_KEYS = ("retries", "timeout", "at_most_once")
 LIMIT_MAX = 10_000
 DELAY_MAX = 365 * 86_400.0
+DYNAMIC = "[dynamic]"
+"""What the journal holds for a delay that is a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class StepConfig:
 
     Attributes:
         limit: Retries after the first attempt.
-        delay: Seconds before the first retry.
+        delay: Seconds before the first retry; if a function gives it, what counts when there is none any more.
         backoff: How the delay grows: not, by addition, or by doubling.
         max_delay: Seconds that no delay exceeds.
         jitter: The delay is multiplied by a factor uniform in 1 - jitter to 1 + jitter.
@@ -38,6 +41,9 @@ class StepConfig:
         no_retry_on: Class names of errors that end the step at once.
         at_most_once: A lost attempt fails the step instead of running it again.
         sensitive: `"output"` hides the step's output in every surface.
+        rollback: Whether the step has a handler that undoes it. Not an author's key.
+        dynamic: Whether the delay is a function's.
+        delay_function: That function, as the code of today has it; the journal cannot hold it.
     """
 
     limit: int = 5
@@ -50,39 +56,61 @@ class StepConfig:
     no_retry_on: tuple[str, ...] = ()
     at_most_once: bool = False
     sensitive: Literal["", "output"] = ""
+    rollback: bool = False
+    dynamic: bool = False
+    delay_function: Callable[..., Any] | None = field(default=None, compare=False)
 
     @classmethod
-    def parse(cls, step: str, config: Mapping[str, Any] | None) -> StepConfig:
+    def parse(
+        cls,
+        step: str,
+        config: Mapping[str, Any] | None,
+        *,
+        limit_max: int = LIMIT_MAX,
+        of_rollback: bool = False,
+    ) -> StepConfig:
         """Read what an author wrote; what is absent gets its default.
 
         Args:
             step: Name of the step, for messages.
             config: `{"retries": {...}, "timeout": ..., ...}` or None.
+            limit_max: Most retries (WF_MAX_RETRIES); an endless limit means so many.
+            of_rollback: Whether it is the configuration of a rollback handler, which knows fewer keys.
 
         Raises:
             ValueError: An unknown key or a bad value; the message names step and key.
         """
-        if config is None or not (given := _mapping(step, "config", config)):
-            return DEFAULT
-        _known(step, "config", given, STEP_KEYS)
-        retries = _mapping(step, "retries", given.get("retries") or {})
-        _known(step, "retries", retries, RETRY_KEYS)
-        fields: dict[str, Any] = {}
-        for key in ("limit", "delay", "max_delay", "jitter", "backoff", "retry_on", "no_retry_on"):
+        if config is None or config == {}:
+            return DEFAULT if limit_max >= DEFAULT.limit else cls(limit=limit_max)
+        whose = f'Rollback config for "{step}"' if of_rollback else f"Step {step!r}"
+        given = _mapping(whose, "config", config)
+        _known(whose, "config", given, ROLLBACK_KEYS if of_rollback else STEP_KEYS)
+        retries = _mapping(whose, "retries", given.get("retries") or {})
+        _known(whose, "retries", retries, RETRY_KEYS)
+        read: dict[str, Any] = {"limit": _limit(whose, retries.get("limit", min(DEFAULT.limit, limit_max)), limit_max)}
+        for key in ("max_delay", "jitter", "backoff", "retry_on", "no_retry_on"):
             if key in retries:
-                fields[key] = _READ[key](step, f"retries.{key}", retries[key])
+                read[key] = _READ[key](whose, f"retries.{key}", retries[key])
         for key in ("timeout", "at_most_once", "sensitive"):
             if key in given:
-                fields[key] = _READ[key](step, key, given[key])
-        return cls(**fields)
+                read[key] = _READ[key](whose, key, given[key])
+        if "delay" in retries:
+            if callable(delay := retries["delay"]) and not of_rollback:
+                read |= {"dynamic": True, "delay_function": delay}
+            else:
+                read["delay"] = _duration(whose, "retries.delay", delay)
+        return cls(**read)
 
     def as_dict(self) -> dict[str, Any]:
         """The resolved configuration in the shape an author writes it, durations in seconds.
 
-        The keys of the baseline are always there, ours beyond it when they are in use.
+        The keys of the baseline are always there, but for a delay that is a function; ours beyond it when in use.
         """
         extras = self.dump()
-        retries = {"limit": self.limit, "delay": self.delay, "backoff": self.backoff}
+        retries: dict[str, Any] = {"limit": self.limit}
+        if not self.dynamic:
+            retries["delay"] = self.delay
+        retries["backoff"] = self.backoff
         retries |= {name: extras[name] for name in RETRY_KEYS[3:] if name in extras}
         return {
             "retries": retries,
@@ -94,15 +122,24 @@ class StepConfig:
         """All fields that differ from the defaults, for the journal."""
         if self is DEFAULT:
             return {}
-        return {name: value for name, value in asdict(self).items() if value != getattr(DEFAULT, name)}
+        stored = {name: value for name in _STORED if (value := getattr(self, name)) != getattr(DEFAULT, name)}
+        return stored | {"delay": DYNAMIC} if self.dynamic else stored
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> StepConfig:
-        """What `dump` gave."""
+        """What `dump` gave; a delay that was a function is the default until `reviving` gives one."""
         if not stored:
             return DEFAULT
-        fields: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in stored.items()}
-        return cls(**fields)
+        read: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in stored.items()}
+        if read.get("delay") == DYNAMIC:
+            read |= {"delay": DEFAULT.delay, "dynamic": True}
+        return cls(**read)
+
+    def reviving(self, current: StepConfig | None) -> StepConfig:
+        """This configuration, out of the journal, with the delay function of what the code says today."""
+        if not self.dynamic or current is None or current.delay_function is None:
+            return self
+        return replace(self, delay_function=current.delay_function)
 
     def retries_error(self, error: BaseException) -> bool:
         """Whether an attempt that failed with `error` is worth another one."""
@@ -111,92 +148,93 @@ class StepConfig:
             return False
         return not self.retry_on or bool(names & set(self.retry_on))
 
-    def delay_after(self, attempt: int, luck: float = 0.5) -> float:
+    def delay_after(self, attempt: int, luck: float = 0.5, base: float | None = None) -> float:
         """Seconds to wait after failed attempt number `attempt`.
 
         Args:
             attempt: Number of the attempt that failed, from 1, lost attempts not counted.
             luck: A number in 0 to 1 that places the delay within the jitter.
+            base: Seconds that the delay function gave; `delay` if it is None.
         """
-        match self.backoff:
-            case "constant":
-                delay = self.delay
-            case "linear":
-                delay = self.delay * attempt
-            case "exponential":
-                delay = self.delay * 2.0 ** min(attempt - 1, 60)
+        delay = self.delay if base is None else base
+        if self.backoff == "linear":
+            delay *= attempt
+        elif self.backoff == "exponential":
+            delay *= 2.0 ** min(attempt - 1, 60)
         return min(delay * (1 + self.jitter * (2 * luck - 1)), self.max_delay, DELAY_MAX)
 
 
 DEFAULT = StepConfig()
 
+_STORED = tuple(each.name for each in fields(StepConfig) if each.name not in ("dynamic", "delay_function"))
 
-def _mapping(step: str, key: str, value: Any) -> dict[str, Any]:
+
+def _mapping(whose: str, key: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"Step {step!r}: {key} must be a dict, not {value!r}.")  # noqa: TRY004  # one class for bad config
+        raise ValueError(f"{whose}: {key} must be a dict, not {value!r}.")  # noqa: TRY004  # one class for bad config
     return value
 
 
-def _known(step: str, what: str, given: dict[str, Any], allowed: tuple[str, ...]) -> None:
+def _known(whose: str, what: str, given: dict[str, Any], allowed: tuple[str, ...]) -> None:
     for key in given:
         if key not in allowed:
-            raise ValueError(f"Step {step!r}: unknown key {key!r} in {what}; known are {', '.join(allowed)}.")
+            raise ValueError(f"{whose}: unknown key {key!r} in {what}; known are {', '.join(allowed)}.")
 
 
-def _limit(step: str, key: str, value: Any) -> int:
+def _limit(whose: str, value: Any, most: int) -> int:
     if isinstance(value, float) and value == math.inf:
-        return LIMIT_MAX
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LIMIT_MAX:
-        raise ValueError(f"Step {step!r}: {key} must be a whole number from 0 to {LIMIT_MAX:,}, not {value!r}.")
+        return most
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(
+            f"{whose}: retries.limit must be a whole number from 0 to {most:,} (WF_MAX_RETRIES), not {value!r}."
+        )
     return value
 
 
-def _duration(step: str, key: str, value: Any) -> float:
-    return seconds(value, what=f"Step {step!r}: {key}")
+def _duration(whose: str, key: str, value: Any) -> float:
+    return seconds(value, what=f"{whose}: {key}")
 
 
-def _timeout(step: str, key: str, value: Any) -> float:
-    if not (duration := _duration(step, key, value)):
-        raise ValueError(f"Step {step!r}: {key} must be longer than 0.")
+def _timeout(whose: str, key: str, value: Any) -> float:
+    if not (duration := _duration(whose, key, value)):
+        raise ValueError(f"{whose}: {key} must be longer than 0.")
     return duration
 
 
-def _jitter(step: str, key: str, value: Any) -> float:
+def _jitter(whose: str, key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError(f"Step {step!r}: {key} must be a number from 0 to 1, not {value!r}.")
+        raise ValueError(f"{whose}: {key} must be a number from 0 to 1, not {value!r}.")
     return float(value)
 
 
-def _backoff(step: str, key: str, value: Any) -> Backoff:
+def _backoff(whose: str, key: str, value: Any) -> Backoff:
     for known in get_args(Backoff):
         if value == known:
             return known  # type: ignore[no-any-return]
-    raise ValueError(f"Step {step!r}: {key} must be one of {', '.join(get_args(Backoff))}, not {value!r}.")
+    raise ValueError(f"{whose}: {key} must be one of {', '.join(get_args(Backoff))}, not {value!r}.")
 
 
-def _flag(step: str, key: str, value: Any) -> bool:
+def _flag(whose: str, key: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"Step {step!r}: {key} must be True or False, not {value!r}.")  # noqa: TRY004  # as above
+        raise ValueError(f"{whose}: {key} must be True or False, not {value!r}.")  # noqa: TRY004  # as above
     return value
 
 
-def _sensitive(step: str, key: str, value: Any) -> str:
+def _sensitive(whose: str, key: str, value: Any) -> str:
     if value not in (None, "", "output"):
-        raise ValueError(f'Step {step!r}: {key} must be "output", not {value!r}.')
+        raise ValueError(f'{whose}: {key} must be "output", not {value!r}.')
     return value or ""
 
 
-def _classes(step: str, key: str, value: Any) -> tuple[str, ...]:
+def _classes(whose: str, key: str, value: Any) -> tuple[str, ...]:
     classes = value if isinstance(value, list | tuple | set | frozenset) else (value,)
     for cls in classes:
         if not (isinstance(cls, str) or (isinstance(cls, type) and issubclass(cls, BaseException))):
-            raise ValueError(f"Step {step!r}: {key} must hold exception classes, not {cls!r}.")  # noqa: TRY004  # as above
+            raise ValueError(f"{whose}: {key} must hold exception classes, not {cls!r}.")  # noqa: TRY004  # as above
     return tuple(cls if isinstance(cls, str) else f"{cls.__module__}:{cls.__qualname__}" for cls in classes)
 
 
 _READ: dict[str, Any] = {
-    "limit": _limit,
-    "delay": _duration,
     "max_delay": _duration,
     "jitter": _jitter,
     "backoff": _backoff,

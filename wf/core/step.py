@@ -6,41 +6,24 @@ gathered, raced, or put into a TaskGroup.
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import inspect
-import re
-from datetime import UTC, datetime, timedelta
-from types import FunctionType
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, overload
 
-from wf.core.history import Kind
+from wf.core.decorated import DecoratedStep
+from wf.core.history import Kind, Rollback
+from wf.core.names import check_event_type, check_name
 from wf.core.retry import StepConfig
 from wf.durations import seconds
-from wf.errors import InvalidEventType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    import asyncio
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
+    from uuid import UUID
 
     from wf.core.history import ReceivedEvent
     from wf.core.replay import Pass
-
-NAME_MAX = 256
-WAIT_MAX = timedelta(days=365).total_seconds()
-
-_BAD_NAME = re.compile(r"[\x00-\x1f\ud800-\udfff]")
-_EVENT_TYPE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}")
-
-
-def check_event_type(type: object) -> str:
-    """The event type, if it is a legal one.
-
-    Raises:
-        InvalidEventType: It is not 1 to 100 letters, digits, '-' or '_'.
-    """
-    if not isinstance(type, str) or not _EVENT_TYPE.fullmatch(type):
-        raise InvalidEventType(type)
-    return type
 
 
 class Step:
@@ -62,10 +45,19 @@ class Step:
         depends: Sequence[DecoratedStep] | None = None,
         concurrent: bool = False,
         config: Mapping[str, Any] | None = None,
+        rollback: Callable[..., Any] | None = None,
+        rollback_config: Mapping[str, Any] | None = None,
     ) -> Callable[[Callable[..., Any]], DecoratedStep]: ...
     @overload
     def do(
-        self, name: str, callback: Callable[..., Any], /, *, config: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        callback: Callable[..., Any],
+        /,
+        *,
+        config: Mapping[str, Any] | None = None,
+        rollback: Callable[..., Any] | None = None,
+        rollback_config: Mapping[str, Any] | None = None,
     ) -> asyncio.Future[Any]: ...
     def do(
         self,
@@ -76,6 +68,8 @@ class Step:
         depends: Sequence[DecoratedStep] | None = None,
         concurrent: bool = False,
         config: Mapping[str, Any] | None = None,
+        rollback: Callable[..., Any] | None = None,
+        rollback_config: Mapping[str, Any] | None = None,
     ) -> Any:
         """Run a callback once, retried by itself, its result journaled.
 
@@ -88,22 +82,29 @@ class Step:
             callback: Sync or async function. With it the step starts at once.
             depends: Decorated steps whose results fill the parameters in order.
             concurrent: Resolve the dependencies together instead of one after the other.
-            config: `{"retries": {"limit", "delay", "backoff", ...}, "timeout"}`; durations in seconds or as text.
+            config: `{"retries": {"limit", "delay", "backoff", ...}, "timeout"}`; durations in seconds or as text. The
+                delay may be a function of `ctx` and `error`, called after each failed attempt.
+            rollback: Sync or async function that undoes the step if the instance fails, or is terminated with
+                rollback; its parameters may be `ctx`, `error`, `output` and `step_name`.
+            rollback_config: Retries and timeout of `rollback`, as in `config`.
 
         Returns:
             A future of the result, or the decorated step.
 
         Raises:
             ValueError: The name or the configuration is not valid.
-            TypeError: The callback cannot be called, or a parameter has no dependency.
+            TypeError: The callback or the rollback cannot be called, or a parameter has no dependency.
         """
         if callback is not None:
-            return self._start(_check_name(name), callback, {}, config)
+            name = check_name(name)
+            if rollback is None and rollback_config is None:
+                return self._start(name, callback, {}, config)
+            return self._start(name, callback, {}, config, self._rollback(name, rollback, rollback_config))
         if callable(name):
             return DecoratedStep(self, name, None)
 
         def decorate(function: Callable[..., Any]) -> DecoratedStep:
-            return DecoratedStep(self, function, name, depends, concurrent, config)
+            return DecoratedStep(self, function, name, depends, concurrent, config, rollback, rollback_config)
 
         return decorate
 
@@ -112,10 +113,10 @@ class Step:
 
         Args:
             name: Name of the sleep.
-            duration: Seconds, a timedelta, or text such as `"3 days"`; at most 365 days.
+            duration: Seconds, a timedelta, or text such as `"3 days"`; at most 365 days (WF_MAX_WAIT).
         """
-        delay = _check_wait(seconds(duration, what=f"Sleep {name!r}"), f"Sleep {name!r}")
-        return self._pass.request(Kind.SLEEP, _check_name(name), delay=delay)
+        delay = self._pass.limits.check_wait(seconds(duration, what=f"Sleep {name!r}"), f"Sleep {name!r}")
+        return self._pass.request(Kind.SLEEP, check_name(name), delay=delay)
 
     def sleep_until(self, name: str, timestamp: datetime | float) -> asyncio.Future[None]:
         """Sleep until a moment; one that is past returns at once.
@@ -132,8 +133,8 @@ class Step:
             delay = until.timestamp() - self._pass.loop.time()
         except (OverflowError, ValueError, OSError):
             raise ValueError(f"Sleep {name!r}: {timestamp!r} is not a moment in time (seconds since 1970).") from None
-        _check_wait(delay, f"Sleep {name!r}")
-        return self._pass.request(Kind.SLEEP, _check_name(name), until=until)
+        self._pass.limits.check_wait(delay, f"Sleep {name!r}")
+        return self._pass.request(Kind.SLEEP, check_name(name), until=until)
 
     def wait_for_event(
         self, name: str, event_type: str, /, timeout: float | str | timedelta = "24 hours"
@@ -143,133 +144,52 @@ class Step:
         Args:
             name: Name of the wait.
             event_type: 1 to 100 letters, digits, '-' or '_'.
-            timeout: Seconds, a timedelta or text; at most 365 days.
+            timeout: Seconds, a timedelta or text; at most 365 days (WF_MAX_WAIT).
 
         Returns:
             A future of `{payload, timestamp, type}`. Late, it raises WorkflowTimeoutError.
         """
-        delay = _check_wait(seconds(timeout, what=f"Wait {name!r}: timeout"), f"Wait {name!r}: timeout")
-        return self._pass.request(Kind.WAIT, _check_name(name), event_type=check_event_type(event_type), delay=delay)
+        what = f"Wait {name!r}: timeout"
+        delay = self._pass.limits.check_wait(seconds(timeout, what=what), what)
+        return self._pass.request(Kind.WAIT, check_name(name), event_type=check_event_type(event_type), delay=delay)
 
-    def _start(
-        self, name: str, function: Callable[..., Any], arguments: dict[str, Any], config: Mapping[str, Any] | None
+    def now(self) -> datetime:
+        """The time, in UTC, the same on every replay: when the last thing happened that `run` has seen."""
+        self._pass.check_caller("now()")
+        return datetime.fromtimestamp(self._pass.loop.time(), UTC)
+
+    def random(self) -> float:
+        """A random number from 0 up to, but not including, 1; the same on every replay. Not for secrets."""
+        self._pass.check_caller("random()")
+        return self._pass.chance.random()
+
+    def uuid4(self) -> UUID:
+        """A random UUID, the same on every replay."""
+        self._pass.check_caller("uuid4()")
+        return self._pass.chance.uuid4()
+
+    def _start(  # the two forms of `do` end here
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arguments: dict[str, Any],
+        config: Mapping[str, Any] | None,
+        undo: Rollback | None = None,
     ) -> asyncio.Future[Any]:
         if not callable(function):
             raise TypeError(f"Step {name!r} requires a callback function, not {function!r}.")
-        parsed = StepConfig.parse(name, config)
-        return self._pass.request(Kind.DO, name, function, arguments, parsed)
+        parsed = StepConfig.parse(name, config, limit_max=self._pass.limits.retries)
+        if undo is None:
+            return self._pass.request(Kind.DO, name, function, arguments, parsed)
+        parsed, (handler, how) = replace(parsed, rollback=True), undo
+        return self._pass.request(Kind.DO, name, function, arguments, parsed, rollback=handler, rollback_config=how)
 
-
-class DecoratedStep:
-    """A function decorated with `@step.do`. Calling it starts the step and returns a future of its result."""
-
-    __name__: str
-
-    def __init__(  # noqa: PLR0917  # only `Step.do` builds it
-        self,
-        step: Step,
-        function: Callable[..., Any],
-        name: str | None,
-        depends: Sequence[DecoratedStep] | None = None,
-        concurrent: bool = False,
-        config: Mapping[str, Any] | None = None,
-    ) -> None:
-        if not callable(function):
-            raise TypeError(f"Step {name!r} requires a callback function, not {function!r}.")
-        if name is None and (name := getattr(function, "__name__", None)) is None:
-            raise TypeError(f"{function!r} has no name of its own: write step.do(name)(...).")
-        functools.update_wrapper(self, function)
-        self._step, self._function, self._name = step, function, _check_name(name)
-        self._depends, self._concurrent, self._config = depends, concurrent, config
-        self._calls: list[asyncio.Future[Any]] = []
-        step._decorated[self._name] = self  # noqa: SLF001  # two halves of one thing
-
-    def __call__(self) -> asyncio.Future[Any]:
-        """Start the step, its dependencies first.
-
-        Raises:
-            TypeError: A parameter has no dependency.
-        """
-        self._step._pass.check_caller(self._name)  # noqa: SLF001  # as above
-        dependencies = self._dependencies()
-        if dependencies:
-            loop = self._step._pass.loop  # noqa: SLF001  # as above
-            call: asyncio.Future[Any] = loop.create_task(self._after(dependencies), name=self._name)
-        else:
-            call = self._step._start(self._name, self._function, {}, self._config)  # noqa: SLF001  # as above
-        done = [known for known in self._calls if _succeeded(known)][-1:]
-        self._calls = [*done, *(known for known in self._calls if not known.done()), call]
-        return call
-
-    async def _after(self, dependencies: dict[str, DecoratedStep]) -> Any:
-        if self._concurrent:
-            values = await asyncio.gather(*(dependency._result() for dependency in dependencies.values()))  # noqa: SLF001
-        else:
-            values = [await dependency._result() for dependency in dependencies.values()]  # noqa: SLF001
-        arguments = dict(zip(dependencies, values, strict=True))
-        return await self._step._start(self._name, self._function, arguments, self._config)  # noqa: SLF001  # as above
-
-    def _result(self) -> asyncio.Future[Any]:
-        """The result for a dependent: of a call that succeeded or is in flight, else of a new one."""
-        succeeded = [call for call in self._calls if _succeeded(call)]
-        in_flight = [call for call in self._calls if not call.done()]
-        calls = succeeded or in_flight
-        return asyncio.shield(calls[-1] if calls else self())
-
-    def _dependencies(self) -> dict[str, DecoratedStep]:
-        names = [name for name in _parameters(self._function) if name != "ctx"]
-        if self._depends is not None:
-            return dict(zip(names, self._declared(names), strict=True))
-        known = self._step._decorated  # noqa: SLF001  # as above
-        for name in names:
-            if name not in known or known[name] is self:
-                there = ", ".join(sorted(set(known) - {self._name})) or "none"
-                raise TypeError(
-                    f"Received unexpected parameter {name}: step {self._name!r} can take `ctx` and the names of "
-                    f"decorated steps ({there})."
-                )
-        return {name: known[name] for name in names}
-
-    def _declared(self, names: list[str]) -> list[DecoratedStep]:
-        depends = list(self._depends or ())
-        if len(depends) != len(names):
-            raise TypeError(
-                f"Step declares {len(names)} non-ctx parameter(s) but 'depends' has {len(depends)} item(s) "
-                f"(step {self._name!r})."
-            )
-        for name, dependency in zip(names, depends, strict=True):
-            if not isinstance(dependency, DecoratedStep):
-                raise TypeError(f"'depends' entry for parameter '{name}' is not a function decorated with step.do.")
-        return depends
-
-
-def _succeeded(call: asyncio.Future[Any]) -> bool:
-    return call.done() and not call.cancelled() and call.exception() is None
-
-
-def _parameters(function: Callable[..., Any]) -> Iterable[str]:
-    if type(function) is FunctionType and not function.__dict__:
-        code = function.__code__
-        if not code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
-            return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]  # the same, much faster
-    try:
-        return inspect.signature(function).parameters
-    except ValueError:
-        return ()  # some functions written in C have no signature
-
-
-def _check_name(name: object) -> str:
-    if not isinstance(name, str):
-        raise TypeError(f"A step's name must be text, not {name!r}.")
-    if len(name) > NAME_MAX or not (name.isprintable() or _BAD_NAME.search(name) is None):
-        raise ValueError(
-            f"Step name {name!r:.300} exceeds max length ({NAME_MAX} chars) or invalid characters found: "
-            f"control characters and lone surrogates are not allowed."
-        )
-    return name
-
-
-def _check_wait(delay: float, what: str) -> float:
-    if delay > WAIT_MAX:
-        raise ValueError(f"{what}: at most 365 days, not {delay / 86_400:,.1f} days.")
-    return delay
+    def _rollback(self, name: str, handler: object, config: Mapping[str, Any] | None) -> Rollback | None:
+        if handler is None:
+            if config is not None:
+                raise ValueError(f'Rollback config for "{name}" was given, but no rollback: give both, or none.')
+            return None
+        if not callable(handler):
+            raise TypeError(f'Rollback for "{name}" must be a function, not {handler!r}.')
+        limit_max = self._pass.limits.retries
+        return Rollback(handler, StepConfig.parse(name, config, limit_max=limit_max, of_rollback=True))
