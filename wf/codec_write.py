@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from wf.answers import Answer
 from wf.classes import class_ref
+from wf.core.history import Fields
 from wf.errors import SerializationError
 
 if TYPE_CHECKING:
@@ -259,4 +261,10 @@ _PACKERS: dict[type, Callable[[Packer, Any], Any]] = {
     UUID: _pack_text,
     timedelta: _pack_timedelta,
 }
-_FAMILIES: tuple[tuple[type, Callable[[Packer, Any], Any]], ...] = ((Enum, _pack_enum), (BaseModel, _pack_model))
+_FAMILIES: tuple[tuple[type, Callable[[Packer, Any], Any]], ...] = (
+    (Enum, _pack_enum),
+    (BaseModel, _pack_model),
+    # Our own mappings, which authors are handed and hand on; they come back as plain dicts.
+    (Fields, _pack_dict),
+    (Answer, _pack_dict),
+)

@@ -23,7 +23,7 @@ _loglevel = click.option(
 @click.option("--queue", "-Q", help="The queue to work on; WF_QUEUE, or `wf`, by default.")
 @click.option("--compat", type=click.Choice(["cloudflare"]), help="Take MODULEs that are written for another system.")
 @_loglevel
-def worker(
+def worker(  # noqa: PLR0917  # click passes them by name
     modules: tuple[str, ...],
     concurrency: int | None,
     pool: str | None,
