@@ -1,32 +1,28 @@
-"""The journal as clients look at it: create, find, list and describe instances; register workflows."""
+"""The journal as clients look at it: create, find, list and describe instances."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects import postgresql
 
 from wf import tables
 from wf.answers import Answer, Page
 from wf.codec import decode
-from wf.descriptions import description, error_answer
-from wf.errors import InstanceNotFound, WfError, WorkflowNotFound
+from wf.deployments import Deployments
+from wf.descriptions import description, error_answer, rollback_answer
+from wf.errors import WfError
 from wf.plain import legible
-from wf.sql import statements
 from wf.status import Status
-from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from wf.clock import Clock
-    from wf.database import Database
     from wf.transactions import Execute
-    from wf.workflow import WorkflowEntrypoint
 
 PAGE = 20
 PAGE_MAX = 100
@@ -41,60 +37,13 @@ class InvalidQuery(WfError):
     code = "list.invalid"
 
 
-class Catalog:
+class Catalog(Deployments):
     """Instances and workflows, seen from outside.
 
     Args:
         database: Where.
         clock: Whose time.
     """
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self.database, self.clock = database, clock
-        self._sql = statements()
-
-    # Workflows.
-
-    def register(self, cls: type[WorkflowEntrypoint]) -> None:
-        """Make a workflow known to clients that never import its class; new instances get the newest version."""
-        name, version = cls.workflow_name, cls.workflow_version
-        params = {"name": name, "version": version, "settings": Jsonb(dict(cls.workflow_settings))}
-        done = False
-        while not done:  # once more if another version was registered between the two statements
-            (versions,) = self.database.rows(self._sql["workflow_register"], params)[0]
-            newest = max(versions, key=lambda known: (version_order(known), versions[known]))
-            done = version != newest or bool(
-                self.database.rows(self._sql["workflow_newest"], params | {"versions": Jsonb(versions)})
-            )
-
-    def workflows(self) -> dict[str, str]:
-        """The registered workflows and the version that a new instance gets."""
-        return {row[0]: row[1] for row in self.database.read(self._sql["workflow_known"])}
-
-    def missing(self, workflow: str, id: str) -> WfError:
-        """The error for an instance that is not there: perhaps the workflow is not, either."""
-        return self._unknown(workflow) or InstanceNotFound(workflow, id)
-
-    def _unknown(self, workflow: str) -> WorkflowNotFound | None:
-        """The error for a workflow that neither a worker nor this process knows."""
-        if registry.find(workflow) is not None or workflow in (known := self.workflows()):
-            return None
-        return WorkflowNotFound(workflow, known)
-
-    def describe_workflows(self) -> list[Answer]:
-        """Every registered workflow with its versions and the number of instances in each status."""
-        counts: dict[str, dict[str, int]] = {}
-        query = "select workflow, status, count(*) from wf.instance group by 1, 2"
-        for name, status, number in self.database.read(query):
-            counts.setdefault(name, {})[status] = number
-        return [
-            Answer(
-                name=name, version=version, versions=sorted(versions), settings=settings, instances=counts.get(name, {})
-            )
-            for name, version, versions, settings in self.database.read(self._sql["workflow_known"])
-        ]
-
-    # Instances.
 
     def create(
         self,
@@ -106,18 +55,45 @@ class Catalog:
         trigger: str,
         due_in: float,
         execute: Execute,
+        keep_success: float | None = None,
+        keep_error: float | None = None,
     ) -> int | None:
-        """Write a new instance, of the newest version if none is given.
+        """Write a new instance, of the newest version and with the retention of that if none is given.
 
         Returns:
             Its key; None if the id is taken, or no version is known.
         """
         values = {
             "workflow": workflow, "id": id, "version": version, "params": params, "trigger": trigger,
-            "due_in": due_in, "now": self.clock.override(),
+            "due_in": due_in, "now": self.clock.override(), "keep_success": keep_success, "keep_error": keep_error,
         }  # fmt: skip
         rows = execute(self._sql["instance_create"], values)
         return rows[0][0] if rows else None
+
+    def create_batch(
+        self, workflow: str, version: str | None, entries: Sequence[Mapping[str, Any]], common: bytes | None, *,
+        trigger: str, due_in: float, execute: Execute,
+    ) -> dict[str, int]:  # fmt: skip
+        """Write new instances in the order of their entries, in one commit.
+
+        Args:
+            workflow: Their workflow.
+            version: None stands for the newest one.
+            entries: `id`, `params` (base64; None for the common ones), `keep_success` and `keep_error` of each.
+            common: Params of those that have none of their own.
+            trigger: Where the wish comes from.
+            due_in: Seconds until the alarm shall look at them.
+            execute: Runs the statement.
+
+        Returns:
+            The keys of those that were not there yet, by id.
+        """
+        numbered = json.dumps([{"number": number, **entry} for number, entry in enumerate(entries)])
+        values = {
+            "workflow": workflow, "version": version, "entries": numbered, "params": common, "trigger": trigger,
+            "due_in": due_in, "now": self.clock.override(),
+        }  # fmt: skip
+        return {id: key for key, id in execute(self._sql["instance_create_batch"], values)}
 
     def exists(self, workflow: str, id: str) -> bool:
         """Whether there is such an instance."""
@@ -129,9 +105,9 @@ class Catalog:
         Raises:
             InstanceNotFound: There is no such instance.
         """
-        status, output, error = self.outcome(workflow, id)
+        status, output, error, rollback = self._one("instance_outcome", workflow, id)
         shown = legible(output) if output is not None else None
-        return Answer(status=status, output=shown, error=error_answer(error), rollback=None)
+        return Answer(status=status, output=shown, error=error_answer(error), rollback=rollback_answer(rollback))
 
     def status_of(self, workflow: str, id: str) -> str:
         """Status of an instance, and no more: cheap enough to ask for it again and again."""
@@ -139,7 +115,7 @@ class Catalog:
 
     def outcome(self, workflow: str, id: str) -> tuple[str, bytes | None, bytes | None]:
         """Status of an instance, and its output and error as they are stored."""
-        status, output, error = self._one("instance_outcome", workflow, id)
+        status, output, error, _ = self._one("instance_outcome", workflow, id)
         return status, output, error
 
     def list(
@@ -207,7 +183,8 @@ class Catalog:
     def _read(self, workflow: str, id: str) -> dict[str, Any]:
         names = (
             "key", "workflow", "id", "version", "status", "trigger", "generation", "rev", "restarts", "due_at",
-            "restart_at", "created_at", "started_at", "ended_at", "params", "output", "error", "warnings",
+            "restart_at", "created_at", "started_at", "ended_at", "params", "output", "error", "warnings", "rollback",
+            "schedule", "expire_at",
         )  # fmt: skip
         return dict(zip(names, self._one("instance_read", workflow, id), strict=True))
 

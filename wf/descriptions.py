@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Rows = list[tuple[Any, ...]]
 
-_STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep"}
+_STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep", "rollback": "rollback"}
 
 
 def description(row: dict[str, Any], steps: Rows, attempts: Rows, read: Callable[[bytes], Any]) -> Answer:
@@ -33,13 +33,14 @@ def description(row: dict[str, Any], steps: Rows, attempts: Rows, read: Callable
     ended = row["status"] in TERMINAL
     return Answer(
         id=row["id"], workflow=row["workflow"], status=row["status"], params=read(row["params"]),
-        trigger={"source": row["trigger"]}, versionId=row["version"], queued=row["created_at"],
+        trigger={"source": row["trigger"]}, schedule=None if row["schedule"] is None else Answer(row["schedule"]),
+        versionId=row["version"], queued=row["created_at"],
         start=row["started_at"], end=row["ended_at"], success=row["status"] == Status.COMPLETE if ended else None,
         error=error_answer(row["error"]), output=read(row["output"]) if row["output"] is not None else None,
-        rollback=None, stepCount=sum(step["type"] == "step" for step in shown), steps=shown,
+        rollback=rollback_answer(row["rollback"]), stepCount=sum(step["type"] == "step" for step in shown), steps=shown,
         generation=row["generation"], restarts=row["restarts"], rev=row["rev"], nextWake=_next_wake(row, shown),
-        dueAt=row["due_at"], restartAt=row["restart_at"], warnings=row["warnings"] or [],
-        retries=sum(a.retry_at is not None for some in tried.values() for a in some),
+        dueAt=row["due_at"], restartAt=row["restart_at"], expireAt=row["expire_at"], warnings=row["warnings"] or [],
+        retries=sum(a.retry_at is not None and a.outcome == "errored" for some in tried.values() for a in some),
         recoveries=sum(a.outcome == "lost" for some in tried.values() for a in some),
     )  # fmt: skip
 
@@ -64,8 +65,8 @@ def _attempts(rows: Rows) -> dict[int, list[Answer]]:
 
 
 def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Callable[[bytes], Any]) -> Answer:
-    seq, kind, name, count, status, config, attempt, lost, worker, output, error, wake_at, *times = values
-    start, attempt_at, end = times
+    seq, kind, name, count, status, config, attempt, lost, worker, output, error, details, *times = values
+    wake_at, start, attempt_at, end = times
     tried = list(attempts.get(seq, []))
     if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > len(tried):
         done = status == StepStatus.COMPLETE
@@ -81,13 +82,17 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
                 retryAt=None,
             )
         )
-    config = StepConfig.load(config or {}).as_dict() if kind == Kind.DO else config or {}
-    hidden = config.get("sensitive") == "output" and output is not None
+    config = StepConfig.load(config or {}).as_dict() if kind in (Kind.DO, Kind.ROLLBACK) else config or {}
+    hidden = config.get("sensitive") == "output"
+
+    def shown(data: bytes | None) -> Any:
+        return None if data is None else "[REDACTED]" if hidden else read(data)
+
     ended = status in STEP_ENDED
     return Answer(
         seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
         success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
-        output="[REDACTED]" if hidden else read(output) if output is not None else None, error=error_answer(error),
+        output=shown(output), error=error_answer(error), heartbeat=shown(details),
         eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
         wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker,
     )  # fmt: skip
@@ -97,6 +102,13 @@ def _next_wake(row: dict[str, Any], steps: list[Answer]) -> datetime | None:
     if row["status"] in TERMINAL:
         return row["restart_at"]  # type: ignore[no-any-return]
     return min((step["wakeAt"] for step in steps if step["wakeAt"] is not None), default=None)
+
+
+def rollback_answer(found: dict[str, Any] | None) -> Answer | None:
+    """What people see of a rollback that has ended."""
+    if found is None:
+        return None
+    return Answer(outcome=found["outcome"], error=None if found["error"] is None else Answer(found["error"]))
 
 
 def error_answer(data: bytes | None) -> Answer | None:

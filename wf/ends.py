@@ -59,7 +59,7 @@ def no_room(row: StepRow, config: StepConfig, size: int, *, now: float, state: i
     return failed(row, config, StateLimitError(str(row.key), size, state), now=now, final=True)
 
 
-def failed(  # noqa: PLR0913  # what an attempt is, and how it ended
+def failed(
     row: StepRow,
     config: StepConfig,
     error: BaseException,

@@ -16,33 +16,36 @@ the same moment cannot both believe that the other one goes on: one of them comm
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wf import crashpoints
-from wf.attempt import Attempt, AttemptGone, Attempts
-from wf.core import StepConfig
-from wf.ends import end_of, failed, succeeded
-from wf.errors import JournalUnavailable, WorkflowTimeoutError
+from wf.attempt import Attempt, AttemptGone
+from wf.attempts import Attempts
+from wf.core import Failed, StepConfig
+from wf.delays import delay_of
+from wf.dispatch import Nudge
+from wf.ends import end_of, failed, no_room, plan_restart, succeeded
+from wf.errors import JournalUnavailable
+from wf.exactly_once import Transactions
 from wf.facts import StepRow
 from wf.log import log_end, log_failure, log_lost
-from wf.nudges import nudge_for, nudges_after
+from wf.nudges import nudge_back, nudges_after
 from wf.passes import Passes
+from wf.recording import Recorder, patiently
+from wf.slots import Slots
 from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wf.dispatch import Dispatcher, Nudge
+    from wf.core import Request
+    from wf.dispatch import Dispatcher
     from wf.facts import Commit, End
     from wf.journal import Journal
     from wf.live import Live
     from wf.mailbox import Mailbox
     from wf.settings import Settings
     from wf.workflow import Registry
-
-T = TypeVar("T")
 
 Ended = tuple[StepRow, Attempt]
 """How an attempt ended, as the row shall say, and the attempt."""
@@ -72,15 +75,20 @@ class Engine:
         mailbox: Delivers events.
         dispatcher: Publishes nudges.
         registry: Finds workflow classes.
+        env: What these find in `self.env`.
     """
 
     def __init__(
-        self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry
-    ) -> None:
+        self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry,
+        env: Any = None,
+    ) -> None:  # fmt: skip
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
-        self.attempts = Attempts(journal, settings.lease, self._record_timeout)
-        self.passes = Passes(settings, journal, registry)
+        self._slots = Slots(journal.database, journal.clock)
+        self._recorder = Recorder(settings, journal, dispatcher)
+        self._transactions = Transactions(settings, journal)
+        self.attempts = Attempts(settings, journal, self._recorder.record_timeout)
+        self.passes = Passes(settings, journal, registry, env)
 
     def advance(self, nudge: Nudge) -> Progress:
         """Move an instance on by one step, or by up to `steps_per_task`.
@@ -112,10 +120,13 @@ class Engine:
                 moved, claimed = self._move(live, hint, ended, may_claim=may_claim)
             except Exception:  # what an attempt has given must not be lost with the rest
                 if ended is not None:
-                    self._record(*ended)
+                    self._recorder.record(*ended)
                 raise
             if not moved:
                 return self._catch_up(live, ended)
+            if live.queued:
+                self.passes.drop(live)
+                return None
             self._publish(live, nudge, claimed)
             if claimed is None:
                 return None
@@ -124,16 +135,16 @@ class Engine:
             if ended is None:
                 self.passes.drop(live)
                 return None
-            if live.is_beside(claimed):  # do not race a sibling for the rev
+            if ended[1].recorded or live.is_beside(claimed):  # do not race a sibling for the rev
                 return self._catch_up(live, ended)
             live.end_attempt(ended[0])
 
     def _catch_up(self, live: Live, ended: Ended | None) -> Live | None:
         """Others have moved the instance on: write the end of our attempt beside them, and read what they did."""
         if ended is not None:
-            self._record(*ended)
+            self._recorder.record(*ended)
         patience = self.settings.lease / 2 if live.unsure is not None else 0.0
-        again = self._patiently(lambda: self.passes.reload(live), patience)
+        again = patiently(lambda: self.passes.reload(live), patience)
         if again is not None and ended is not None and ended[0].status is StepStatus.RETRYING:
             again.fresh.append(ended[0])
         return again
@@ -161,9 +172,11 @@ class Engine:
         while not self._settle(live, now):
             if not self._commit(live, live.commit(now, None), ended, None):
                 return False, None
-        end = self._end(live, now) if live.replay.outcome is not None else None
+        end = self._end(live, now) if live.over else None
         claimed = live.claimable(now, hint) if end is None and may_claim else None
         if claimed is not None:
+            if live.limited and not live.slotted and not self._take_slot(live):
+                return True, None
             crashpoints.reached(crashpoints.BEFORE_CLAIM)
             if not live.changed and live.has_siblings(claimed):
                 return self._claim_beside(live, claimed, now)
@@ -178,8 +191,23 @@ class Engine:
             crashpoints.reached(crashpoints.AFTER_RECORD)
         return moved, claimed
 
+    def _take_slot(self, live: Live) -> bool:
+        """Whether the instance may run; if not, it is queued, and what this pass has found out is forgotten."""
+        live.slotted = self._slots.take(live.instance)
+        if not live.slotted:
+            live.queued = True
+            self._slots.wait(live.instance)
+            self.grant_slots(live.instance.workflow)
+        return live.slotted
+
+    def grant_slots(self, workflow: str) -> None:
+        """Give the free slots of a workflow to whoever has waited longest, and nudge them."""
+        granted = self._slots.grant(workflow, due_in=self.settings.renudge)
+        self._dispatcher.publish([Nudge(w.key, w.generation, w.rev, workflow=w.workflow, id=w.id) for w in granted])
+
     def _lose(self, live: Live, expired: StepRow) -> None:
-        if self.journal.lose(live.instance, expired):
+        again = not live.gives_up(replace(expired, lost=expired.lost + 1))
+        if self.journal.lose(live.instance, expired, again=again):
             log_lost(live.instance, expired)
 
     def _claim_beside(self, live: Live, row: StepRow, now: float) -> tuple[bool, StepRow | None]:
@@ -224,9 +252,13 @@ class Engine:
                 self._mailbox.refill(commit.key)
             return False
         taken = live.committed(commit)
+        if commit.frees_slot:
+            self.grant_slots(live.instance.workflow)
         if commit.end is not None:
-            log_end(live)
             self.passes.drop(live)
+            if commit.end.rolls_back:
+                return True
+            log_end(live)
             if taken or live.instance.inbox:
                 self._mailbox.forget(commit.key)
         elif taken:
@@ -234,8 +266,14 @@ class Engine:
         return True
 
     def _end(self, live: Live, now: float) -> End:
+        """How the instance goes into the journal whose `run` or whose rollback has ended."""
         cls = self._registry.find(live.instance.workflow, live.instance.version)
-        return end_of(live, cls.restart_policy if cls else None, now=now, limit=self.settings.max_payload)
+        end = live.undoing.end() if live.undoing is not None else end_of(live, self.settings.max_payload)
+        if isinstance(live.replay.outcome, Failed):
+            end.rolls_back = live.undoing is None and live.compensable
+            if not end.rolls_back and live.instance.ends_as != Status.TERMINATED:
+                plan_restart(end, live, cls.restart_policy if cls else None, now)
+        return end
 
     def _due_is_wrong(self, live: Live, now: float) -> bool:
         """Whether the alarm has moved `due_at` to where it does not belong."""
@@ -247,20 +285,24 @@ class Engine:
     def _attempt(self, live: Live, row: StepRow, progress: Progress) -> Ended | None:
         """Run one attempt; None if it is not ours any more."""
         crashpoints.reached(crashpoints.AFTER_CLAIM)
-        config = StepConfig.load(row.config or {})
+        request = live.request(row.key)
+        config = StepConfig.load(row.config or {}).reviving(request.config)
         now = time.monotonic()
-        attempt = Attempt(live.instance, row, config, now + config.timeout, now + self.settings.lease)
+        limits = (now + config.timeout, now + self.settings.lease, self.settings.max_payload)
+        attempt = Attempt(live.instance, row, config, *limits)
+        attempt.before = self._recorder.details_before(attempt)
         progress.retry_in = progress.error = None
         try:
-            value = self.attempts.run(attempt, live.request(row.key))
+            if request.transaction:
+                ended = self._transact(attempt, request)
+            else:
+                ended = self._succeeded(attempt, self.attempts.run(attempt, request))
         except AttemptGone:
             return None
         except Exception as error:
-            ended = failed(row, config, error, now=self.journal.clock.now())
+            self._recorder.keep_details(attempt)
+            ended = failed(row, config, error, now=self.journal.clock.now(), delay=delay_of(attempt))
             progress.error = error
-        else:
-            limit = self.settings.max_payload
-            ended = succeeded(row, config, value, now=self.journal.clock.now(), limit=limit)
         crashpoints.reached(crashpoints.AFTER_USER_CODE)
         if progress.error is not None:
             log_failure(live.instance, ended, progress.error)
@@ -268,48 +310,27 @@ class Engine:
             progress.retry_in = max(ended.wake_at - self.journal.clock.now(), 0.0)
         return ended, attempt
 
-    # Record.
+    def _transact(self, attempt: Attempt, request: Request) -> StepRow:
+        """Run the callback of a transaction; its end is journaled in there if it is a good one."""
+        with self._transactions.open(attempt) as transaction:
+            ended = self._succeeded(attempt, self.attempts.run(attempt, request, transaction.begin))
+            if ended.output is None or transaction.record(ended):
+                return ended
+        now, state = self.journal.clock.now(), self.settings.max_state
+        return no_room(attempt.row, attempt.config, len(ended.output), now=now, state=state)
 
-    def _record(self, row: StepRow, attempt: Attempt) -> bool:
-        """Write the end of an attempt on its own, trying for as long as the lease lasts.
-
-        Returns:
-            Whether it was still ours.
-        """
-        lease, due_in = attempt.row.lease, self.settings.renudge
-        assert lease is not None, "a claimed row has a lease"
-        patience = attempt.held_until - time.monotonic()
-        rev = self._patiently(lambda: self.journal.record(attempt.instance, row, lease, due_in=due_in), patience)
-        crashpoints.reached(crashpoints.AFTER_RECORD)
-        return rev is not None
-
-    def _patiently(self, call: Callable[[], T], patience: float) -> T:
-        """Call again for so many seconds while Postgres does not answer."""
-        give_up, pause = time.monotonic() + patience, 0.05
-        while True:
-            try:
-                return call()
-            except JournalUnavailable:
-                if time.monotonic() + pause > give_up:
-                    raise
-                time.sleep(pause)
-                pause = min(pause * 2, 1.0)
-
-    def _record_timeout(self, attempt: Attempt) -> None:
-        """A sync callback has taken too long: its attempt is over, whatever it still does."""
-        error, now = WorkflowTimeoutError(attempt.config.timeout), self.journal.clock.now()
-        row = failed(attempt.row, attempt.config, error, now=now)
-        log_failure(attempt.instance, row, error)
-        if self._record(row, attempt):
-            delay = max((row.wake_at or 0.0) - self.journal.clock.now(), 0.0)
-            if delay <= self.settings.countdown_max:
-                self._dispatcher.publish([nudge_for(attempt.instance, row, delay)])
+    def _succeeded(self, attempt: Attempt, value: Any) -> StepRow:
+        limits = {"limit": self.settings.max_payload, "state": self.settings.max_state}
+        now, held = self.journal.clock.now(), attempt.instance.size
+        return succeeded(attempt.row, attempt.config, value, now=now, held=held, **limits)
 
     # Nudge.
 
     def _publish(self, live: Live, cause: Nudge, claimed: StepRow | None) -> None:
         """Nudge what is ready, and what will be soon; keep the pass if it will be needed again soon."""
-        if live.replay.outcome is not None:
+        if live.over:
+            if live.instance.status == Status.ROLLING_BACK:  # on any worker: it has to find the handlers again
+                self._dispatcher.publish([nudge_back(live.instance)])
             return
         nudges = nudges_after(live, cause, claimed, self.journal.clock.now())
         if nudges:
@@ -324,4 +345,5 @@ class Engine:
     def close(self) -> None:
         """Stop the threads and forget every pass."""
         self.attempts.close()
+        self._transactions.close()
         self.passes.clear()

@@ -9,6 +9,7 @@
     |-- InstanceTerminated           raised by `result()` of a terminated instance
     |-- InvalidInstanceId            instance.invalid_id
     |-- InvalidTransition            instance.cannot_<action>
+    |-- InvalidSubscription          subscription.invalid: a cursor or filter that no feed has
     |-- StepNotFound                 instance.cannot_restart: no such step in its history
     |-- InvalidEventType             workflow.invalid_event_type
     |-- WorkflowNotFound             workflow.not_found, names the known ones
@@ -126,6 +127,12 @@ class InvalidTransition(WfError):
         super().__init__(f"Cannot {action} instance {id!r} of workflow {workflow!r}: it is {status}.")
         self.workflow, self.id, self.status, self.action = workflow, id, status, action
         self.code = f"instance.cannot_{action}"
+
+
+class InvalidSubscription(WfError):
+    """A feed was asked for in a way that makes no sense."""
+
+    code = "subscription.invalid"
 
 
 class StepNotFound(WfError):

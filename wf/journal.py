@@ -14,18 +14,24 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg.types.json import Jsonb
+from psycopg.types.numeric import Int8
 
 from wf.clock import Clock, DatabaseClock
 from wf.core import Key, Kind
-from wf.facts import InstanceRow, Loaded, PendingEvent, StepRow, Wake
+from wf.facts import Given, InstanceRow, Loaded, PendingEvent, StepRow, Wake
 from wf.sql import statements
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from wf.database import Database
     from wf.facts import Commit
+    from wf.transactions import Execute
+
+Held = tuple[int, int, int, "UUID"]
+"""A running attempt: instance, generation, seq, lease."""
 
 
 _ROW: tuple[tuple[str, str], ...] = (
@@ -37,22 +43,29 @@ _ROW: tuple[tuple[str, str], ...] = (
 ROWS_MAX = 500
 """Rows in one commit, so that none takes long."""
 
+UNLIMITED = 2**63 - 1
+"""Bytes of results of an instance for whoever sets no limit."""
+
 FEW = 2
 """Rows that a commit hands over as VALUES: the quickest way, but one plan for each pattern of types in them."""
 
 
 @cache
-def _commit_sql(rows: int, failures: bool, events: bool, end: bool) -> LiteralString:
+def _commit_sql(rows: int, moves: bool, failures: bool, events: bool, end: bool, frees: bool) -> LiteralString:
     """The statement for a commit; what is not needed is left out, because Postgres would plan it.
 
     Args:
         rows: How many there are; whatever is more than `FEW` is the same.
+        moves: Whether the status changes.
         failures: Whether some are of attempts that failed.
         events: Whether events are consumed.
         end: Whether the instance ends.
+        frees: Whether it gives a slot back.
     """
     named = statements()
     parts = [named["commit_fence"], named["commit_unconsumed"] if events else "", named["commit_fenced"]]
+    if moves:
+        parts.append(named["commit_moved"])
     if rows:
         values = named["commit_many"] if rows > FEW else _values_sql(rows)
         parts.append(named["commit_rows"].replace("/* rows */", values))
@@ -62,6 +75,8 @@ def _commit_sql(rows: int, failures: bool, events: bool, end: bool) -> LiteralSt
         parts.append(named["commit_events"])
     if end:
         parts.append(named["commit_end"])
+    if frees:
+        parts.append(named["commit_freed"])
     return "\n".join([*parts, named["commit_close"]])
 
 
@@ -105,12 +120,12 @@ class Journal:
         width = len(InstanceRow._fields) - 1
         self.clock.observe(first[width])
         instance = InstanceRow(key, *first[:width])
-        rows = [_step_row(row[width + 1 : -1]) for row in found if row[width + 1] is not None]
-        return Loaded(instance, rows, first[-1])
+        rows = [_step_row(row[width + 1 : -3]) for row in found if row[width + 1] is not None]
+        return Loaded(instance, rows, None if first[-3] is None else Given(*first[-3:]))
 
-    def params(self, key: int) -> bytes:
-        """The encoded parameters of an instance."""
-        return bytes(self.database.read(self._sql["instance_params"], {"key": key})[0][0])
+    def given(self, key: int) -> Given:
+        """What `run` of an instance is handed."""
+        return Given(*self.database.read(self._sql["instance_params"], {"key": key})[0])
 
     def commit(self, commit: Commit) -> bool:
         """Write all of it, or nothing.
@@ -121,8 +136,10 @@ class Journal:
         params: dict[str, Any] = {
             "key": commit.key, "generation": commit.generation, "rev": commit.rev, "rev_after": commit.rev_after,
             "seq": commit.seq, "status": commit.status, "at": commit.at, "due_at": commit.due_at,
+            "started_at": commit.started_at,
             "keep_from": commit.keep_from, "taken": len(commit.events),
-            "ended_at": None, "restart_at": None, "restart_from_start": False, "last_rev": None, "worker": self.worker,
+            "bytes": Int8(commit.size),  # always of this type, or there would be a plan for each magnitude
+            "ended_at": None, "keep": commit.keep, "restart_at": None, "restart_from_start": False, "last_rev": None, "ends_as": None, "worker": self.worker,
             "now": self.clock.override(),
         }  # fmt: skip
         few = len(commit.rows) <= FEW
@@ -131,19 +148,25 @@ class Journal:
                 for (name, _), value in zip(_ROW, _values(row), strict=True):
                     params[f"{name}_{n}"] = value
         else:
-            params["rows"] = _json(commit.rows)
+            cipher = self.database.cipher
+            params["rows"] = _json(commit.rows, None if cipher is None else cipher.seal)
         if commit.events:
             params["events"] = [event for event, _ in commit.events]
             params["takers"] = [seq for _, seq in commit.events]
         if (end := commit.end) is not None:
             params |= {
-                "ended_at": commit.at, "restart_at": end.restart_at,
+                "ended_at": None if end.rolls_back else commit.at, "restart_at": end.restart_at,
+                "ends_as": "errored" if end.rolls_back else None,
+                "rollback": Jsonb(end.rollback) if end.rollback is not None else None,
                 "restart_from_start": end.restart_from_start, "last_rev": end.last_rev,
                 "output": end.output, "error": end.error,
                 "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
             }  # fmt: skip
-        failures = any(row.failure is not None for row in commit.rows)
-        sql = _commit_sql(len(commit.rows) if few else FEW + 1, failures, bool(commit.events), end is not None)
+        failed = [row for row in commit.rows if row.failure is not None]
+        if failed:
+            params["failed_at"] = failed[0].failed_at or commit.at  # there is one at most: what this task has run
+        rows, events = len(commit.rows) if few else FEW + 1, bool(commit.events)
+        sql = _commit_sql(rows, commit.moves, bool(failed), events, end is not None, commit.frees_slot)
         found = self.database.rows(sql, params)
         if found:
             self.clock.observe(found[0][0])
@@ -167,7 +190,10 @@ class Journal:
         found = self.database.rows(self._sql["step_claim"], params)
         return found[0][0] if found else None
 
-    def record(self, instance: InstanceRow, row: StepRow, lease: UUID, *, due_in: float) -> int | None:
+    def record(
+        self, instance: InstanceRow, row: StepRow, lease: UUID, *, due_in: float, max_state: int = UNLIMITED,
+        execute: Execute | None = None,
+    ) -> int | None:  # fmt: skip
         """Write the end of an attempt, whatever its siblings have done meanwhile.
 
         Args:
@@ -175,42 +201,46 @@ class Journal:
             row: The step row as it shall be.
             lease: Token of the attempt.
             due_in: Seconds until the alarm looks at the instance at the latest.
+            max_state: Bytes that all results of the instance may take together.
+            execute: Runs the statement in a transaction that the caller commits; in one of its own if absent.
 
         Returns:
-            The rev of this fact, or None: the attempt is not ours any more.
+            The rev of this fact, or None: the attempt is not ours any more, or there is no room for its result.
         """
         params = {
             "key": instance.key, "generation": instance.generation, "seq": row.seq, "lease": lease,
             "status": row.status, "output": row.output, "error": row.error, "wake_at": row.wake_at,
-            "ended_at": row.ended_at, "failure": row.failure, "at": self.clock.now(), "due_in": due_in,
-            "now": self.clock.override(),
+            "ended_at": row.ended_at, "failure": row.failure, "due_in": due_in,
+            "failed_at": row.failed_at or self.clock.now(),
+            "now": self.clock.override(), "bytes": Int8(len(row.output or b"")), "max_state": Int8(max_state),
         }  # fmt: skip
-        found = self.database.rows(self._sql["attempt_record"], params)
+        found = (execute or self.database.rows)(self._sql["attempt_record"], params)
         return found[0][0] if found else None
 
-    def lose(self, instance: InstanceRow, row: StepRow) -> bool:
+    def lose(self, instance: InstanceRow, row: StepRow, *, again: bool = True) -> bool:
         """Declare an attempt lost whose lease has run out.
+
+        Args:
+            instance: The instance at its rev.
+            row: The step row with its lease.
+            again: Whether another attempt follows.
 
         Returns:
             Whether it was still so by the database's clock and nobody else was quicker.
         """
         params = {
             "key": instance.key, "generation": instance.generation, "rev": instance.rev, "seq": row.seq,
-            "lease": row.lease, "now": self.clock.override(),
+            "lease": row.lease, "again": again, "now": self.clock.override(),
         }  # fmt: skip
         return bool(self.database.rows(self._sql["attempt_lose"], params))
 
-    def extend(self, attempts: list[tuple[int, int, int, UUID]], lease: float) -> set[UUID]:
-        """Extend the leases of running attempts, given as (instance, generation, seq, lease).
+    def extend(self, attempts: list[Held], lease: float) -> set[UUID]:
+        """Extend the leases of running attempts.
 
         Returns:
             The leases that are still ours.
         """
-        keys, generations, seqs, leases = (list(column) for column in zip(*attempts, strict=True))
-        params = {
-            "keys": keys, "generations": generations, "seqs": seqs, "leases": leases, "lease": lease,
-            "now": self.clock.override(),
-        }  # fmt: skip
+        params = {**columns(attempts), "lease": lease, "now": self.clock.override()}
         return {row[0] for row in self.database.rows(self._sql["lease_extend"], params)}
 
     def settle_pause(self, instance: InstanceRow) -> None:
@@ -262,6 +292,12 @@ class Journal:
         return bool(self.database.read(self._sql["alarm_silent"], params)[0][0])
 
 
+def columns(attempts: list[Held]) -> dict[str, list[Any]]:
+    """Running attempts as parameters of a statement."""
+    names = ("keys", "generations", "seqs", "leases")
+    return {name: list(column) for name, column in zip(names, zip(*attempts, strict=True), strict=True)}
+
+
 def _step_row(row: tuple[Any, ...]) -> StepRow:
     seq, kind, name, count, status, config, attempt, lost, lease, wake_at, ended_at, rev, output, error = row
     return StepRow(
@@ -278,13 +314,15 @@ def _values(row: StepRow) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _json(rows: list[StepRow]) -> str:
-    """The parameter of `commit_many`."""
+def _json(rows: list[StepRow], seal: Callable[[bytes], bytes] | None) -> str:
+    """The parameter of `commit_many`. It is a text, so the database's own sealing does not see the bytes in it."""
+
+    def as_json(value: Jsonb | UUID | bytes) -> Any:
+        if isinstance(value, Jsonb):
+            return value.obj
+        if isinstance(value, bytes):
+            return b64encode(value if seal is None else seal(value)).decode()
+        return value.hex
+
     names = [name for name, _ in _ROW]
-    return json.dumps([dict(zip(names, _values(row), strict=True)) for row in rows], default=_as_json)
-
-
-def _as_json(value: Jsonb | UUID | bytes) -> Any:
-    if isinstance(value, Jsonb):
-        return value.obj
-    return b64encode(value).decode() if isinstance(value, bytes) else value.hex
+    return json.dumps([dict(zip(names, _values(row), strict=True)) for row in rows], default=as_json)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from wf.core import Completed, Kind, StepConfig
+from wf.core import Completed, Failed, Kind, StepConfig
 from wf.errors import WorkerLostError, WorkflowTimeoutError
 from wf.facts import Commit
 from wf.faults import encode_error
 from wf.journal import ROWS_MAX
+from wf.rollback import Undoing, can_be_undone
 from wf.rows import envelope, new_row, result_of
-from wf.status import STEP_ENDED, Status, StepStatus
+from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 
 _FED = STEP_ENDED - {StepStatus.CANCELLED}
+
+
+_RUN = (Kind.DO, Kind.ROLLBACK)
+"""Kinds of rows that are run by user code."""
+
+
+def _is_rollback(key: Key) -> bool:
+    return key.kind is Kind.ROLLBACK
 
 
 class _Due(NamedTuple):
@@ -49,6 +58,11 @@ class Live:
         doubtful: Whether nobody knows if the last commit is in the journal.
         unsure: The lease of a claim of which nobody knows whether it is in the journal.
         trusts_mailbox: Whether events may be taken from the mailbox; if it has misled us, Postgres is asked.
+        undoing: The rollback, if that is what is left to do.
+        limited: Whether its workflow has a limit of concurrency.
+        slotted: Whether it holds a slot, if it needs one.
+        queued: Whether there was no slot for it.
+        compensable: Whether a step with a rollback has begun.
         tainted: Whether the pass knows something that the journal may not hold; if a commit fails it is worthless.
     """
 
@@ -58,6 +72,10 @@ class Live:
         self.inbox: list[PendingEvent] | None = None
         self.fresh: list[StepRow] = []
         self.tainted = False
+        self.undoing: Undoing | None = None
+        self.compensable = False
+        self.limited = self.queued = False
+        self.slotted = instance.status == Status.RUNNING
         self.last_rev: int | None = None
         self.doubtful = False
         self.unsure: UUID | None = None
@@ -76,16 +94,32 @@ class Live:
         self.instance = instance = found.instance
         self._rev, self._seq = instance.rev, instance.seq
         self._beside = False
+        self.slotted = instance.status == Status.RUNNING
         self._changes.clear()
         self._taken.clear()
         self.inbox = None
         for row in found.rows:
+            self.compensable = self.compensable or can_be_undone(row)
             if row.status in STEP_ENDED:
                 self._open.pop(row.key, None)
             else:
                 self._open[row.key] = row
-        self.replay.feed(*(result_of(row) for row in found.rows if row.status in _FED))
+        fed = (row for row in found.rows if row.status in _FED and row.key.kind is not Kind.ROLLBACK)
+        self.replay.feed(*map(result_of, fed))
         self._note_end(found.rows)
+
+    def begin_rollback(self, rows: list[StepRow]) -> None:
+        """The pass has found the handlers again; from now on they are what there is to do.
+
+        Args:
+            rows: All rows of the journal.
+        """
+        outcome = self.replay.outcome
+        self.replay.end_for_rollback()
+        self.undoing = Undoing(
+            rows, self.replay.rollbacks, outcome.error if isinstance(outcome, Failed) else None,
+            self._settings.max_lost, Status(self.instance.ends_as or Status.ERRORED),
+        )  # fmt: skip
 
     def _note_end(self, rows: list[StepRow]) -> None:
         """Remember the fact after which `run` ended."""
@@ -123,6 +157,8 @@ class Live:
         Returns:
             Whether that is all; if not, there is more than fits into one commit.
         """
+        if self.undoing is not None:
+            return self._settle_rollback(self.undoing, now)
         while self.replay.outcome is None:
             if len(self._changes) >= ROWS_MAX:
                 return False
@@ -136,6 +172,12 @@ class Live:
             if due is None:
                 break
             self._resolve(due, now)
+        return True
+
+    def _settle_rollback(self, undoing: Undoing, now: float) -> bool:
+        while (row := undoing.next(self._row, self._seq + 1, now)) is not None:
+            self._seq = max(self._seq, row.seq)
+            self.end_attempt(row)
         return True
 
     def _register(self, requests: list[Request], now: float) -> bool:
@@ -164,7 +206,7 @@ class Live:
             if row is None:
                 continue
             if request.key.kind is Kind.DO:
-                if row.status is StepStatus.RETRYING and row.lost and self._gives_up(row):
+                if row.status is StepStatus.RETRYING and row.lost and self.gives_up(row):
                     found.append(_Due(now, row.seq, row, None))
                 continue
             assert row.wake_at is not None, "sleeps, timers and waits have a wake_at"
@@ -182,7 +224,8 @@ class Live:
                 return event
         return None
 
-    def _gives_up(self, row: StepRow) -> bool:
+    def gives_up(self, row: StepRow) -> bool:
+        """Whether a row has lost too many attempts to be tried again."""
         return row.lost >= self._settings.max_lost or StepConfig.load(row.config or {}).at_most_once
 
     def _resolve(self, due: _Due, now: float) -> None:
@@ -204,13 +247,16 @@ class Live:
 
     def request(self, key: Key) -> Request:
         """What `run` asked for under this key."""
+        if self.undoing is not None:
+            return self.undoing.request(key)
         return next(request for request in self.replay.requests() if request.key == key)
 
     def claimable(self, now: float, hint: int) -> StepRow | None:
         """A step whose attempt may begin: the hinted one, or the first."""
         first: StepRow | None = None
         for row in self._do_rows():
-            if row.status is StepStatus.READY or (row.status is StepStatus.RETRYING and (row.wake_at or 0) <= now):
+            retried = row.status is StepStatus.RETRYING and (row.wake_at or 0) <= now
+            if row.status is StepStatus.READY or (retried and row.failure is None):  # else its failure must be written
                 if row.seq == hint:
                     return row
                 first = first or row
@@ -230,24 +276,31 @@ class Live:
 
     def claim(self, row: StepRow, lease: UUID, now: float) -> StepRow:
         """Count an attempt, before its user code runs, in the next commit."""
-        return self._change(self.leased(row, lease, now))
+        claimed = self.leased(row, lease, now)
+        if row.key not in self._changes:
+            return self._change(claimed)
+        self._changes[row.key] = claimed  # asked for and claimed at once is one fact, in the order of asking
+        return claimed
 
     def claimed_beside(self, claimed: StepRow) -> None:
         """The journal has counted an attempt on its own; what else it holds now is not known here."""
         self._open[claimed.key] = claimed
+        self.compensable = self.compensable or can_be_undone(claimed)
         self._beside = True
 
     def end_attempt(self, row: StepRow) -> None:
         """Write down how a row ended, or that it will be tried again, and let `run` go on."""
         self._change(row)
-        if row.status in STEP_ENDED:
+        if row.status in STEP_ENDED and self.undoing is not None:
+            self.undoing.note(row)
+        elif row.status in STEP_ENDED:
             self.tainted = True
             self.replay.feed(result_of(row))
             self._note_end([row])
 
     def expired(self, now: float) -> StepRow | None:
         """A running attempt whose lease seems to be over, while that still matters."""
-        if self.replay.outcome is not None:
+        if self.over:
             return None
         rows = self._do_rows()
         return next((r for r in rows if r.status is StepStatus.RUNNING and (r.wake_at or 0) <= now), None)
@@ -264,9 +317,16 @@ class Live:
     # What goes into the journal, and what comes after.
 
     @property
+    def over(self) -> bool:
+        """Whether `run` has ended, and nothing is left to roll back."""
+        if self.undoing is not None:
+            return self.undoing.outcome is not None
+        return self.replay.outcome is not None
+
+    @property
     def changed(self) -> bool:
         """Whether there is something to write."""
-        return bool(self._changes) or self.replay.outcome is not None or self._status() != self.instance.status
+        return bool(self._changes) or self.over or self._status() != self.instance.status
 
     def commit(self, now: float, end: End | None) -> Commit:
         """Everything since the last commit."""
@@ -274,15 +334,28 @@ class Live:
         keep_from = None
         if end is not None:
             self._cancel_open(now)
-        else:
+        if end is not None and end.rolls_back:
+            status, due_at = Status.ROLLING_BACK, now + self._settings.renudge
+        elif end is None:
             due_at = self.due_at(now)
             # While steps run an early look does no harm, and a later one might never come.
             keep_from = now if status is Status.RUNNING else due_at
+        moves = self._moves(status)
         return Commit(
             key=self.instance.key, generation=self.instance.generation, rev=self.instance.rev, rev_after=self._rev,
-            seq=self._seq, status=status, at=now, due_at=due_at, keep_from=keep_from,
+            seq=self._seq, status=status, at=now, due_at=due_at, keep_from=keep_from, moves=moves,
+            started_at=self.replay.began_at,
             rows=list(self._changes.values()), events=[(event.id, seq) for event, seq in self._taken], end=end,
+            frees_slot=self.limited and status not in (Status.RUNNING, Status.ROLLING_BACK),
+            keep=self._settings.error_retention if status is Status.ERRORED else self._settings.success_retention,
         )  # fmt: skip
+
+    def _moves(self, status: Status) -> bool:
+        """Whether the feed is to be told of a new status; each, and the end, gets a rev at which it stands."""
+        before, rev = self.instance.status, self.instance.rev
+        if status != before and self._rev == rev:
+            self._rev += 1
+        return status != before and status not in TERMINAL and (rev > 0 or status is not Status.RUNNING)
 
     def _cancel_open(self, now: float) -> None:
         """What `run` asked for in its last breath is not wanted any more."""
@@ -305,12 +378,14 @@ class Live:
         """
         self.instance = self.instance._replace(
             rev=commit.rev_after, seq=commit.seq, status=commit.status, due_at=commit.due_at,
-            inbox=self.instance.inbox - len(commit.events),
+            inbox=self.instance.inbox - len(commit.events), size=self.instance.size + commit.size,
         )  # fmt: skip
         idle = (StepStatus.READY, StepStatus.RETRYING, StepStatus.WAITING)
         self.fresh += [row for row in self._changes.values() if row.status in idle]
+        self.slotted = self.slotted and not commit.frees_slot
         taken = [event for event, _ in self._taken]
         for key, row in self._changes.items():
+            self.compensable = self.compensable or can_be_undone(row)
             if row.status in STEP_ENDED:
                 self._open.pop(key, None)
             else:
@@ -350,6 +425,8 @@ class Live:
         return [row for row in self._do_rows() if row.status is StepStatus.READY]
 
     def _status(self) -> Status:
+        if self.undoing is not None:
+            return self.undoing.ends_as if self.undoing.outcome is not None else Status.ROLLING_BACK
         if self.replay.outcome is not None:
             return Status.COMPLETE if isinstance(self.replay.outcome, Completed) else Status.ERRORED
         active = (StepStatus.RUNNING, StepStatus.READY)
@@ -360,11 +437,12 @@ class Live:
 
     def _rows(self) -> list[StepRow]:
         """What is open and was asked for; a row that the code of today does not reach yet keeps its state."""
-        rows = [row for key, row in self._open.items() if key not in self._changes and self.replay.asked(key)]
+        asked = self.replay.asked if self.undoing is None else _is_rollback
+        rows = [row for key, row in self._open.items() if key not in self._changes and asked(key)]
         return [row for row in [*rows, *self._changes.values()] if row.status not in STEP_ENDED]
 
     def _do_rows(self) -> list[StepRow]:
-        return [row for row in self._rows() if row.key.kind is Kind.DO]
+        return [row for row in self._rows() if row.key.kind in _RUN]
 
     def _change(self, row: StepRow) -> StepRow:
         self._rev += 1

@@ -35,6 +35,11 @@ def nudges_after(live: Live, cause: Nudge, claimed: StepRow | None, now: float) 
     return nudges
 
 
+def nudge_back(instance: InstanceRow) -> Nudge:
+    """Look at this instance, whatever step it is."""
+    return Nudge(instance.key, instance.generation, instance.rev, workflow=instance.workflow, id=instance.id)
+
+
 def nudge_for(instance: InstanceRow, row: StepRow, delay: float) -> Nudge:
     """Look at this step, in so many seconds."""
     return Nudge(

@@ -36,6 +36,8 @@ LIVE = frozenset(Status) - TERMINAL - {Status.PAUSED}
 """Those that the alarm looks at."""
 MOVING = LIVE - {Status.WAITING_FOR_PAUSE}
 """Those that `advance` moves on."""
+SLOTTED = frozenset({Status.RUNNING, Status.WAITING_FOR_PAUSE, Status.ROLLING_BACK, Status.QUEUED})
+"""Those that may hold a slot of a workflow with a limit of concurrency; a queued one has just been given it."""
 
 
 class StepStatus(StrEnum):

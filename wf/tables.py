@@ -190,7 +190,8 @@ slot = Table(
     Column("workflow", Text, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("instance", BigInteger, comment="Who holds it; null if it is free."),
-    Index("slot_instance", "instance", unique=True, postgresql_where=text("instance is not null")),
+    _time("taken_at"),
+    Index("slot_instance", "instance", postgresql_where=text("instance is not null")),
     comment="One row for each instance of a workflow that may run at once.",
 )
 

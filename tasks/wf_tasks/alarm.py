@@ -1,4 +1,4 @@
-"""The alarm: nudge every instance whose `due_at` has come.
+"""The alarm: nudge every instance whose `due_at` has come, and fire the schedules.
 
 A tick carries no state. Twice at once: the second finds nothing. Died between commit and publish: the instances are
 due again a little later. Not at all: any worker notices and runs it.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wf.dispatch import Nudge
+from wf.slots import Slots
+from wf_tasks.schedules import Schedules
 
 if TYPE_CHECKING:
     from wf.dispatch import Dispatcher
@@ -30,15 +32,29 @@ class Alarm:
 
     def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher) -> None:
         self._settings, self._journal, self._dispatcher = settings, journal, dispatcher
+        self._slots = Slots(journal.database, journal.clock)
+        self._schedules = Schedules(settings, journal, dispatcher)
 
     def run_once(self) -> int:
-        """Wake what is due, in batches.
+        """Wake what is due, give free slots to those who wait for them, then fire the schedules.
 
         Returns:
-            How many instances were nudged.
+            How many instances were nudged because they were due.
         """
-        settings, woken = self._settings, 0
         self._journal.ticked()
+        woken = self._wake()
+        self._grant()
+        self._schedules.run_once()
+        return woken
+
+    def _grant(self) -> None:
+        """Give slots that are free to instances that wait for them: whoever should have done it may be gone."""
+        for workflow in self._slots.ungranted(idle=self._settings.lease):
+            granted = self._slots.grant(workflow, due_in=self._settings.renudge)
+            self._dispatcher.publish([Nudge(w.key, w.generation, w.rev, workflow=w.workflow, id=w.id) for w in granted])
+
+    def _wake(self) -> int:
+        settings, woken = self._settings, 0
         while True:
             wakes = self._journal.due(
                 ahead=settings.alarm_tick * AHEAD, limit=settings.alarm_batch, renudge=settings.renudge

@@ -2,21 +2,63 @@
 
 -- instance_create: A new instance with its parameters, due at once or when its nudge must be repeated. Without a
 -- version it gets the newest one that workers registered.
-with made as (
-  insert into wf.instance (workflow, id, version, trigger, created_at, due_at)
+with chosen as (
+  select cast(%(version)s as text) as version, cast(null as jsonb) as retention
+  where cast(%(version)s as text) is not null
+  union all
+  select version, settings -> 'default_retention' from wf.workflow
+  where name = %(workflow)s and cast(%(version)s as text) is null
+), made as (
+  insert into wf.instance (workflow, id, version, trigger, keep_success, keep_error, created_at, due_at)
   select
-    %(workflow)s, %(id)s, version, %(trigger)s, coalesce(to_timestamp(%(now)s), now()),
+    %(workflow)s, %(id)s, version, %(trigger)s,
+    coalesce(cast(%(keep_success)s as float8), cast(retention ->> 'success_retention' as float8)),
+    coalesce(cast(%(keep_error)s as float8), cast(retention ->> 'error_retention' as float8)),
+    coalesce(to_timestamp(%(now)s), now()),
     coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
-  from (
-    select coalesce(%(version)s, (select version from wf.workflow where name = %(workflow)s)) as version
-  ) as chosen
-  where version is not null
+  from chosen
   on conflict (workflow, id) do nothing
   returning key
 )
 insert into wf.payload (instance, params)
 select key, %(params)s from made
 returning instance
+
+-- instance_create_batch: New instances with keys in the order of their entries. They are inserted in the order of their
+-- ids, lest two batches that share ids wait for each other. An entry's params are in base64; without, it gets the
+-- common ones.
+with chosen as (
+  select cast(%(version)s as text) as version, cast(null as jsonb) as retention
+  where cast(%(version)s as text) is not null
+  union all
+  select version, settings -> 'default_retention' from wf.workflow
+  where name = %(workflow)s and cast(%(version)s as text) is null
+), entry as materialized (
+  select nextval(pg_get_serial_sequence('wf.instance', 'key')) as key, given.*
+  from (
+    select id, params, keep_success, keep_error
+    from json_to_recordset(cast(%(entries)s as json))
+      as given (number integer, id text, params text, keep_success float8, keep_error float8)
+    order by number
+  ) as given
+), made as (
+  insert into wf.instance (key, workflow, id, version, trigger, keep_success, keep_error, created_at, due_at)
+  overriding system value
+  select
+    key, %(workflow)s, id, version, %(trigger)s,
+    coalesce(keep_success, cast(retention ->> 'success_retention' as float8)),
+    coalesce(keep_error, cast(retention ->> 'error_retention' as float8)),
+    coalesce(to_timestamp(%(now)s), now()),
+    coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
+  from entry cross join chosen
+  order by id
+  on conflict (workflow, id) do nothing
+  returning key
+), stored as (
+  insert into wf.payload (instance, params)
+  select key, coalesce(decode(entry.params, 'base64'), cast(%(params)s as bytea)) from made join entry using (key)
+)
+select key, id from made join entry using (key)
 
 -- event_accept: An event for a live instance: stored, counted, and the instance due at once, in one commit.
 with live as (
@@ -41,22 +83,41 @@ where key = stored.instance
 returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at)::float8
 
 -- workflow_register: A worker knows this workflow, in this version.
-insert into wf.workflow (name, version, versions, settings)
+insert into wf.workflow (name, version, versions, settings, concurrency)
 values (
-  %(name)s, %(version)s, jsonb_build_object(%(version)s::text, extract(epoch from now())), %(settings)s
+  %(name)s, %(version)s, jsonb_build_object(%(version)s::text, extract(epoch from now())), %(settings)s, %(concurrency)s
 )
 on conflict (name) do update
 set versions = workflow.versions || excluded.versions, modified_at = now()
-returning versions
+returning versions, extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8
 
--- workflow_newest: This version is the newest; nothing happens if another one has been registered meanwhile.
-update wf.workflow
-set version = %(version)s, settings = %(settings)s
-where name = %(name)s and versions = %(versions)s
-returning name
+-- workflow_newest: This version is the newest, and its schedules are the workflow's; nothing happens if another one has
+-- been registered meanwhile.
+with newest as (
+  update wf.workflow
+  set version = %(version)s, settings = %(settings)s, concurrency = %(concurrency)s
+  where name = %(name)s and versions = %(versions)s
+  returning name
+), dropped as (
+  delete from wf.schedule using newest
+  where schedule.workflow = newest.name and schedule.cron <> all(%(crons)s::text[])
+), added as (
+  insert into wf.schedule (workflow, cron, next_at)
+  select name, cron, to_timestamp(next_at)
+  from newest, unnest(%(crons)s::text[], %(next_at)s::float8[]) as given (cron, next_at)
+  on conflict (workflow, cron) do nothing
+)
+select name from newest
 
 -- workflow_known: Every workflow that a worker has registered, with its newest version.
 select name, version, versions, settings from wf.workflow order by name
+
+-- version_counts: Instances in flight, by version.
+select workflow, version, status, count(*)
+from wf.instance
+where status <> all(%(terminal)s) and (%(workflow)s::text is null or workflow = %(workflow)s)
+group by 1, 2, 3
+order by 1, 2, 3
 
 -- instance_key: The key of an instance.
 select key, status, generation, rev from wf.instance where workflow = %(workflow)s and id = %(id)s
@@ -64,18 +125,20 @@ select key, status, generation, rev from wf.instance where workflow = %(workflow
 -- instance_read: Everything about an instance but its steps.
 select
   i.key, i.workflow, i.id, i.version, i.status, i.trigger, i.generation, i.rev, i.restarts, i.due_at, i.restart_at,
-  i.created_at, i.started_at, i.ended_at, p.params, p.output, p.error, p.warnings
+  i.created_at, i.started_at, i.ended_at, p.params, p.output, p.error, p.warnings, p.rollback, p.schedule,
+  i.expire_at
 from wf.instance i join wf.payload p on p.instance = i.key
 where i.workflow = %(workflow)s and i.id = %(id)s
 
 -- instance_outcome: What an instance has come to, without its params: they may be big.
-select i.status, p.output, p.error
+select i.status, p.output, p.error, p.rollback
 from wf.instance i join wf.payload p on p.instance = i.key
 where i.workflow = %(workflow)s and i.id = %(id)s
 
 -- step_list: The steps of an instance in the order in which they were asked for.
 select
-  seq, kind, name, count, status, config, attempt, lost, worker, output, error, wake_at, started_at, attempt_at, ended_at
+  seq, kind, name, count, status, config, attempt, lost, worker, output, error, details,
+  wake_at, started_at, attempt_at, ended_at
 from wf.step
 where instance = %(key)s and generation = %(generation)s
 order by seq

@@ -8,7 +8,12 @@ select
   extract(epoch from coalesce(to_timestamp(%(now)s), clock_timestamp()))::float8,
   s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
   extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error,
-  case when %(seen)s = 0 and s.seq is null then (select p.params from wf.payload p where p.instance = i.key) end
+  case when %(seen)s = 0 and s.seq is null then (select p.params from wf.payload p where p.instance = i.key) end,
+  case
+    when %(seen)s = 0 and s.seq is null and i.trigger = 'cron'
+    then (select p.schedule from wf.payload p where p.instance = i.key)
+  end,
+  case when %(seen)s = 0 and s.seq is null then (select p.seed from wf.payload p where p.instance = i.key) end
 from wf.instance i
 left join wf.step s
   on s.instance = i.key and s.generation = i.generation and s.seq >= %(from_seq)s
@@ -17,22 +22,30 @@ where i.key = %(key)s
 order by s.rev
 
 -- instance_params: What `run` is handed, read when a pass begins.
-select params from wf.payload where instance = %(key)s
+select params, schedule, seed from wf.payload where instance = %(key)s
 
 -- commit_fence: First part of every commit by `advance`: the instance moves from one rev to the next, or nothing happens.
 with fence as (
   update wf.instance
   set
     rev = %(rev_after)s, seq = %(seq)s, status = %(status)s, inbox = inbox - %(taken)s, nudges = 0,
+    size = size + %(bytes)s,
     due_at = case
       when due_at between to_timestamp(%(keep_from)s) and to_timestamp(%(due_at)s) then due_at
       else to_timestamp(%(due_at)s)
     end,
     started_at = coalesce(
-      started_at, case when %(rev_after)s > %(rev)s or %(ended_at)s::float8 is not null then to_timestamp(%(at)s) end
+      started_at,
+      case when %(rev_after)s > %(rev)s or %(ended_at)s::float8 is not null then to_timestamp(%(started_at)s) end
+    ),
+    started_rev = coalesce(
+      started_rev, case when %(rev_after)s > %(rev)s or %(ended_at)s::float8 is not null then %(rev)s + 1 end
     ),
     ended_at = to_timestamp(%(ended_at)s),
-    restart_at = to_timestamp(%(restart_at)s), restart_from_start = %(restart_from_start)s, last_rev = %(last_rev)s
+    expire_at = to_timestamp(%(ended_at)s)
+      + make_interval(secs => coalesce(case %(status)s when 'errored' then keep_error else keep_success end, %(keep)s)),
+    restart_at = to_timestamp(%(restart_at)s), restart_from_start = %(restart_from_start)s, last_rev = coalesce(%(last_rev)s, last_rev),
+    ends_as = coalesce(%(ends_as)s, ends_as)
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
 
 -- commit_unconsumed: A condition more, when events are consumed: each must still be there.
@@ -41,7 +54,16 @@ with fence as (
     ) = %(taken)s
 
 -- commit_fenced: End of the first part.
-  returning key, generation
+  returning key, generation, started_rev
+)
+
+-- commit_moved: Middle part, when the status changes: a row for the feed. That `run` begins, the hot row tells.
+, moved as (
+  insert into wf.transition (instance, rev, status, at)
+  select
+    key, case when %(status)s = 'running' then %(rev)s + 1 else %(rev_after)s end, %(status)s, to_timestamp(%(at)s)
+  from fence
+  where %(status)s <> 'running' or started_rev <= %(rev)s
 )
 
 -- commit_rows: Middle part: the step rows that changed. The journal fills in VALUES with a few rows, or `commit_many`.
@@ -51,20 +73,22 @@ with fence as (
 , written as (
   insert into wf.step as s (
     instance, generation, seq, kind, name, count, status, config, attempt, lost, lease, output, error,
-    wake_at, ended_at, started_rev, rev, started_at, worker, attempt_at
+    wake_at, ended_at, started_rev, rev, started_at, worker, attempt_at, attempt_rev
   )
   select
     fence.key, fence.generation, seq, kind, name, count, status, config, attempt, lost, lease, output, error,
     to_timestamp(wake_at), to_timestamp(ended_at), rev, rev, to_timestamp(%(at)s),
-    case when status = 'running' then %(worker)s end, case when status = 'running' then to_timestamp(%(at)s) end
+    case when status = 'running' then %(worker)s end, case when status = 'running' then to_timestamp(%(at)s) end,
+    case when status = 'running' then rev end
   from fence, rows
   on conflict (instance, generation, seq) do update
   set
     status = excluded.status, attempt = excluded.attempt, lost = excluded.lost, lease = excluded.lease,
     output = excluded.output, error = excluded.error, wake_at = excluded.wake_at, ended_at = excluded.ended_at,
     rev = excluded.rev, worker = coalesce(excluded.worker, s.worker),
-    attempt_at = coalesce(excluded.attempt_at, s.attempt_at)
-  returning seq as of_seq, worker, attempt_at
+    attempt_at = coalesce(excluded.attempt_at, s.attempt_at),
+    attempt_rev = coalesce(excluded.attempt_rev, s.attempt_rev)
+  returning seq as of_seq, worker, attempt_at, attempt_rev
 )
 
 -- commit_many: The rows as one parameter, so that there is one text and one plan for any number; bytes are in base64.
@@ -78,10 +102,12 @@ from json_to_recordset(%(rows)s) as given (
 
 -- commit_failures: Middle part, when attempts have failed: each gets a row of its own.
 , tried as (
-  insert into wf.attempt (instance, generation, seq, attempt, outcome, error, worker, rev, started_at, ended_at, retry_at)
+  insert into wf.attempt (
+    instance, generation, seq, attempt, outcome, error, worker, started_rev, rev, started_at, ended_at, retry_at
+  )
   select
-    fence.key, fence.generation, seq, attempt, 'errored', failure, worker, rev, attempt_at, to_timestamp(%(at)s),
-    to_timestamp(wake_at)
+    fence.key, fence.generation, seq, attempt, 'errored', failure, worker, attempt_rev, rev, attempt_at,
+    to_timestamp(%(failed_at)s), to_timestamp(wake_at)
   from fence, rows join written on of_seq = seq
   where failure is not null
 )
@@ -97,16 +123,23 @@ from json_to_recordset(%(rows)s) as given (
 -- commit_end: Last part when `run` has ended: its outcome, and an end to what it no longer wants.
 , outcome as (
   update wf.payload
-  set output = %(output)s, error = %(error)s, warnings = coalesce(%(warnings)s, payload.warnings)
+  set
+    output = %(output)s, error = coalesce(%(error)s, payload.error),
+    warnings = coalesce(%(warnings)s, payload.warnings), rollback = %(rollback)s
   from fence
   where payload.instance = fence.key
 )
 , dropped as (
   update wf.step
-  set status = 'cancelled', lease = null, ended_at = to_timestamp(%(ended_at)s)
+  set status = 'cancelled', lease = null, ended_at = to_timestamp(%(at)s)
   from fence
   where step.instance = fence.key and step.generation = fence.generation and step.ended_at is null
     and step.seq <> all(%(seqs)s)
+)
+
+-- commit_freed: Middle part, when an instance of a workflow with a limit of concurrency does not run any more.
+, freed as (
+  update wf.slot set instance = null from fence where slot.instance = fence.key
 )
 
 -- commit_close: The answer of a commit: the time, or no row if the fence was lost. Not now(): it may have waited for a lock.
@@ -114,41 +147,48 @@ select extract(epoch from coalesce(to_timestamp(%(now)s), clock_timestamp()))::f
 
 -- step_claim: An attempt begins beside others of its instance: fenced by its row, not by rev, so that siblings do not race.
 with fence as (
-  select key, generation, rev from wf.instance
+  select key, generation, rev, status, started_rev from wf.instance
   where key = %(key)s and generation = %(generation)s and status in ('queued', 'running', 'waiting')
   for update
 ), claimed as (
   update wf.step
   set
     status = 'running', attempt = attempt + 1, lease = %(lease)s, worker = %(worker)s, rev = fence.rev + 1,
-    wake_at = to_timestamp(%(wake_at)s), attempt_at = to_timestamp(%(at)s)
+    wake_at = to_timestamp(%(wake_at)s), attempt_at = to_timestamp(%(at)s), attempt_rev = fence.rev + 1
   from fence
   where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
     and step.rev = %(row_rev)s and step.status in ('ready', 'retrying')
   returning step.rev
+), moved as (
+  insert into wf.transition (instance, rev, status, at)
+  select fence.key, claimed.rev, 'running', to_timestamp(%(at)s)
+  from fence, claimed
+  where fence.status <> 'running' and fence.started_rev is not null
 )
 update wf.instance
 set
   rev = claimed.rev, status = 'running', nudges = 0, due_at = least(due_at, to_timestamp(%(wake_at)s)),
-  started_at = coalesce(started_at, to_timestamp(%(at)s))
+  started_at = coalesce(started_at, to_timestamp(%(at)s)), started_rev = coalesce(started_rev, claimed.rev)
 from claimed
 where key = %(key)s
 returning claimed.rev
 
--- attempt_record: The end of an attempt while others of the same instance run: fenced by its lease, not by rev.
+-- attempt_record: The end of an attempt while others of the same instance run: fenced by its lease, not by rev. A result
+-- for which its siblings have left no room is refused.
 with mine as (
   select 1 from wf.step
   where instance = %(key)s and generation = %(generation)s and seq = %(seq)s and lease = %(lease)s
 ), fence as (
   update wf.instance
   set
-    rev = rev + 1,
+    rev = rev + 1, size = size + %(bytes)s,
     due_at = case
       when due_at is null then null
       else least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
     end
   from mine
   where key = %(key)s and generation = %(generation)s and status not in ('complete', 'errored', 'terminated')
+    and (%(bytes)s = 0 or size + %(bytes)s <= %(max_state)s)
   returning key, generation, rev
 ), written as (
   update wf.step
@@ -158,14 +198,16 @@ with mine as (
   from fence
   where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
     and step.lease = %(lease)s
-  returning fence.rev, step.attempt, step.worker, step.attempt_at
+  returning fence.rev, step.attempt, step.worker, step.attempt_at, step.attempt_rev
 ), tried as (
-  insert into wf.attempt (instance, generation, seq, attempt, outcome, error, worker, rev, started_at, ended_at, retry_at)
+  insert into wf.attempt (
+    instance, generation, seq, attempt, outcome, error, worker, started_rev, rev, started_at, ended_at, retry_at
+  )
   select
-    %(key)s, %(generation)s, %(seq)s, attempt, 'errored', %(failure)s, worker, rev, attempt_at,
-    to_timestamp(%(at)s), to_timestamp(%(wake_at)s)
+    %(key)s, %(generation)s, %(seq)s, attempt, 'errored', %(failure)s, worker, attempt_rev, rev, attempt_at,
+    to_timestamp(%(failed_at)s), to_timestamp(%(wake_at)s)
   from written
-  where %(failure)s::bytea is not null
+  where cast(%(failure)s as bytea) is not null
 )
 select rev from written
 
@@ -181,16 +223,19 @@ with fence as (
   from fence
   where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
     and step.lease = %(lease)s and step.wake_at <= coalesce(to_timestamp(%(now)s), now())
-  returning step.attempt, step.worker, step.attempt_at, step.rev
+  returning step.attempt, step.worker, step.attempt_at, step.attempt_rev, step.rev
 ), moved as (
   update wf.instance
   set rev = lost.rev
   from lost
   where key = %(key)s
 ), tried as (
-  insert into wf.attempt (instance, generation, seq, attempt, outcome, worker, rev, started_at, ended_at)
+  insert into wf.attempt (
+    instance, generation, seq, attempt, outcome, worker, started_rev, rev, started_at, ended_at, retry_at
+  )
   select
-    %(key)s, %(generation)s, %(seq)s, attempt, 'lost', worker, rev, attempt_at, coalesce(to_timestamp(%(now)s), now())
+    %(key)s, %(generation)s, %(seq)s, attempt, 'lost', worker, attempt_rev, rev, attempt_at,
+    coalesce(to_timestamp(%(now)s), now()), case when %(again)s then coalesce(to_timestamp(%(now)s), now()) end
   from lost
 )
 select rev from lost

@@ -162,10 +162,11 @@ CREATE TABLE wf.slot (
     workflow TEXT NOT NULL,
     number INTEGER NOT NULL,
     instance BIGINT,
+    taken_at TIMESTAMP WITH TIME ZONE,
     PRIMARY KEY (workflow, number)
 );
 
-CREATE UNIQUE INDEX slot_instance ON wf.slot (instance) WHERE instance is not null;
+CREATE INDEX slot_instance ON wf.slot (instance) WHERE instance is not null;
 
 COMMENT ON TABLE wf.slot IS 'One row for each instance of a workflow that may run at once.';
 

@@ -1,0 +1,64 @@
+"""Slots: how many instances of a workflow may run at once, who gets the next one, and who waits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wf.facts import Wake
+from wf.sql import statements
+from wf.status import SLOTTED, Status
+
+if TYPE_CHECKING:
+    from wf.clock import Clock
+    from wf.database import Database
+    from wf.facts import InstanceRow
+
+LOOK = 3600.0
+"""Seconds between two looks at an instance that waits for a slot: whoever gives one nudges it, and so does the alarm."""
+
+
+class Slots:
+    """The slots of all workflows that have a limit of concurrency.
+
+    Args:
+        database: Where.
+        clock: Whose time.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._sql = statements()
+
+    def take(self, instance: InstanceRow) -> bool:
+        """A slot for an instance: its own, or a free one that nobody waits for.
+
+        Returns:
+            Whether it has one now.
+        """
+        params = {"key": instance.key, "workflow": instance.workflow, "now": self._clock.override()}
+        return bool(self._database.rows(self._sql["slot_take"], params))
+
+    def wait(self, instance: InstanceRow) -> None:
+        """Queue an instance until it is given a slot."""
+        params = {"key": instance.key, "rev": instance.rev, "due_in": LOOK, "now": self._clock.override()}
+        self._database.rows(self._sql["slot_wait"], params)
+
+    def grant(self, workflow: str, *, due_in: float) -> list[Wake]:
+        """Give free slots to those who have waited longest; whoever gets them must nudge them.
+
+        Args:
+            workflow: Whose slots.
+            due_in: Seconds until the alarm looks at them, if the nudge is lost.
+        """
+        params = {"workflow": workflow, "due_in": due_in, "now": self._clock.override()}
+        return [Wake(*row) for row in self._database.rows(self._sql["slot_grant"], params)]
+
+    def ungranted(self, *, idle: float) -> list[str]:
+        """Workflows with a free slot and somebody who waits for one.
+
+        Args:
+            idle: Seconds after which a slot is given back that is held by an instance which does not run.
+        """
+        idle_statuses = sorted(set(Status) - SLOTTED)
+        params = {"idle": idle, "idle_statuses": idle_statuses, "now": self._clock.override()}
+        return [row[0] for row in self._database.rows(self._sql["slot_sweep"], params)]

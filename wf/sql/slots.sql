@@ -1,0 +1,108 @@
+-- Slots: how many instances of a workflow may run at once. A slot is a row, so the limit holds whatever else happens, and
+-- a free one is given by rank: who came back from a wait goes before who never ran, then first come, first served.
+
+-- slot_sync: The slots of a workflow are as many as its limit says; more that are in use go when they are given back.
+with wanted as (
+  select name, coalesce(concurrency, 0) as number from wf.workflow where name = %(workflow)s
+), surplus as (
+  delete from wf.slot using wanted
+  where slot.workflow = wanted.name and slot.number > wanted.number and instance is null
+), unlimited as (
+  update wf.instance
+  set queued_at = null, queue_class = null, due_at = coalesce(to_timestamp(%(now)s), now())
+  from wanted
+  where wanted.number = 0 and instance.workflow = wanted.name and queued_at is not null
+)
+insert into wf.slot (workflow, number)
+select name, generate_series(1, number) from wanted
+on conflict do nothing
+
+-- slot_take: The slot that an instance holds already, or a free one if nobody waits for it.
+with mine as (
+  select number from wf.slot where instance = %(key)s
+), free as (
+  select slot.workflow, slot.number
+  from wf.slot
+  where slot.workflow = %(workflow)s and instance is null
+    and slot.number <= (select concurrency from wf.workflow where name = %(workflow)s)
+    and not exists (select 1 from mine)
+    and not exists (select 1 from wf.instance where workflow = %(workflow)s and queued_at is not null)
+  order by slot.number
+  limit 1
+  for update skip locked
+), taken as (
+  update wf.slot
+  set instance = %(key)s, taken_at = coalesce(to_timestamp(%(now)s), now())
+  from free
+  where slot.workflow = free.workflow and slot.number = free.number
+  returning slot.number
+)
+select number from mine union all select number from taken
+
+-- slot_wait: No slot is free: the instance is queued until it is given one.
+with fence as (
+  select key, status from wf.instance where key = %(key)s and rev = %(rev)s for update
+), logged as (
+  insert into wf.transition (instance, rev, status, at)
+  select key, %(rev)s + 1, 'queued', coalesce(to_timestamp(%(now)s), now()) from fence where status <> 'queued'
+)
+update wf.instance
+set
+  rev = rev + case when fence.status = 'queued' then 0 else 1 end, status = 'queued', nudges = 0,
+  queued_at = coalesce(queued_at, to_timestamp(%(now)s), now()),
+  queue_class = case when started_at is null then 1 else 0 end,
+  due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
+from fence
+where instance.key = fence.key
+returning instance.rev
+
+-- slot_grant: Give the free slots of a workflow to those who have waited; they are nudged.
+with free as (
+  select number, row_number() over (order by number) as place
+  from (
+    select number from wf.slot
+    where workflow = %(workflow)s and instance is null
+      and number <= (select concurrency from wf.workflow where name = %(workflow)s)
+    order by number
+    for update skip locked
+  ) as slots
+), next as (
+  select key, row_number() over (order by queue_class, queued_at, key) as place
+  from (
+    select key, queue_class, queued_at from wf.instance
+    where workflow = %(workflow)s and queued_at is not null
+    order by queue_class, queued_at, key
+    limit (select count(*) from free)
+    for update skip locked
+  ) as waiting
+), given as (
+  update wf.slot
+  set instance = next.key, taken_at = coalesce(to_timestamp(%(now)s), now())
+  from free join next using (place)
+  where slot.workflow = %(workflow)s and slot.number = free.number
+  returning slot.instance as key
+)
+update wf.instance
+set
+  queued_at = null, queue_class = null,
+  due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
+from given
+where instance.key = given.key and instance.key = any(array(select key from given))
+returning instance.key, instance.generation, instance.rev, instance.workflow, instance.id, 0::float8
+
+-- slot_sweep: Workflows that have a free slot and somebody who waits for one: a nudge or a worker was lost. Slots that
+-- nobody uses any more are given back first.
+with healed as (
+  update wf.slot
+  set instance = null
+  where instance is not null
+    and taken_at < coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(idle)s)
+    and not exists (
+      select 1 from wf.instance where key = slot.instance and status <> all(%(idle_statuses)s::text[])
+    )
+  returning workflow
+)
+select distinct slot.workflow
+from wf.slot
+where (instance is null or workflow in (select workflow from healed))
+  and exists (select 1 from wf.instance where workflow = slot.workflow and queued_at is not null)
