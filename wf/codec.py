@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from wf.cipher import SEAL
 from wf.codec_read import unpack
 from wf.codec_write import MAX_DEPTH, TAG, Packer
 from wf.errors import PayloadTooLarge, SerializationError, WfError
@@ -25,9 +26,22 @@ _UNTAGGED = json.JSONDecoder(parse_constant=float)
 
 
 class CodecError(WfError, ValueError):
-    """Stored bytes cannot be read: they are damaged, of another release, or name a class that is gone."""
+    """Stored bytes cannot be read: sealed without a key here, damaged, of another release, or of a class that is gone."""
 
     code = "payload.unreadable"
+
+
+def check_opened(data: bytes | bytearray | memoryview) -> None:
+    """Refuse bytes that are still sealed.
+
+    Raises:
+        CodecError: They are.
+    """
+    if data[:1] == SEAL:
+        raise CodecError(
+            "Stored data is encrypted, and WF_ENCRYPTION_KEYS of this process lacks the key that opens it. Add the key "
+            "with which it was written behind the others; if it is there, the data is damaged."
+        )
 
 
 def encode(value: object, *, what: str = "value", limit: int | None = None) -> bytes:
@@ -57,9 +71,10 @@ def decode(data: bytes | bytearray | memoryview) -> Any:
     """Read what `encode` wrote.
 
     Raises:
-        CodecError: The bytes are damaged, of an unknown version, or name a class that cannot be found.
+        CodecError: The bytes are damaged, encrypted, of an unknown version, or name a class that cannot be found.
     """
     if (version := bytes(data[:1])) != _VERSION:
+        check_opened(data)
         raise CodecError(
             f"Stored data begins with {version!r}, this release reads {_VERSION!r}: it is damaged, "
             f"or a newer release wrote it."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg import errors as postgres
 
+from wf.cipher import cipher_for
 from wf.errors import JournalBusy, JournalRefused, JournalUnavailable
 from wf.migrations import check
 from wf.urls import conninfo
@@ -57,13 +58,19 @@ class Database:
 
     Connections are reused last in, first out: the few that are needed stay warm, in this process and in Postgres.
 
+    Every parameter that is `bytes` is a payload, and sealed if there are keys; what comes back is opened.
+
     Args:
-        settings: `database_url` and `pool_size` are used.
+        settings: `database_url`, `pool_size` and `encryption_keys` are used.
+
+    Attributes:
+        cipher: For payloads that take another way than a parameter of their own; None without keys.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.database_url
         self._conninfo = conninfo(self._url)
+        self.cipher = cipher_for(settings.encryption_keys)
         self._slots: LifoQueue[Connection | None] = LifoQueue()
         for _ in range(settings.pool_size):
             self._slots.put(None)  # a connection yet to be made
@@ -84,6 +91,12 @@ class Database:
         """
         numbered, names = _numbered(sql)
         values = [params[name] for name in names] if params else []
+        cipher = self.cipher
+        if cipher is None:
+            return self._run(numbered, values)
+        return cipher.opened(self._run(numbered, [cipher.sealed(value) for value in values]))
+
+    def _run(self, numbered: LiteralString, values: list[Any]) -> Rows:
         try:
             connection = self._slots.get(timeout=WAIT)
         except Empty:

@@ -1,7 +1,8 @@
 """The mailbox: events on their way to an instance, in Redis.
 
 An event is in Postgres before its sender is answered; the mailbox only spares `advance` the reading. It may vanish at
-any moment: whoever finds fewer events in it than the instance's `inbox` counts refills it from Postgres.
+any moment: whoever finds fewer events in it than the instance's `inbox` counts refills it from Postgres. Payloads are
+sealed here as they are there.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Mailbox:
         self._redis = redis or connect(settings)
         self._prefix = f"{settings.key_prefix}mailbox:"
         self._journal = journal
+        self._cipher = journal.database.cipher
 
     def put(self, key: int, event: PendingEvent) -> bool:
         """Deliver an event that is in Postgres already.
@@ -62,7 +64,7 @@ class Mailbox:
             log.warning("mailbox not read; Postgres is", reason=str(error))
             return self._journal.pending_events(key)
         try:
-            events = {event.id: event for event in map(_load, found)}  # type: ignore[arg-type]  # redis types sync and async alike
+            events = {event.id: event for event in map(self._opened, found)}  # type: ignore[arg-type]  # redis types sync and async alike
             if len(events) == expected:
                 return [events[id] for id in sorted(events)]
         except (ValueError, TypeError) as error:  # another release wrote it, or somebody who does not belong here
@@ -71,7 +73,7 @@ class Mailbox:
 
     def refill(self, key: int) -> list[PendingEvent]:
         """Make the mailbox what Postgres says it is."""
-        events = self._journal.pending_events(key)
+        events = [event._replace(entry=self._entry(event)) for event in self._journal.pending_events(key)]
         try:
             self._redis.delete(self._prefix + str(key))
             self._push(key, events)
@@ -83,7 +85,7 @@ class Mailbox:
         """Take out events that are in the journal now."""
         try:
             for event in events:
-                self._redis.lrem(self._prefix + str(key), 1, _dump(event))
+                self._redis.lrem(self._prefix + str(key), 1, self._entry(event))  # type: ignore[arg-type]  # takes bytes, too
         except RedisError as error:
             log.warning("mailbox not cleared; it will be refilled", reason=str(error))
 
@@ -91,25 +93,36 @@ class Mailbox:
         """Close the connection to Redis."""
         self._redis.close()
 
-    def forget(self, key: int) -> None:
-        """The instance has ended and takes no more events."""
+    def forget(self, *keys: int) -> None:
+        """These instances have ended and take no more events."""
         try:
-            self._redis.delete(self._prefix + str(key))
+            if keys:
+                self._redis.delete(*[self._prefix + str(key) for key in keys])
         except RedisError as error:
             log.warning("mailbox not deleted; Redis forgets it in time", reason=str(error))
 
     def _push(self, key: int, events: list[PendingEvent]) -> None:
         if events:
             name = self._prefix + str(key)
-            self._redis.rpush(name, *map(_dump, events))
+            self._redis.rpush(name, *map(self._entry, events))
             self._redis.expire(name, KEPT)
 
+    def _entry(self, event: PendingEvent) -> bytes:
+        """What stands for an event in Redis. Sealed twice it would be two texts, so it is kept once it is known."""
+        if event.entry is not None:
+            return event.entry
+        return _dump(event if self._cipher is None else event._replace(payload=self._cipher.seal(event.payload)))
 
-def _dump(event: PendingEvent) -> str:
+    def _opened(self, entry: bytes) -> PendingEvent:
+        event = _load(entry)
+        return event if self._cipher is None else event._replace(payload=self._cipher.open(event.payload))
+
+
+def _dump(event: PendingEvent) -> bytes:
     payload = base64.b64encode(event.payload).decode("ascii")
-    return json.dumps([event.id, event.type, payload, event.accepted_at])
+    return json.dumps([event.id, event.type, payload, event.accepted_at]).encode()
 
 
 def _load(entry: bytes) -> PendingEvent:
     id, type, payload, accepted_at = json.loads(entry)
-    return PendingEvent(id, type, base64.b64decode(payload, validate=True), accepted_at)
+    return PendingEvent(id, type, base64.b64decode(payload, validate=True), accepted_at, entry)

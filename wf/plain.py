@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from wf.codec import CodecError, decode
+from wf.codec import CodecError, check_opened, decode
 from wf.codec_read import unpack
 from wf.codec_write import TAG
 
@@ -17,8 +17,9 @@ def plain(data: bytes | bytearray | memoryview) -> Any:
     """What `wf.codec.encode` wrote, as JSON: sets as lists, objects as mappings, dates in ISO 8601, bytes in base64.
 
     Raises:
-        CodecError: The bytes are damaged or of a newer release.
+        CodecError: The bytes are damaged, encrypted or of a newer release.
     """
+    check_opened(data)
     try:
         return _DECODER.decode(str(bytes(data)[1:], "utf-8"))
     except (ValueError, LookupError, TypeError, RecursionError) as error:

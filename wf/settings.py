@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from wf.cipher import cipher_for
 from wf.errors import WfError
 
 
@@ -19,7 +20,7 @@ class InvalidSettings(WfError):
 class Settings(BaseSettings):
     """Everything that can be configured. Durations are seconds, sizes are bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="WF_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="WF_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field("", description="Postgres, `postgresql://...`. Empty: `wf dev` starts an embedded one.")
     redis_url: str = Field("", description="Redis or Valkey, `redis://...`. Empty: `wf dev` starts an embedded one.")
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
         0.5, gt=0, description="Seconds between two looks whether a running attempt has been stopped."
     )
     reaper_tick: float = Field(5.0, gt=0, description="Seconds between two sweeps for instances to restart.")
+    retention_tick: float = Field(60.0, gt=0, description="Seconds between two sweeps for instances to remove.")
 
     max_lost: int = Field(3, ge=1, description="Lost attempts after which a step fails.")
     max_steps: int = Field(10_000, ge=1, description="Steps (`do`) in one instance.")
@@ -63,6 +65,12 @@ class Settings(BaseSettings):
     cache_size: int = Field(256, ge=0, description="Suspended passes that a worker process keeps.")
     pool_size: int = Field(20, ge=1, description="Postgres connections of one process at most.")
 
+    @field_validator("encryption_keys")
+    @classmethod
+    def _check_keys(cls, keys: str) -> str:
+        cipher_for(keys)
+        return keys
+
     def __init__(self, **values: Any) -> None:
         """Read the environment; `values` override it.
 
@@ -72,7 +80,10 @@ class Settings(BaseSettings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            faults = "; ".join(f"WF_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+            faults = "; ".join(
+                f"WF_{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors()
+            )
             raise InvalidSettings(f"These settings cannot be used: {faults}") from None
 
     def modules(self) -> list[str]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, TextClause, event, text
 from sqlalchemy.orm import Session, scoped_session
 
 if TYPE_CHECKING:
+    from wf.cipher import Cipher
     from wf.database import Rows
     from wf.dispatch import Dispatcher, Nudge
 
@@ -23,17 +24,29 @@ _NUDGES = "wf.nudges"
 """Where a session keeps the nudges to send after its commit."""
 
 
-def within(foreign: Any) -> Execute:
+def within(foreign: Any, cipher: Cipher | None) -> Execute:
     """A way to run statements inside a caller's transaction.
 
     Args:
         foreign: A SQLAlchemy Connection or Session, or a psycopg Connection.
+        cipher: Seals the payloads.
 
     Raises:
         TypeError: It is none of these.
     """
+    execute = _plainly(foreign)
+    if cipher is None:
+        return execute
+
+    def execute_sealed(sql: LiteralString, params: dict[str, Any]) -> Rows:
+        return cipher.opened(execute(sql, {name: cipher.sealed(value) for name, value in params.items()}))
+
+    return execute_sealed
+
+
+def _plainly(foreign: Any) -> Execute:
     if isinstance(foreign, Session | scoped_session):
-        return within(foreign.connection())
+        return _plainly(foreign.connection())
     if isinstance(foreign, Connection):
         return lambda sql, params: [tuple(row) for row in foreign.execute(_portable(sql), params)]
     if isinstance(foreign, psycopg.Connection):
@@ -49,7 +62,7 @@ def _portable(sql: str) -> TextClause:
     return text(re.sub(r"%\((\w+)\)s", r":\1", sql))
 
 
-def after_commit(foreign: Any, dispatcher: Dispatcher, nudge: Nudge) -> None:
+def after_commit(foreign: Any, dispatcher: Dispatcher, *nudges: Nudge) -> None:
     """Nudge when the caller's session has committed; a bare connection leaves it to the alarm."""
     session = foreign() if isinstance(foreign, scoped_session) else foreign
     if not isinstance(session, Session):
@@ -58,16 +71,18 @@ def after_commit(foreign: Any, dispatcher: Dispatcher, nudge: Nudge) -> None:
         session.info[_NUDGES] = []
         event.listen(session, "after_commit", _publish)
         event.listen(session, "after_rollback", _forget)
-    session.info[_NUDGES].append((dispatcher, nudge))
+    session.info[_NUDGES].extend((dispatcher, nudge) for nudge in nudges)
 
 
 def _publish(session: Session) -> None:
     if session.in_nested_transaction():
         return  # the end of a savepoint makes nothing visible
-    nudges = list(session.info[_NUDGES])
+    nudges: dict[Dispatcher, list[Nudge]] = {}
+    for dispatcher, nudge in session.info[_NUDGES]:
+        nudges.setdefault(dispatcher, []).append(nudge)
     session.info[_NUDGES].clear()
-    for dispatcher, nudge in nudges:
-        dispatcher.publish([nudge])
+    for dispatcher, batch in nudges.items():
+        dispatcher.publish(batch)
 
 
 def _forget(session: Session) -> None:

@@ -172,4 +172,4 @@ def test_a_refill_makes_the_mailbox_what_postgres_says(rig: Rig, waiting: Instan
     events = mailbox.refill(key)
     mailbox.close()
     assert [event.type for event in events] == ["other"]
-    assert entries(rig) == [_dump(events[0]).encode()]
+    assert entries(rig) == [_dump(events[0])]

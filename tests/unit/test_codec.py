@@ -8,51 +8,35 @@ import os
 import subprocess
 import sys
 import threading
-from collections import namedtuple
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum, Flag, IntEnum, StrEnum, auto
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, RootModel, field_serializer, field_validator
 
+from tests.support import values as kinds
+from tests.support.values import (
+    Box,
+    Color,
+    Crate,
+    Employee,
+    Frozen,
+    Level,
+    Mode,
+    OldPoint,
+    Point,
+    Right,
+    Shade,
+    Weight,
+    Word,
+    same,
+    values,
+)  # fmt: skip
 from wf.codec import decode, encode
-
-T = TypeVar("T")
-
-
-class Color(Enum):
-    RED = "red"
-    CRIMSON = "red"  # noqa: PIE796 - an alias
-    BLUE = 2
-
-
-class Level(IntEnum):
-    LOW = 1
-
-
-class Word(StrEnum):
-    YES = "yes"
-
-
-class Right(Flag):
-    READ = auto()
-    WRITE = auto()
-
-
-class Point(NamedTuple):
-    x: int
-    y: object = None
-
-
-OldPoint = namedtuple("OldPoint", "x y")  # noqa: PYI024 - the old form must work as well
-
 
 made: list[object] = []
 
@@ -72,17 +56,6 @@ class Order:
     @cached_property
     def lock(self) -> object:
         return threading.Lock()
-
-
-@dataclasses.dataclass(frozen=True, slots=True, order=True)
-class Frozen:
-    a: int
-    b: frozenset[int] = frozenset()
-
-
-@dataclasses.dataclass
-class Box(Generic[T]):
-    item: T
 
 
 class Inner(BaseModel):
@@ -120,48 +93,6 @@ class Ids(RootModel[list[int]]):
     pass
 
 
-def same(a: Any, b: Any) -> bool:
-    """Equal in type and value all the way down, with NaN equal to NaN and -0.0 apart from 0.0."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, float):
-        return (math.isnan(a) and math.isnan(b)) or (a == b and math.copysign(1, a) == math.copysign(1, b))
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict):
-        return len(a) == len(b) and all(same(*pair) for pair in zip(a.items(), b.items(), strict=True))
-    if isinstance(a, set | frozenset):
-        return len(a) == len(b) and sorted(map(repr, a)) == sorted(map(repr, b))
-    if isinstance(a, datetime | time):
-        return repr(a) == repr(b)
-    if isinstance(a, Decimal):
-        return bool(a.as_tuple() == b.as_tuple())
-    if dataclasses.is_dataclass(a):
-        return all(same(getattr(a, name), getattr(b, name)) for name in a.__dataclass_fields__)
-    return bool(a == b)
-
-
-ZONES = [None, UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(seconds=-1), "odd"), ZoneInfo("UTC")]
-ZONES += [ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")]
-texts = st.text(st.characters(codec=None, exclude_categories=[]), max_size=20)
-atoms = (
-    st.none() | st.booleans() | st.integers() | st.floats() | texts | st.binary(max_size=20)
-    | st.datetimes(timezones=st.sampled_from(ZONES), allow_imaginary=True) | st.dates() | st.timedeltas() | st.uuids()
-    | st.times(timezones=st.sampled_from(ZONES)) | st.decimals() | st.sampled_from([*Color, *Level, *Word, *Right])
-)  # fmt: skip
-keys = atoms.filter(lambda v: not (isinstance(v, Decimal) and v.is_snan())) | st.tuples(st.integers(), texts)
-keys |= st.frozensets(st.integers(), max_size=3) | st.builds(Frozen, st.integers(), st.frozensets(st.integers()))
-values = st.recursive(
-    atoms | st.sets(st.integers() | texts) | st.frozensets(st.dates()),
-    lambda v: (
-        st.lists(v, max_size=4) | st.dictionaries(texts, v, max_size=4) | st.dictionaries(keys, v, max_size=4)
-        | st.dictionaries(st.just("~") | texts, v, max_size=3) | st.lists(v, max_size=4).map(tuple)
-        | st.builds(Point, st.integers(), v) | st.builds(Box, v)
-    ),
-    max_leaves=20,
-)  # fmt: skip
-
-
 @settings(deadline=None)
 @given(values)
 def test_any_value_comes_back_equal(value: object) -> None:
@@ -190,7 +121,8 @@ def test_encoding_is_a_fixed_point(value: object) -> None:
         timedelta(microseconds=-1), datetime(2024, 10, 27, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")),
         datetime(2024, 1, 1, fold=1), datetime(2024, 1, 1, tzinfo=UTC), time(1, 2, tzinfo=UTC, fold=1),  # noqa: DTZ001
         datetime(2024, 1, 1, tzinfo=timezone(timedelta(0), "GMT")), time(1, tzinfo=ZoneInfo("Asia/Tokyo")),
-        Color.CRIMSON, Color.BLUE, Level.LOW, Word.YES, Right.READ | Right.WRITE, Right(0), Point(1, (2,)),
+        *Color, Color.CRIMSON, Level.LOW, Word.YES, Shade.DARK, Weight.HALF, Right.READ | Right.WRITE, Right(0),
+        Mode(12), Point(1, (2,)), {Shade.DARK: 1, Level.LOW: 2}, Crate([1], label="x"), Employee.model_construct(),
         OldPoint([1], {2}), Frozen(1, frozenset({2})), {Frozen(1)}, {Frozen(1): 1}, Box([1]), Box[int](1),
         Ids([1, 2]), SpecialInner(at=datetime(2024, 1, 1, tzinfo=UTC), why="x"),
     ],
@@ -264,7 +196,7 @@ def test_fields_gained_since_get_their_defaults(monkeypatch: pytest.MonkeyPatch)
         more: list[int] = Field(default_factory=lambda: [1])
 
     old = encode([Frozen(1), Inner(at=datetime(2024, 1, 1, tzinfo=UTC))])
-    monkeypatch.setattr(sys.modules[__name__], "Frozen", NewFrozen)
+    monkeypatch.setattr(kinds, "Frozen", NewFrozen)
     monkeypatch.setattr(sys.modules[__name__], "Inner", NewInner)
     frozen, inner = decode(old)
     assert (frozen.c, frozen.d) == ([], "d")
