@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wf.crons import is_cron
 from wf.durations import seconds
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
 DELAY_MAX = 365 * 86_400.0
 """Seconds that no restart is delayed beyond."""
-
-CRON_MAX = 256
-"""Characters of a cron expression."""
 
 RETENTION_KEYS = ("success_retention", "error_retention")
 
@@ -161,14 +159,14 @@ def _numbers(workflow: str, keyword: str, given: Mapping[str, int], known: str) 
 
 
 def _crons(workflow: str, given: str | Iterable[str]) -> list[str]:
-    from croniter import croniter  # noqa: PLC0415  (slow, and most classes have none)
-
-    crons = [given] if isinstance(given, str) else list(given)
+    # One blank between two fields: the expression becomes part of the ids of instances.
+    listed = [given] if isinstance(given, str) else list(given)
+    crons = [" ".join(cron.split()) if isinstance(cron, str) else cron for cron in listed]
     for cron in crons:
-        fits = isinstance(cron, str) and len(cron) <= CRON_MAX and len(cron.split()) == 5  # minute to weekday
-        if not (fits and croniter.is_valid(cron)):
+        if not is_cron(cron):
             raise ValueError(
-                f"Workflow {workflow!r}: {cron!r:.300} is no cron expression of five fields, such as '0 * * * *'."
+                f"Workflow {workflow!r}: {cron!r:.300} is no cron expression of five fields, such as '0 * * * *', that "
+                f"ever fires."
             )
     return list(dict.fromkeys(crons))
 

@@ -1,1 +1,1 @@
-"""The reaper: scheduled restarts of errored instances. One duty a module, each with a `run_once` that a test calls."""
+"""The reaper: scheduled restarts, and the end of retention. One duty a module, each with a `run_once` for tests."""

@@ -64,6 +64,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "beat_schedule": {
             "wf.alarm": _every("wf.alarm", settings.alarm_tick, settings),
             "wf.restart_errored": _every("wf.restart_errored", settings.reaper_tick, settings),
+            "wf.retention": _every("wf.retention", settings.retention_tick, settings),
         },
     }
 

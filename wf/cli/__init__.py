@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import dev, instances, migrate, processes, workflows
+from wf.cli import dev, instances, migrate, processes, versions, workflows
 from wf.errors import WfError
 
 
@@ -41,6 +41,7 @@ for _command in (
     workflows.list_workflows,
     workflows.describe_workflow,
     workflows.trigger,
+    versions.versions,
     instances.instances,
 ):
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
@@ -62,6 +63,7 @@ def summary(instance: Answer, limit: int) -> Text:
             "Version Id": instance.version_id,
             "Status": Text(status_label(instance.status), STYLE.get(instance.status, "")),
             "Trigger": TRIGGER.get(instance.trigger["source"], UNKNOWN),
+            "Schedule": _schedule(instance.schedule) if instance.schedule else None,
             "Params": as_text(instance.params, limit),
             "Queued": moment(instance.queued),
             "Success": success(instance.success) if instance.start or ended else None,
@@ -78,6 +80,10 @@ def summary(instance: Answer, limit: int) -> Text:
             "Error": error_text(instance.error, limit) if instance.error else None,
         }
     )
+
+
+def _schedule(firing: Answer) -> str:
+    return f"{firing.cron} at {moment(datetime.fromtimestamp(firing.scheduled_time / 1000, UTC))}"
 
 
 def error_text(error: Answer | None, limit: int | None = None) -> Text:

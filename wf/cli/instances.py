@@ -1,11 +1,12 @@
-"""`wf instances ...`."""
+"""`wf instances list` and `describe`; what moves instances is in `wf.cli.steering`."""
 
 from __future__ import annotations
 
 import click
 
-from wf.cli.given import LATEST, json_option, parse_dates, parse_json, parse_status, resolve
-from wf.cli.surroundings import open_catalog, open_client
+from wf.cli.given import LATEST, json_option, parse_dates, parse_status, resolve
+from wf.cli.steering import COMMANDS
+from wf.cli.surroundings import open_catalog
 from wf.cli.words import STYLE, moment, status_label
 
 
@@ -96,33 +97,5 @@ def describe_instance(
         show(*description(found, limit=truncate_output_limit, step_output=step_output))
 
 
-@instances.command("send-event")
-@click.argument("name")
-@click.argument("id")
-@click.option("--type", "type", required=True, help="1 to 100 letters, digits, '-' or '_'.")
-@click.option("--payload", metavar="JSON", default="{}", show_default=True)
-@click.pass_context
-def send_event(context: click.Context, name: str, id: str, type: str, payload: str) -> None:
-    """Send an event to an instance; a wait of that type gets it, now or later."""
-    from wf.cli.show import show  # noqa: PLC0415  (slow)
-
-    value = parse_json(payload, "event payload")
-    with open_client() as client:
-        id = resolve(client.catalog, name, id)
-        client.workflow(name).get(id).send_event(type, value)
-    given = context.get_parameter_source("payload") is click.core.ParameterSource.COMMANDLINE
-    text = f' and payload "{payload}"' if given else ""
-    show(f'📤 The event with type "{type}"{text} was sent to the instance "{id}" from {name}')
-
-
-@instances.command("terminate")
-@click.argument("name")
-@click.argument("id")
-def terminate(name: str, id: str) -> None:
-    """Stop an instance for good."""
-    from wf.cli.show import show  # noqa: PLC0415  (slow)
-
-    with open_client() as client:
-        id = resolve(client.catalog, name, id)
-        client.workflow(name).get(id).terminate()
-    show(f'🥷 The instance "{id}" from {name} was terminated successfully')
+for _command in COMMANDS:
+    instances.add_command(_command)

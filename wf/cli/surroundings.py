@@ -117,5 +117,5 @@ def open_client() -> Iterator[Client]:
     from wf.client import Client  # noqa: PLC0415
 
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
-    with settings() as found, Client(settings=found) as client:
+    with settings() as found, Client(settings=found, actor="cli") as client:
         yield client

@@ -8,7 +8,7 @@ import click
 
 from wf.cli.given import Refused, json_option, parse_json
 from wf.cli.surroundings import open_catalog, open_client
-from wf.cli.words import STATUS, status_label
+from wf.cli.words import STATUS, moment, status_label
 
 
 @click.command("list")
@@ -53,6 +53,7 @@ def describe_workflow(name: str, *, as_json: bool) -> None:
         print_json(workflow)
         return
     counts = Counter(workflow.instances)
+    schedules = [f"{schedule.cron} (next {moment(schedule.next_instance)})" for schedule in workflow.schedules]
     show(
         labelled(
             {
@@ -60,6 +61,7 @@ def describe_workflow(name: str, *, as_json: bool) -> None:
                 "Latest Version": workflow.version,
                 "Versions": ", ".join(workflow.versions),
                 "Settings": as_text(workflow.settings) if workflow.settings else None,
+                "Schedules": "; ".join(schedules) or None,
                 "Instances": counts.total(),
             }
         ),

@@ -1,0 +1,74 @@
+"""Remove instances that have ended long enough ago; their ids are free again.
+
+How long is long enough was decided when an instance ended: its own word, else its workflow's, else the settings'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from wf.errors import JournalUnavailable
+from wf.sql import statements
+
+if TYPE_CHECKING:
+    from wf_tasks.runtime import Runtime
+
+BATCH = 200
+"""Instances that one statement removes."""
+
+log = structlog.get_logger("wf")
+
+
+class Retention:
+    """Removes what has expired.
+
+    Args:
+        owner: The worker process's connections.
+    """
+
+    def __init__(self, owner: Runtime) -> None:
+        self._owner = owner
+        self._sql = statements()
+
+    def run_once(self) -> int:
+        """Remove expired instances in batches, until none is left but those that cannot be removed now.
+
+        Returns:
+            How many were removed.
+        """
+        removed = left = 0
+        while True:
+            due = self._due(left)
+            gone = self._remove(due)
+            removed += gone
+            left += len(due) - gone
+            if len(due) < BATCH:
+                if removed:
+                    log.info("expired instances removed", instances=removed)
+                return removed
+
+    def _due(self, left: int) -> list[int]:
+        params = {"limit": BATCH, "skipped": left, "now": self._owner.journal.clock.override()}
+        return [row[0] for row in self._owner.database.read(self._sql["retention_due"], params)]
+
+    def _remove(self, keys: list[int]) -> int:
+        """Remove these, or one by one if one of them is poisoned; how many it were."""
+        try:
+            return self._expire(keys)
+        except Exception as error:
+            if type(error) is JournalUnavailable:
+                raise  # it would be the same with each of them
+            reason = f"{type(error).__name__}: {error}"
+            if len(keys) > 1:
+                log.warning("expired instances are removed one by one", instances=len(keys), reason=reason)
+                return sum(map(self._remove, ([key] for key in keys)))
+            log.warning("expired instance not removed; tried again next time", key=keys[0], reason=reason)
+            return 0
+
+    def _expire(self, keys: list[int]) -> int:
+        params = {"keys": keys, "now": self._owner.journal.clock.override()}
+        gone = [row[0] for row in self._owner.database.rows(self._sql["retention_expire"], params)] if keys else []
+        self._owner.mailbox.forget(*gone)
+        return len(gone)

@@ -1,0 +1,142 @@
+"""Workflows as workers have registered them: names, versions, settings, schedules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from wf.answers import Answer
+from wf.crons import next_firing
+from wf.errors import InstanceNotFound, WfError, WorkflowNotFound
+from wf.sql import statements
+from wf.status import TERMINAL
+from wf.workflow import registry, version_order
+
+if TYPE_CHECKING:
+    from wf.clock import Clock
+    from wf.database import Database
+    from wf.workflow import WorkflowEntrypoint
+
+
+class TooManySchedules(WfError):
+    """A workflow declares more cron expressions than there is room for beside those of the others."""
+
+    code = "workflow.too_many_schedules"
+
+    def __init__(self, workflow: str, asked: int, others: int, limit: int) -> None:
+        super().__init__(
+            f"Workflow {workflow!r} declares {asked} schedule(s), the other workflows have {others}, and the limit for "
+            f"all together is {limit} (WF_MAX_SCHEDULES). Its registered version and schedules stay as they are. "
+            f"Declare fewer, or raise the limit for every worker."
+        )
+        self.workflow, self.asked, self.others, self.limit = workflow, asked, others, limit
+
+
+class Deployments:
+    """The registered workflows.
+
+    Args:
+        database: Where.
+        clock: Whose time.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.database, self.clock = database, clock
+        self._sql = statements()
+
+    def register(self, cls: type[WorkflowEntrypoint], *, max_schedules: int | None = None) -> None:
+        """Make a workflow known to clients that never import its class.
+
+        If no newer version is known, new instances get this one from now on, and the workflow's schedules are those
+        of this class: a new one begins with its next firing, an unchanged one goes on.
+
+        Args:
+            cls: The class.
+            max_schedules: Cron expressions of all workflows together; None means any number.
+
+        Raises:
+            TooManySchedules: There is no room for the schedules of this class; those of before stay.
+        """
+        name, version, settings = cls.workflow_name, cls.workflow_version, cls.workflow_settings
+        crons = settings.get("schedules", [])
+        params: dict[str, Any] = {
+            "name": name, "version": version, "settings": Jsonb(dict(settings)), "crons": crons,
+            "concurrency": settings.get("concurrency", {}).get("limit"), "now": self.clock.override(),
+        }  # fmt: skip
+        done = False
+        while not done:  # once more if another version was registered between the two statements
+            versions, now = self.database.rows(self._sql["workflow_register"], params)[0]
+            newest = max(versions, key=lambda known: (version_order(known), versions[known]))
+            if done := version != newest:
+                continue
+            if crons and max_schedules is not None:
+                self._check_room(name, len(crons), max_schedules)
+            params |= {"versions": Jsonb(versions), "next_at": [next_firing(cron, now) for cron in crons]}
+            done = bool(self.database.rows(self._sql["workflow_newest"], params))
+        self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
+
+    def _check_room(self, workflow: str, asked: int, limit: int) -> None:
+        """Refuse schedules beyond the limit; it guards against mistakes, so two workers at once may both get in."""
+        ((others,),) = self.database.read(self._sql["schedule_count"], {"but": workflow})
+        if asked + others > limit:
+            raise TooManySchedules(workflow, asked, others, limit)
+
+    def workflows(self) -> dict[str, str]:
+        """The registered workflows and the version that a new instance gets."""
+        return {row[0]: row[1] for row in self.database.read(self._sql["workflow_known"])}
+
+    def missing(self, workflow: str, id: str) -> WfError:
+        """The error for an instance that is not there: perhaps the workflow is not, either."""
+        return self._unknown(workflow) or InstanceNotFound(workflow, id)
+
+    def _unknown(self, workflow: str) -> WorkflowNotFound | None:
+        """The error for a workflow that neither a worker nor this process knows."""
+        if registry.find(workflow) is not None or workflow in (known := self.workflows()):
+            return None
+        return WorkflowNotFound(workflow, known)
+
+    def describe_workflows(self) -> list[Answer]:
+        """Every registered workflow: versions, schedules and their next firings, number of instances in each status."""
+        counts: dict[str, dict[str, int]] = {}
+        query = "select workflow, status, count(*) from wf.instance group by 1, 2"
+        for name, status, number in self.database.read(query):
+            counts.setdefault(name, {})[status] = number
+        schedules: dict[str, list[Answer]] = {}
+        for name, cron, next_at in self.database.read(self._sql["schedule_list"]):
+            schedules.setdefault(name, []).append(Answer(cron=cron, nextInstance=next_at))
+        return [
+            Answer(
+                name=name, version=version, versions=sorted(versions), settings=settings,
+                schedules=schedules.get(name, []), instances=counts.get(name, {}),
+            )
+            for name, version, versions, settings in self.database.read(self._sql["workflow_known"])
+        ]  # fmt: skip
+
+    def versions(self, workflow: str | None = None) -> list[Answer]:
+        """Every version that is registered or has instances in flight, newest first, with the numbers of these.
+
+        Args:
+            workflow: Only those of this workflow.
+
+        Raises:
+            WorkflowNotFound: There is no such workflow.
+        """
+        if workflow is not None and (error := self._unknown(workflow)) is not None:
+            raise error
+        found: dict[tuple[str, str], Answer] = {}
+        for name, newest, registered, _ in self.database.read(self._sql["workflow_known"]):
+            for version, at in registered.items() if workflow in (None, name) else ():
+                found[name, version] = _version(name, version, at, newest=version == newest)
+        live = {"workflow": workflow, "terminal": sorted(TERMINAL)}
+        for name, version, status, number in self.database.read(self._sql["version_counts"], live):
+            entry = found.setdefault((name, version), _version(name, version, None, newest=False))
+            entry["instances"][status] = number
+        newest_first = sorted(found.values(), key=lambda entry: version_order(entry.version), reverse=True)
+        return sorted(newest_first, key=lambda entry: str(entry.workflow))
+
+
+def _version(workflow: str, version: str, registered: float | None, *, newest: bool) -> Answer:
+    at = None if registered is None else datetime.fromtimestamp(registered, UTC)
+    return Answer(workflow=workflow, version=version, registeredOn=at, newest=newest, instances={})
