@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
+from wf.codec import decode
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
+    from wf.attempt import Attempt
     from wf.core import Request
-    from wf.facts import InstanceRow, StepRow
 
 
 class StepName(dict[str, Any]):
@@ -36,15 +37,40 @@ class StepContext(dict[str, Any]):
 
     Attributes:
         idempotency_key: The same text for every attempt of one step of one generation; safe in an HTTP header.
-        cancelled: An event that is set when the attempt has lost its lease or its time; sync callbacks may look at it.
+        cancelled: An event that is set when the attempt has been stopped, or has lost its lease or its time; sync
+            callbacks may look at it.
+        details: What the heartbeats of earlier attempts told last.
         log: A logger that says instance, step and attempt on every line.
     """
 
-    def __init__(self, instance: InstanceRow, row: StepRow, config: dict[str, Any], cancelled: threading.Event) -> None:
-        step = StepName(name=row.key.name, count=row.key.count)
-        super().__init__(step=step, attempt=row.attempt, config=config)
-        self.cancelled = cancelled
-        self._instance, self._row = instance, row
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt, self._instance, self._row = attempt, attempt.instance, attempt.row
+        step = StepName(name=self._row.key.name, count=self._row.key.count)
+        super().__init__(step=step, attempt=self._row.attempt, config=attempt.config.as_dict())
+        self.cancelled = attempt.cancelled
+
+    def heartbeat(self, details: Any = None) -> Awaitable[None]:
+        """Say that the callback is alive, and how far it has come; await it or not.
+
+        The lease of a running attempt is extended anyway. What is told is kept with the step, written every
+        `WF_LEASE` / 3 seconds and when the attempt fails, and is the next attempt's `ctx.details`: an attempt whose
+        worker is lost can be taken up where it was.
+
+        Args:
+            details: Any value that a step may return. None leaves what was told before.
+
+        Raises:
+            AttemptStopped: Nobody wants the result any more. It is no `Exception`: let it pass, and the callback ends.
+            PayloadTooLarge: The details are larger than WF_MAX_PAYLOAD.
+            SerializationError: They cannot be stored.
+        """
+        self._attempt.tell(details)
+        return _Turn()
+
+    @property
+    def details(self) -> Any:
+        """What the heartbeats of earlier attempts of this step told last, also of lost ones; None at first."""
+        return None if self._attempt.before is None else decode(self._attempt.before)
 
     @property
     def step(self) -> StepName:
@@ -79,6 +105,13 @@ class StepContext(dict[str, Any]):
         )
 
 
+class _Turn:
+    """May be awaited, or not: then the other coroutines have a turn, and a cancellation is noticed."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
 def call(request: Request, context: Callable[[], StepContext]) -> Any:
     """Call an author's callback with what its parameters ask for.
 
@@ -103,6 +136,19 @@ def call(request: Request, context: Callable[[], StepContext]) -> Any:
         ):
             positional.append(context())
     return function(*positional, **arguments)
+
+
+def call_with(connection: object, request: Request, context: Callable[[], StepContext]) -> Any:
+    """Call the callback of a transaction: its one parameter gets the connection, a parameter `ctx` the context."""
+    function = request.callback
+    assert function is not None, "only `do` requests are called"
+    parameters = _parameters(function)
+    if "ctx" not in parameters:
+        return function(connection)
+    if next(iter(parameters)) == "ctx":  # it stands before the connection, so that goes by its name
+        name = list(parameters)[1]
+        return function(**{name: connection, "ctx": context()})
+    return function(connection, ctx=context())
 
 
 def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

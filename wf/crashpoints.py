@@ -19,11 +19,17 @@ AFTER_RECORD = "after_record"
 BEFORE_NUDGE = "before_nudge"
 AFTER_NUDGE = "after_nudge"
 BEFORE_PARK = "before_park"
+IN_TRANSACTION = "in_transaction"
+BEFORE_COMMIT = "before_commit"
+AFTER_COMMIT = "after_commit"
 
 POINTS = (
     BEFORE_CLAIM, AFTER_CLAIM, IN_USER_CODE, AFTER_USER_CODE, AFTER_RECORD, BEFORE_NUDGE, AFTER_NUDGE, BEFORE_PARK,
 )  # fmt: skip
 """Every point of `advance`, in its order."""
+
+TRANSACTION_POINTS = (IN_TRANSACTION, BEFORE_COMMIT, AFTER_COMMIT)
+"""The points of a `step.transaction` between its user code and the next step, in their order."""
 
 _armed, _action, _path, *_ = [*os.environ.get("WF_CRASH_POINT", "").split(":", 2), "", ""]
 

@@ -14,6 +14,7 @@ from wf.core.decorated import DecoratedStep
 from wf.core.history import Kind, Rollback
 from wf.core.names import check_event_type, check_name
 from wf.core.retry import StepConfig
+from wf.core.transaction import DecoratedTransaction, check_callback
 from wf.durations import seconds
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Step:
 
     def __init__(self, owner: Pass) -> None:
         self._pass = owner
+        self._plain = StepConfig.parse("", None, limit_max=owner.limits.retries)
         self._decorated: dict[str, DecoratedStep] = {}
 
     @overload
@@ -108,6 +110,56 @@ class Step:
 
         return decorate
 
+    @overload
+    def transaction(self, name: Callable[..., Any], /) -> DecoratedTransaction: ...
+    @overload
+    def transaction(
+        self, name: str | None = None, callback: None = None, /, *, config: Mapping[str, Any] | None = None
+    ) -> Callable[[Callable[..., Any]], DecoratedTransaction]: ...
+    @overload
+    def transaction(
+        self, name: str, callback: Callable[..., Any], /, *, config: Mapping[str, Any] | None = None
+    ) -> asyncio.Future[Any]: ...
+    def transaction(
+        self,
+        name: str | Callable[..., Any] | None = None,
+        callback: Callable[..., Any] | None = None,
+        /,
+        *,
+        config: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run a callback whose writes are committed in the same transaction as the step's result: exactly once.
+
+        Two forms, as of `do`: `await step.transaction("name", callback)`, and the decorator
+        `@step.transaction("name")`. The callback is sync and gets a SQLAlchemy `Connection` on the journal's database,
+        in a transaction that has begun, and `ctx` if it has such a parameter. It must not commit: that is done when it
+        returns. If it raises, all that it wrote is rolled back, and the step is retried like any other.
+
+        Args:
+            name: Name of the step; the function's own name if absent.
+            callback: Sync function. With it the step starts at once.
+            config: As of `do`.
+
+        Returns:
+            A future of the result, or the decorated step.
+
+        Raises:
+            ValueError: The name or the configuration is not valid.
+            TypeError: The callback is async, or does not take a connection.
+        """
+        if callback is not None:
+            name = check_name(name)
+            check_callback(name, callback)
+            parsed = StepConfig.parse(name, config, limit_max=self._pass.limits.retries)
+            return self._pass.request(Kind.DO, name, callback, {}, parsed, transaction=True)
+        if callable(name):
+            return DecoratedTransaction(self, name, None, None)
+
+        def decorate(function: Callable[..., Any]) -> DecoratedTransaction:
+            return DecoratedTransaction(self, function, name, config)
+
+        return decorate
+
     def sleep(self, name: str, duration: float | str | timedelta) -> asyncio.Future[None]:
         """Sleep durably, without using a worker.
 
@@ -178,7 +230,10 @@ class Step:
     ) -> asyncio.Future[Any]:
         if not callable(function):
             raise TypeError(f"Step {name!r} requires a callback function, not {function!r}.")
-        parsed = StepConfig.parse(name, config, limit_max=self._pass.limits.retries)
+        if config is None:
+            parsed = self._plain
+        else:
+            parsed = StepConfig.parse(name, config, limit_max=self._pass.limits.retries)
         if undo is None:
             return self._pass.request(Kind.DO, name, function, arguments, parsed)
         parsed, (handler, how) = replace(parsed, rollback=True), undo
