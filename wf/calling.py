@@ -13,8 +13,8 @@ def call_named(function: Callable[..., Any], offered: Mapping[str, Any], whole: 
     """Call a function and give what it returns, which may be awaitable.
 
     Parameters whose names are offered get these values. Of the others, the first one that is positional and has no
-    default gets the whole. `*args` gets the whole and `**more` everything, if nothing else has got the whole. A function
-    without parameters gets nothing.
+    default gets the whole. `*args` gets the whole and `**more` everything, if nothing else has got the whole. A
+    function without parameters gets nothing.
 
     Args:
         function: The author's.

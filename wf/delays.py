@@ -24,6 +24,11 @@ PATIENCE = 5.0
 """Seconds that a delay function may take."""
 
 
+_INVALID = (
+    'returned an invalid delay value (expected a number of seconds, a timedelta or a duration string like "30 seconds")'
+)
+
+
 class DelayContext(Fields):
     """What a delay function is told: `ctx`, the context of the attempt that failed, and its `error`."""
 
@@ -33,8 +38,8 @@ class DelayContext(Fields):
 def delay_of(attempt: Attempt) -> Callable[[BaseException], float] | None:
     """What gives the delay, in seconds, after this attempt has failed with an error; None if it is a fixed one.
 
-    It runs the author's function on a thread of its own, so that it can be given up, and raises NonRetryableDelayError if
-    that throws, takes longer than 5 seconds, or returns something else than a duration.
+    It runs the author's function on a thread of its own, so that it can be given up, and raises NonRetryableDelayError
+    if that throws, takes longer than 5 seconds, or returns something else than a duration.
     """
     function, step = attempt.config.delay_function, str(attempt.row.key)
     if function is None:
@@ -47,11 +52,7 @@ def delay_of(attempt: Attempt) -> Callable[[BaseException], float] | None:
         try:
             return seconds(answer)
         except Exception as fault:  # even its repr is the author's
-            reason = (
-                'returned an invalid delay value (expected a number of seconds, a timedelta or a duration string like "30 '
-                'seconds")'
-            )
-            raise NonRetryableDelayError(step, reason) from fault
+            raise NonRetryableDelayError(step, _INVALID) from fault
 
     return ask
 

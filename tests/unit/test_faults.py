@@ -93,11 +93,14 @@ OURS = [
     wf.errors.InvalidEventType("a.b"), wf.errors.WorkflowNotFound("x", ["xy", "b"]),
     wf.errors.PayloadTooLarge("what", 2_000, 1_000), wf.errors.SerializationError("$.a", "no"),
     wf.errors.JournalUnavailable("down"), wf.errors.BrokerUnavailable("down"), wf.errors.SchemaMismatch("1", "2"),
+    wf.errors.InvalidPayload("w", "M", [{"type": "t", "loc": ("a", 0), "msg": "m"}]), wf.errors.InvalidBatch("empty"),
+    wf.errors.RateLimited("w", 5.0, 0.2, "WF_CREATION_RATE"),
     wf.errors.JournalBusy("locked"), wf.errors.JournalRefused("read-only"),
     StepError("Name", "message"), NonRetryableError("m"), NonRetryableError("m", "Named"), Fatal("m"),
     wf.errors.WorkflowTimeoutError(1.5), wf.errors.WorkerLostError("s", 3), wf.errors.RuleError("r"),
     wf.errors.OutsideStepError("open"), wf.errors.NestedStepError("s"), wf.errors.StepAfterEndError("s"),
     wf.errors.StepLimitError(10), wf.errors.RestlessRunError(10),
+    wf.errors.NonRetryableDelayError("a-1", "was late"), wf.errors.RollbackPhaseError("s"),
     CodecError("damaged"), WfError(),
 ]  # fmt: skip
 

@@ -28,5 +28,8 @@ class Limits:
             ValueError: It is longer than `wait`; the message begins with `what`.
         """
         if delay > self.wait:
-            raise ValueError(f"{what}: at most {text(self.wait)} (WF_MAX_WAIT), not {text(delay)}.")
+            most, found = text(self.wait), text(delay)
+            if found == most:  # by less than people are shown
+                most, found = f"{self.wait} s", f"{delay} s"
+            raise ValueError(f"{what}: at most {most} (WF_MAX_WAIT), not {found}.")
         return delay

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 import zlib
 from dataclasses import dataclass
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from wf.core.chance import Chance
@@ -165,7 +165,8 @@ class Pass:
             RollbackPhaseError: Steps are being undone.
             StepLimitError: Too many steps.
         """
-        self.check_caller(name)
+        if self.loop.thread != get_ident():  # as `check_caller` does, without the call
+            self.check_caller(name)
         future = CoreFuture(loop=self.loop)
         if self.loop.closing:
             return future
@@ -178,7 +179,7 @@ class Pass:
 
     def check_caller(self, name: str) -> None:
         """Refuse a step call that does not come from `run` while it runs."""
-        if self.loop.thread != threading.get_ident() and not self.loop.refused:
+        if self.loop.thread != get_ident() and not self.loop.refused:
             if self._rolls_back:
                 raise RollbackPhaseError(name)
             raise StepAfterEndError(name) if self.outcome is not None else NestedStepError(name)
