@@ -59,6 +59,6 @@ class Slots:
         Args:
             idle: Seconds after which a slot is given back that is held by an instance which does not run.
         """
-        idle_statuses = sorted(set(Status) - SLOTTED)
+        idle_statuses = [*sorted(set(Status) - SLOTTED), "gone"]
         params = {"idle": idle, "idle_statuses": idle_statuses, "now": self._clock.override()}
         return [row[0] for row in self._database.rows(self._sql["slot_sweep"], params)]

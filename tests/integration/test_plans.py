@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support import Rig
 
-SMALL = {"workflow", "tick"}
+SMALL = {"workflow", "tick", "slot", "schedule"}
 """Tables of a few rows, which may be read from end to end."""
 
 HOT = {

@@ -97,12 +97,11 @@ with healed as (
   set instance = null
   where instance is not null
     and taken_at < coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(idle)s)
-    and not exists (
-      select 1 from wf.instance where key = slot.instance and status <> all(%(idle_statuses)s::text[])
-    )
+    -- a subquery that gives a value is looked up slot by slot; a join might read all instances
+    and coalesce((select status from wf.instance where key = slot.instance), 'gone') = any(%(idle_statuses)s::text[])
   returning workflow
 )
 select distinct slot.workflow
 from wf.slot
 where (instance is null or workflow in (select workflow from healed))
-  and exists (select 1 from wf.instance where workflow = slot.workflow and queued_at is not null)
+  and (select true from wf.instance where workflow = slot.workflow and queued_at is not null limit 1)
