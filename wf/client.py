@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from wf.codec import encode
+from wf.batches import Target, create_form, create_listed, delete_listed
 from wf.connections import Connections
+from wf.creation import Drafter, options
 from wf.dispatch import Nudge
 from wf.errors import InstanceAlreadyExists, WorkflowNotFound
-from wf.ids import check_instance_id
+from wf.ids import check_address
 from wf.instance import Instance
 from wf.workflow import WorkflowEntrypoint, is_name
 
 if TYPE_CHECKING:
+    from builtins import list as List  # noqa: N812  # `list` is a method here
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from wf.answers import Page
+    from wf.answers import Answer, Page
 
 
 class Client(Connections):
@@ -57,9 +60,10 @@ class Workflow:
 
     def create(
         self,
-        id: str | None = None,
+        id: str | Mapping[str, Any] | None = None,
         params: Any = None,
         *,
+        retention: Mapping[str, Any] | None = None,
         if_exists: Literal["error", "return"] = "error",
         trigger: str = "binding",
         connection: Any = None,
@@ -68,8 +72,11 @@ class Workflow:
         """Create an instance.
 
         Args:
-            id: 1 to 100 letters, digits, '-' or '_', unique in the workflow; a random one by default.
-            params: What `run` gets as `event.payload`; `{}` by default.
+            id: 1 to 100 letters, digits, '-' or '_', unique in the workflow; a random one by default. One mapping of
+                `id`, `params` and `retention` may stand for the three.
+            params: What `run` gets as `event.payload`; `{}` by default. If the workflow has a model, whatever fits it.
+            retention: `{"success_retention": ..., "error_retention": ...}`: how long to keep the instance after its
+                end, in seconds or as text; by default as the workflow says, or else the settings.
             if_exists: `"return"` hands back the instance that has this id already.
             trigger: Where the wish comes from, for the record.
             connection: A SQLAlchemy or psycopg connection: the instance is created in its transaction, and exists
@@ -79,27 +86,106 @@ class Workflow:
         Raises:
             InstanceAlreadyExists: The id is taken.
             InvalidInstanceId: The id breaks the rule.
+            InvalidPayload: The params do not fit the workflow's model.
+            RateLimited: Too many instances have been created in this second.
             WorkflowNotFound: No worker has registered the workflow.
             SerializationError: The params hold something that cannot be stored.
             PayloadTooLarge: The params are too big.
+            ValueError: The retention cannot be used, or the mapping has another key.
             JournalUnavailable: Postgres does not answer.
         """
         client, foreign = self._client, session if session is not None else connection
-        id = check_instance_id(str(uuid4()) if id is None else id)
+        if isinstance(id, Mapping):
+            if params is not None or retention is not None:
+                raise TypeError("create() takes either one mapping, or id=, params= and retention=.")
+            id, params, retention = options(id, "create()").values()
+        draft = Drafter(self.name, self._class, client.settings.max_payload).draft(id, params, retention)
+        client.rates.take(self.name)
         version = self._class.workflow_version if self._class is not None else None
-        data = encode({} if params is None else params, what="The payload", limit=client.settings.max_payload)
         key = client.catalog.create(
-            self.name, id, version, data, trigger=trigger, execute=client.execute(foreign),
-            due_in=client.settings.renudge if foreign is None else 0.0,
+            self.name, draft.id, version, draft.data, trigger=trigger, execute=client.execute(foreign),
+            due_in=client.settings.renudge if foreign is None else 0.0, keep_success=draft.keep_success,
+            keep_error=draft.keep_error,
         )  # fmt: skip
         if key is None:
             if version is None:
                 client.version_of(self.name)
             if if_exists != "return":
-                raise InstanceAlreadyExists(self.name, id)
+                raise InstanceAlreadyExists(self.name, draft.id)
         else:
-            client.nudge(foreign, Nudge(key, 1, 0, workflow=self.name, id=id))
-        return Instance(client, self.name, id)
+            client.nudge(foreign, Nudge(key, 1, 0, workflow=self.name, id=draft.id))
+        return Instance(client, self.name, draft.id)
+
+    @overload
+    def create_batch(
+        self, batch: Sequence[Mapping[str, Any]], *, trigger: str = ..., connection: Any = ..., session: Any = ...
+    ) -> List[Instance]: ...
+
+    @overload
+    def create_batch(
+        self,
+        batch: Mapping[str, Any] | None = None,
+        *,
+        count: int | None = ...,
+        instances: Sequence[Mapping[str, Any]] | None = ...,
+        params: Any = ...,
+        retention: Mapping[str, Any] | None = ...,
+        trigger: str = ...,
+        connection: Any = ...,
+        session: Any = ...,
+    ) -> Answer: ...
+
+    def create_batch(
+        self,
+        batch: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        *,
+        connection: Any = None,
+        session: Any = None,
+        **form: Any,
+    ) -> List[Instance] | Answer:
+        """Create instances together: in one commit, in their order, and none if any of them breaks a rule.
+
+        Args:
+            batch: A list of `{"id":, "params":, "retention":}`, each as for `create`; or one mapping of the keywords
+                that stand for `form`.
+            connection: As for `create`.
+            session: As for `create`.
+            form: `count=` for so many instances with random ids and the same `params=` and `retention=`; or
+                `instances=` for a list of whose entries the answer tells more.
+
+        Returns:
+            For a list the instances that were created, without those whose ids exist or are repeated. Otherwise
+            `.created`, and in `.errors` the `index`, `id`, `code` and `message` of each that was not.
+
+        Raises:
+            InvalidBatch: It is empty, too long (WF_MAX_BATCH), or has none of these forms.
+            InvalidInstanceId: An id breaks the rule.
+            InvalidPayload: Some params do not fit the workflow's model.
+            RateLimited: It is too much for this second.
+            PayloadTooLarge: Some params are too big, or all of them together.
+            WorkflowNotFound: No worker has registered the workflow.
+            JournalUnavailable: Postgres does not answer.
+        """
+        given = {name: value for name, value in form.items() if value is not None}
+        target = Target(self._client, self.name, self._class, session if session is not None else connection)
+        if batch is None or isinstance(batch, Mapping):
+            return create_form(target, {**(batch or {}), **given})
+        return create_listed(target, batch, given)
+
+    def delete_batch(self, ids: Sequence[str]) -> Answer:
+        """Remove instances, without rollback if they run. Each has a commit of its own.
+
+        Returns:
+            In `.deleted` the `id` of each that is gone now; in `.errors` the `id`, `code` and `message` of each that
+            was not there, or that the journal is too busy for.
+
+        Raises:
+            InvalidBatch: There are none, or too many (WF_MAX_BATCH).
+            InvalidInstanceId: No instance can have one of the ids; nothing was deleted.
+            WorkflowNotFound: There is no such workflow.
+            JournalUnavailable: Postgres does not answer. Some may be gone already: delete them all again.
+        """
+        return delete_listed(self._client, self.name, ids)
 
     def get(self, id: str) -> Instance:
         """An instance that exists.
@@ -109,7 +195,7 @@ class Workflow:
             InvalidInstanceId: No instance can have this id.
             WorkflowNotFound: There is no such workflow.
         """
-        if not self._client.catalog.exists(self.name, check_instance_id(id)):
+        if not self._client.catalog.exists(self.name, check_address(id)):
             raise self._client.catalog.missing(self.name, id)
         return Instance(self._client, self.name, id)
 

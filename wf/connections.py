@@ -11,6 +11,7 @@ from wf.dispatch import Dispatcher
 from wf.errors import WorkflowNotFound
 from wf.journal import Journal
 from wf.mailbox import Mailbox
+from wf.rates import Rates
 from wf.settings import Settings
 from wf.steering import Steering
 from wf.transactions import Execute, after_commit, within
@@ -48,6 +49,7 @@ class Connections:
         clock = clock or DatabaseClock()
         self.catalog = Catalog(self.database, clock)
         self.steering = Steering(self.settings, self.catalog)
+        self.rates = Rates(self.settings, clock)
 
     def version_of(self, name: str) -> str:
         """The version that a new instance of this workflow gets.
@@ -62,20 +64,21 @@ class Connections:
 
     def execute(self, foreign: Any) -> Execute:
         """A way to run statements: in the caller's transaction, or in one of their own."""
-        return self.database.rows if foreign is None else within(foreign)
+        return self.database.rows if foreign is None else within(foreign, self.database.cipher)
 
-    def nudge(self, foreign: Any, nudge: Nudge) -> None:
+    def nudge(self, foreign: Any, *nudges: Nudge) -> None:
         """Nudge now, or when the caller's transaction has committed."""
         if foreign is None:
-            self.dispatcher.publish([nudge])
+            self.dispatcher.publish(nudges)
         else:
-            after_commit(foreign, self.dispatcher, nudge)
+            after_commit(foreign, self.dispatcher, *nudges)
 
     def close(self) -> None:
         """Close the connections."""
         self.database.close()
         self.dispatcher.close()
         self.mailbox.close()
+        self.rates.close()
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,9 @@ from wf.core.history import Key, Kind
 from wf.errors import InvalidInstanceId
 
 _INSTANCE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}")
+_ADDRESS = re.compile(r"[a-zA-Z0-9, */#_-]{1,271}")
+_ADDRESS_RULE = "ids have 1 to 271 letters, digits, or any of '-', '_', ',', '*', '/', '#' and blank"
+_RESERVED = frozenset({"batch", "terminate", "terminateAll"})
 _EVENT_MAX = 200
 _RESTARTABLE = (Kind.DO, Kind.SLEEP, Kind.WAIT)
 
@@ -25,6 +28,28 @@ def check_instance_id(id: object) -> str:
     """
     if not isinstance(id, str) or not _INSTANCE.fullmatch(id):
         raise InvalidInstanceId(id)
+    return id
+
+
+def check_batch_id(id: object) -> str:
+    """The instance id, if it is one that the object form of a batch may create.
+
+    Raises:
+        InvalidInstanceId: It is not legal, or is a word of the REST routes.
+    """
+    if (checked := check_instance_id(id)) in _RESERVED:
+        raise InvalidInstanceId(id, f"a batch may not create {', '.join(sorted(_RESERVED))}: they are words of REST")
+    return checked
+
+
+def check_address(id: object) -> str:
+    """The instance id, if some instance can have it: schedules make ids that `create` refuses.
+
+    Raises:
+        InvalidInstanceId: No instance can have it.
+    """
+    if not isinstance(id, str) or not _ADDRESS.fullmatch(id):
+        raise InvalidInstanceId(id, _ADDRESS_RULE)
     return id
 
 

@@ -67,16 +67,12 @@ def test_something_else_than_a_workflow_is_refused(rig: Rig, thing: Any) -> None
         rig.client.workflow(thing)
 
 
-@pytest.mark.parametrize(
-    "id", ["", "-r", "a b", "a/b", "a.b", "é", "x" * 101, "a\n", "a\0", 17, b"r", None.__class__, {"id": "r"}]
-)
+@pytest.mark.parametrize("id", ["", "-r", "a b", "a/b", "a.b", "é", "x" * 101, "a\n", "a\0", 17, b"r", None.__class__])
 def test_a_bad_instance_id_is_refused(rig: Rig, id: Any) -> None:
-    """The error shows the id and the rule, in create and in get alike."""
+    """The error shows the id and the rule, and nothing is created."""
     with pytest.raises(InvalidInstanceId, match="1 to 100 letters, digits, '-' or '_'") as caught:
         rig.client.workflow(Errand).create(id)
     assert (caught.value.id, caught.value.code) == (id, "instance.invalid_id")
-    with pytest.raises(InvalidInstanceId):
-        rig.client.workflow(Errand).get(id)
     assert nothing_written(rig)
 
 

@@ -1,0 +1,117 @@
+"""Typed params: payloads that a pydantic model describes.
+
+What is stored is plain data under the names that the model reads, so that the journal needs no class. `run` gets a
+model made from it at each replay. So validators run again and again: like `run` itself they must not depend on the
+time, on chance, or on anything outside the payload.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from wf.errors import InvalidPayload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic.fields import FieldInfo
+
+_PLAIN = frozenset(
+    {type(None), bool, int, float, str, bytes, date, datetime, time, timedelta, Decimal, UUID},
+)
+"""Types that the codec stores and every model reads."""
+
+
+def plain_payload(workflow: str, model: type[BaseModel], payload: Any) -> Any:
+    """A payload that fits the model, defaults filled in, as data to store.
+
+    Args:
+        workflow: Its workflow, for the error.
+        model: What `params=` of the class says.
+        payload: A mapping, or an instance of the model.
+
+    Raises:
+        InvalidPayload: It does not fit, or the model could not read it again.
+    """
+    stored = _plain(payload_model(workflow, model, payload))
+    payload_model(workflow, model, stored)  # better now than in `run`
+    return stored
+
+
+def payload_model(workflow: str, model: type[BaseModel], payload: Any) -> BaseModel:
+    """The model of a payload, a new one each time.
+
+    Raises:
+        InvalidPayload: The payload does not fit.
+    """
+    try:
+        return model.model_validate(payload)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+    raise InvalidPayload(workflow, model.__name__, faults)  # not from the error, whose text holds the values
+
+
+def _plain(value: Any) -> Any:
+    """What the model would have to be given to become what it is."""
+    if type(value) in _PLAIN or hasattr(value, "get_secret_value"):
+        return value  # a secret is refused by the codec, which names the path: none gets into the journal by mistake
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
+    for base, plain in _FAMILIES:
+        if isinstance(value, base):
+            return plain(value)
+    try:
+        return to_jsonable_python(value)  # the text of urls, addresses and the like
+    except PydanticSerializationError:
+        return value  # the codec tells what it cannot store, and where
+
+
+def _plain_model(value: BaseModel) -> Any:
+    model = type(value)
+    by_alias = model.model_config.get("validate_by_alias", True)
+    plain: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name in value.__dict__:
+            _put(plain, _path(name, field) if by_alias else [name], _plain(value.__dict__[name]))
+    return plain | _plain(value.__pydantic_extra__ or {})
+
+
+def _path(name: str, field: FieldInfo) -> list[str | int]:
+    """Where the model looks for a field."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        alias = next((choice for choice in alias.choices if isinstance(choice, str)), alias.choices[0])
+    return alias.path if isinstance(alias, AliasPath) else [alias or name]
+
+
+def _put(plain: dict[str, Any], path: list[str | int], value: Any) -> None:
+    """Set `plain[first][second]...`, making lists and mappings on the way."""
+    place: Any = plain
+    for part, following in zip(path, [*path[1:], None], strict=True):
+        if isinstance(part, int):
+            place.extend([None] * (part + 1 - len(place)))
+        known = place[part] if isinstance(part, int) else place.get(part)
+        if following is None:
+            place[part] = value
+        elif known is None:
+            place[part] = [] if isinstance(following, int) else {}
+        place = place[part]
+
+
+_FAMILIES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (RootModel, lambda value: _plain(value.root)),
+    (BaseModel, _plain_model),
+    (Enum, lambda value: _plain(value.value)),
+    (PurePath, str),
+    (dict, lambda value: {_plain(key): _plain(item) for key, item in value.items()}),
+    *((kind, lambda value, kind=kind: kind(map(_plain, value))) for kind in (list, tuple, set, frozenset)),
+)
