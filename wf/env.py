@@ -11,6 +11,7 @@ from inspect import isawaitable
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from wf.answers import Answer
 from wf.async_client import AsyncInstance, AsyncWorkflow
 from wf.client import Client
 from wf.core import CoreLoop
@@ -19,12 +20,13 @@ from wf.settings import InvalidSettings
 from wf.workflow import WorkflowEntrypoint, registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wf.clock import Clock
     from wf.ids import FromStep
     from wf.settings import Settings
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_CAPITAL = re.compile(r"(?=[A-Z])")
 
 
 def binding_name(workflow: str) -> str:
@@ -83,10 +85,7 @@ class Environment:
             AttributeError: Nothing is; the message lists what is.
         """
         given = self.load()
-        if isinstance(given, Mapping):
-            found = given.get(name, self)
-        else:
-            found = getattr(given, name, self)
+        found = given.get(name, self) if isinstance(given, Mapping) else getattr(given, name, self)
         if found is self:
             return Binding(self, self._named(name))
         if isinstance(found, type) and issubclass(found, WorkflowEntrypoint):
@@ -164,40 +163,35 @@ class Binding:
     def __repr__(self) -> str:
         return f"<binding of workflow {self.name!r}>"
 
-    async def create(self, options: Mapping[str, Any] | None = None, /, **more: Any) -> BoundInstance:
-        """Create an instance.
-
-        Args:
-            options: `id`, `params`, `retention`, as `AsyncWorkflow.create` takes them.
-            **more: The same as keywords.
+    async def create(self, *given: Any, **options: Any) -> BoundInstance:
+        """Create an instance; with what `AsyncWorkflow.create` takes, `{"id": ..., "params": ...}` for example.
 
         Raises:
             OutsideStepError: `run` itself called it.
             WfError: As `AsyncWorkflow.create` says.
         """
-        workflow = self._workflow("create")
-        return BoundInstance(await workflow.create(**_options({**(options or {}), **more})))
+        return BoundInstance(await self._workflow("create").create(*given, **options))
 
-    async def create_batch(self, entries: Any = None, /, **more: Any) -> Any:
-        """Create several instances.
+    async def create_batch(self, *given: Any, **options: Any) -> Any:
+        """Create several instances; with what `AsyncWorkflow.create_batch` takes, a list for example.
 
-        Args:
-            entries: A list of what `create` takes, or a mapping of what else `AsyncWorkflow.create_batch` takes.
-            **more: The same as keywords: `count` and `params`, or `instances`.
-
-        Returns:
-            The list of instances that were created; for `count` and `instances`, an object with `created`, `errors`.
+        Raises:
+            OutsideStepError: `run` itself called it.
+            WfError: As `AsyncWorkflow.create_batch` says.
         """
-        workflow = self._workflow("create_batch")
-        if isinstance(entries, Mapping):
-            entries, more = None, {**entries, **more}
-        if entries is not None:
-            made = await workflow.create_batch([_options(entry) for entry in entries])
+        made: Any = await self._workflow("create_batch").create_batch(*given, **options)
+        if isinstance(made, list):
             return [BoundInstance(instance) for instance in made]
-        if "instances" in more:
-            more["instances"] = [_options(entry) for entry in more["instances"]]
-        batch = await workflow.create_batch(**_options(more))
-        return type(batch)([BoundInstance(instance) for instance in batch.created], batch.errors)
+        return Answer({**made, "created": [BoundInstance(instance) for instance in made.created]})
+
+    async def delete_batch(self, ids: Sequence[str]) -> Answer:
+        """Remove instances, as `AsyncWorkflow.delete_batch` does.
+
+        Raises:
+            OutsideStepError: `run` itself called it.
+            WfError: As `AsyncWorkflow.delete_batch` says.
+        """
+        return await self._workflow("delete_batch").delete_batch(ids)
 
     async def get(self, id: str) -> BoundInstance:
         """An instance that exists.
@@ -207,6 +201,8 @@ class Binding:
             InstanceNotFound: There is none of this id.
         """
         return BoundInstance(await self._workflow("get").get(id))
+
+    createBatch, deleteBatch = create_batch, delete_batch  # noqa: N815  # Cloudflare's own names
 
     def _workflow(self, method: str) -> AsyncWorkflow:
         if isinstance(asyncio.get_running_loop(), CoreLoop):
@@ -227,19 +223,14 @@ class BoundInstance(AsyncInstance):
         else:
             await super().send_event(type, payload, **more)
 
+    sendEvent = send_event  # noqa: N815  # Cloudflare's own name
+
     async def terminate(self, options: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """As `AsyncInstance.terminate`, also with `{"rollback": True}`."""
         await super().terminate(**{**(options or {}), **more})
 
     async def restart(self, options: Mapping[str, Any] | None = None, /, *, from_step: FromStep | None = None) -> None:
         """As `AsyncInstance.restart`, also with `{"from": {"name": ..., "count": ..., "type": ...}}`."""
-        await super().restart(from_step=(options or {}).get("from", from_step))
-
-
-def _options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by our names; a `locationHint` says nothing here."""
-    found = {_CAPITAL.sub("_", name).lower(): value for name, value in given.items()}
-    found.pop("location_hint", None)
-    if isinstance(retention := found.get("retention"), Mapping):
-        found["retention"] = _options(retention)
-    return found
+        if options and set(options) != {"from"}:
+            raise TypeError(f"restart() takes {{'from': ...}}, not {options!r:.120}.")
+        await super().restart(from_step=options["from"] if options else from_step)

@@ -11,6 +11,7 @@ from wf.core.history import ReceivedEvent
 from wf.facts import StepRow
 from wf.faults import decode_error
 from wf.status import StepStatus
+from wf.views import shown
 
 if TYPE_CHECKING:
     from wf.core import Request
@@ -27,7 +28,7 @@ def result_of(row: StepRow) -> Result:
 def _value(row: StepRow) -> Any:
     if row.output is None:
         return None
-    value = decode(row.output)
+    value = shown(decode(row.output))
     return ReceivedEvent(value) if row.key.kind is Kind.WAIT else value
 
 
@@ -51,7 +52,7 @@ def new_row(request: Request, seq: int, now: float) -> StepRow:
             row.config = (request.config.dump() if request.config else None) or None
         case Kind.SLEEP | Kind.TIMER:
             row.wake_at = request.until.timestamp() if request.until is not None else now + request.delay
-            row.config = {"timeout": request.delay} if request.times_out else None
+            row.config = {"timeout" if request.times_out else "duration": round(max(row.wake_at - now, 0.0), 6)}
         case Kind.WAIT:
             row.wake_at = now + request.delay
             row.config = {"type": request.event_type, "timeout": request.delay}

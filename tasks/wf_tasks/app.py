@@ -75,6 +75,12 @@ def _watch(sender: Any = None, **_: object) -> None:
         Watch(runtime()).start()
 
 
+@signals.worker_process_init.connect
+def _make_env(**_: object) -> None:
+    """Ask for `env` in a forked child, before it has work: what its parent has may not be shared."""
+    runtime().environment.load()
+
+
 @signals.worker_process_shutdown.connect
 def _close(**_: object) -> None:
     runtime().close()

@@ -10,8 +10,10 @@ import structlog
 
 from wf.catalog import Catalog
 from wf.database import Database
+from wf.deployments import TooManySchedules
 from wf.dispatch import Dispatcher
 from wf.engine import Engine
+from wf.env import Environment
 from wf.journal import Journal
 from wf.mailbox import Mailbox
 from wf.settings import Settings
@@ -39,27 +41,37 @@ class Runtime:
         self.catalog = Catalog(self.database, self.journal.clock)
         self.dispatcher = Dispatcher(settings)
         self.mailbox = Mailbox(settings, self.journal)
-        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry)
+        self.environment = Environment(settings, clock)
+        env = self.environment.env
+        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry, env)
         self.alarm = Alarm(settings, self.journal, self.dispatcher)
 
     def prepare(self) -> None:
-        """Check the schema, import the modules of workflows and make these known.
+        """Check the schema, import the modules of workflows, make these known, and ask for their `env`.
+
+        A workflow with too many schedules is told of in the log; it runs nevertheless, with its schedules of before.
 
         Raises:
             SchemaMismatch: The schema does not fit.
             JournalUnavailable: Postgres does not answer.
             ModuleUnusable: A module cannot be imported.
+            InvalidSettings: The function of WF_ENV cannot be used.
         """
         self.database.check_schema()
         registry.load(self.settings.modules())
         for cls in registry.classes():
-            self.catalog.register(cls)
+            try:
+                self.catalog.register(cls, max_schedules=self.settings.max_schedules)
+            except TooManySchedules as error:  # no reason to keep the others from their work
+                log.error("workflow not registered", reason=str(error))  # noqa: TRY400  # the text says it all
+        self.environment.load()
         if not registry.names():
             log.warning("this worker knows no workflow; name their modules in WF_WORKFLOWS or on the command line")
 
     def close(self) -> None:
         """Stop the threads, close the connections."""
         self.engine.close()
+        self.environment.close()
         self.database.close()
         self.dispatcher.close()
         self.mailbox.close()

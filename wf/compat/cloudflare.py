@@ -1,5 +1,7 @@
 """Cloudflare's Python workflows, unmodified: importing this makes `workers` and `workers.workflows` importable.
 
+Dicts in payloads and results have their entries as attributes too, as they have there.
+
 `wf worker --compat cloudflare` imports it before the modules of workflows. Whatever else imports such a module, a test
 for example, does so itself: `import wf.compat.cloudflare`.
 """
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import wf.compat.workers.workflows
 from wf.errors import WfError
+from wf.views import give_attributes
 
 _MODULES = {"workers": wf.compat.workers, "workers.workflows": wf.compat.workers.workflows}
 
@@ -36,6 +39,7 @@ def install() -> None:
             f"uninstall it in this environment."
         )
     sys.modules.update(_MODULES)
+    give_attributes()
 
 
 def _other() -> str | None:

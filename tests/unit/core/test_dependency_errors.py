@@ -64,17 +64,20 @@ def test_wrong_dependencies_are_refused_at_the_call(decorate: Callable[[Step], A
 
 
 def test_an_unknown_parameter_shows_the_known_steps() -> None:
-    """The error lists the decorated steps that a parameter could be."""
+    """The error's note says that there is no `depends`, and lists the decorated steps that a parameter could be."""
 
     async def run(_event: Event, step: Step) -> Any:
         step.do("fetch")(work)
         step.do("parse")(work)
-        with pytest.raises(
-            TypeError, match=r"step 's' can take `ctx` and the names of decorated steps \(fetch, parse\)"
-        ):
+        with pytest.raises(TypeError) as caught:
             step.do("s")(_one)()
+        return caught.value.__notes__
 
-    assert begin(run).outcome == Completed(None)
+    note = (
+        "Step has 1 non-ctx parameter(s) but no 'depends' list provided: step 's' can take `ctx` and the names of "
+        "decorated steps (fetch, parse)."
+    )
+    assert begin(run).outcome == Completed([note])
 
 
 def test_a_dependent_with_bad_configuration_fails_when_it_starts() -> None:

@@ -1,0 +1,1 @@
+"""Conformance: the sections of the reference, as tests."""
