@@ -16,6 +16,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
+from pydantic_core import TzInfo
 
 from wf.classes import find_class
 from wf.codec_write import MODEL_STATE, TAG
@@ -51,6 +52,8 @@ def _read_moment(cls: type[datetime | time]) -> Callable[[dict[str, Any]], Any]:
         value, zone = cls.fromisoformat(packed["v"]), packed.get("zone")
         if isinstance(zone, str):
             value = value.replace(tzinfo=ZoneInfo(zone))
+        elif isinstance(zone, int):
+            value = value.replace(tzinfo=TzInfo(zone))
         elif zone is not None:
             value = value.replace(tzinfo=timezone(timedelta(microseconds=zone[0]), zone[1]))
         return value.replace(fold=1) if "fold" in packed else value

@@ -14,6 +14,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
+from pydantic_core import TzInfo
 
 from wf.answers import Answer
 from wf.classes import class_ref
@@ -27,6 +28,7 @@ TAG = "~"
 MAX_DEPTH = 100
 _BIG = 2_000  # bits; Python may refuse decimal integers of more than 640 digits
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 
 
 class Member:
@@ -172,7 +174,10 @@ def _pack_moment(packer: Packer, value: datetime | time) -> Any:
         if offset is None:
             packer.refuse(f"its time zone, a {type(zone).__qualname__}, tells no offset; use zoneinfo or timezone.utc.")
         plain = timezone(offset)
-        if isinstance(zone, timezone) and zone.tzname(None) != plain.tzname(None):
+        if type(zone) is TzInfo:  # what pydantic makes of an offset or a Z
+            packed["zone"] = offset // _SECOND
+            value = value.replace(tzinfo=None)
+        elif isinstance(zone, timezone) and zone.tzname(None) != plain.tzname(None):
             packed["zone"] = [offset // _MICROSECOND, zone.tzname(None)]
             value = value.replace(tzinfo=None)
         else:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic_core import TzInfo
 
 T = TypeVar("T")
 
@@ -124,6 +125,7 @@ def _person(name: str, more: Any, seen: Any, extra: Any) -> Person:
 ZONES = [
     None, UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(seconds=-1), "odd"), ZoneInfo("UTC"),
     ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"),
+    TzInfo(0), TzInfo(-12_600),
 ]  # fmt: skip
 
 texts = st.text(st.characters(codec=None, exclude_categories=[]), max_size=20)
