@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
+from wf.answers import Answer
 from wf.client import Client, Workflow
 from wf.clock import pauses
+from wf.feed import AsyncSubscription
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from builtins import list as List  # noqa: N812  # `list` is a method here
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-    from wf.answers import Answer, Page
+    from wf.answers import Page
     from wf.ids import FromStep
     from wf.instance import Instance
     from wf.workflow import WorkflowEntrypoint
@@ -60,7 +63,7 @@ class AsyncWorkflow:
 
     async def create(
         self,
-        id: str | None = None,
+        id: str | Mapping[str, Any] | None = None,
         params: Any = None,
         *,
         connection: AsyncConnection | None = None,
@@ -70,6 +73,30 @@ class AsyncWorkflow:
         """As `Workflow.create`, also in the transaction of an async SQLAlchemy connection or session."""
         create = partial(self._workflow.create, id, params, **more)
         return AsyncInstance(await _call(create, connection, session))
+
+    @overload
+    async def create_batch(self, batch: Sequence[Mapping[str, Any]], **more: Any) -> List[AsyncInstance]: ...
+
+    @overload
+    async def create_batch(self, batch: Mapping[str, Any] | None = None, **more: Any) -> Answer: ...
+
+    async def create_batch(
+        self,
+        batch: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
+        *,
+        connection: AsyncConnection | None = None,
+        session: AsyncSession | None = None,
+        **form: Any,
+    ) -> List[AsyncInstance] | Answer:
+        """As `Workflow.create_batch`, also in the transaction of an async SQLAlchemy connection or session."""
+        done = await _call(partial(self._workflow.create_batch, batch, **form), connection, session)
+        if isinstance(done, list):
+            return [AsyncInstance(instance) for instance in done]
+        return Answer({**done, "created": [AsyncInstance(instance) for instance in done.created]})
+
+    async def delete_batch(self, ids: Sequence[str]) -> Answer:
+        """As `Workflow.delete_batch`."""
+        return await asyncio.to_thread(self._workflow.delete_batch, ids)
 
     async def get(self, id: str) -> AsyncInstance:
         """As `Workflow.get`."""
@@ -126,6 +153,12 @@ class AsyncInstance:
     async def delete(self) -> None:
         """As `Instance.delete`."""
         await asyncio.to_thread(self._instance.delete)
+
+    def subscribe(
+        self, cursor: int | None = None, filter: Iterable[str] | None = None, timeout: float | None = None
+    ) -> AsyncSubscription:
+        """As `Instance.subscribe`: an async iterator. That there is no such instance, its first event tells."""
+        return AsyncSubscription(self._instance.feed(cursor, filter), timeout)
 
     async def result(self, timeout: float | None = None) -> Any:
         """As `Instance.result`; no thread is held while waiting."""

@@ -11,10 +11,13 @@ from wf.core.names import check_event_type
 from wf.dispatch import Nudge
 from wf.errors import InstanceTerminated
 from wf.faults import decode_error
+from wf.feed import Feed, Subscription
 from wf.ids import FromStep, check_event_id, check_from_step
 from wf.status import TERMINAL, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wf.answers import Answer
     from wf.connections import Connections
     from wf.steering import Moved
@@ -138,6 +141,35 @@ class Instance:
         if moved is not None and moved.status not in TERMINAL:
             nudge = Nudge(moved.key, moved.generation, moved.rev, workflow=self.workflow, id=self.id)
             self._client.nudge(None, nudge)
+
+    def subscribe(
+        self, cursor: int | None = None, filter: Iterable[str] | None = None, timeout: float | None = None
+    ) -> Subscription:
+        """What happens to the instance, as events in their order: first those of the past, then each as it comes.
+
+        Args:
+            cursor: Only events with a greater `eventId`; None, or 0, for all.
+            filter: Only events of these types, such as `["step_completed"]`.
+            timeout: Seconds to wait for an event; after that TimeoutError. None waits for ever.
+
+        Returns:
+            An iterator that ends after the event with which the instance ends, and a context manager.
+
+        Raises:
+            InvalidSubscription: Cursor or filter cannot be used.
+            InstanceNotFound: There is no such instance.
+        """
+        feed = self.feed(cursor, filter)
+        feed.find()
+        return Subscription(feed, timeout)
+
+    def feed(self, cursor: int | None, filter: Iterable[str] | None) -> Feed:
+        """What a subscription reads.
+
+        Raises:
+            InvalidSubscription: Cursor or filter cannot be used.
+        """
+        return Feed(self._client.catalog, self.workflow, self.id, cursor=cursor, filter=filter)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end and give the output.

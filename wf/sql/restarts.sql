@@ -19,7 +19,7 @@ where instance.key = %(key)s and step.kind = %(kind)s and step.name = %(name)s a
 -- events again. From a step, whatever was asked for before it is kept, and nothing after it; events that no kept wait has
 -- taken are gone, and open sleeps and waits keep their deadlines.
 with target as (
-  select key, generation, rev, workflow, id, last_rev, paused_at from wf.instance
+  select key, generation, rev, workflow, id, started_rev, last_rev, paused_at from wf.instance
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
   for update
 ), history as (
@@ -65,7 +65,9 @@ with target as (
   where %(keep)s <> 'failed' and event.instance = target.key
     and (consumed_by is null or consumed_by not in (select seq from kept))
 ), forgotten_transitions as (
-  delete from wf.transition using target where transition.instance = target.key
+  delete from wf.transition using target
+  where transition.instance = target.key
+    and (%(keep)s = 'nothing' or target.started_rev is null or transition.rev > target.started_rev)
 ), logged as (
   insert into wf.transition (instance, rev, status, at)
   select key, rev + 1, 'queued', coalesce(to_timestamp(%(now)s), now()) from target
@@ -89,7 +91,7 @@ set
   inbox = case when %(keep)s = 'failed' then inbox + (select count(*) from released) else 0 end,
   due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s),
   started_at = case when %(keep)s = 'nothing' then null else started_at end,
-  started_rev = case when %(keep)s = 'nothing' then null else started_rev end,
+  started_rev = case when %(keep)s = 'nothing' then null else instance.started_rev end,
   restart_at = null, paused_at = null, queued_at = null, ended_at = null, expire_at = null, ends_as = null,
   last_rev = null
 from target

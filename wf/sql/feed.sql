@@ -1,0 +1,106 @@
+-- What a subscriber reads. The feed has no rows of its own: it is told by those of the journal.
+
+-- feed_find: The instance that is asked for.
+select key from wf.instance where workflow = %(workflow)s and id = %(id)s
+
+-- feed_look: Whether anything has happened: one look at the hot row, for subscribers that wait.
+select generation, rev, status from wf.instance where key = %(key)s
+
+-- feed_page: The facts from a rev on, in one snapshot, up to so many facts or bytes; each row says where the page ends,
+-- and from which step row on the next one has to look. Rows of steps come whole; which of their facts are on this page,
+-- the reader sees by their revs. The values of the instance stand in the first row only.
+with at as materialized (
+  select
+    key, generation, rev, seq, status, started_rev, created_at, started_at, ended_at,
+    case when generation = %(generation)s then %(from_seq)s else 0 end as from_seq
+  from wf.instance
+  where key = %(key)s
+), facts as (
+  select fact.rev, fact.size
+  from at
+  join wf.step on step.instance = at.key and step.generation = at.generation and step.seq >= at.from_seq
+  cross join lateral (
+    values (step.started_rev, 0), (step.attempt_rev, 0), (step.rev, coalesce(octet_length(step.output), 0))
+  ) as fact (rev, size)
+  where step.rev >= %(from_rev)s and fact.rev >= %(from_rev)s
+  union all
+  select fact.rev, fact.size
+  from at
+  join wf.attempt on attempt.instance = at.key and attempt.generation = at.generation and attempt.seq >= at.from_seq
+  cross join lateral (
+    values (attempt.started_rev, 0), (attempt.rev, coalesce(octet_length(attempt.error), 0))
+  ) as fact (rev, size)
+  where attempt.rev >= %(from_rev)s and fact.rev >= %(from_rev)s
+  union all
+  select transition.rev, 0
+  from at join wf.transition on transition.instance = at.key and transition.rev >= %(from_rev)s
+  order by 1
+  limit %(facts)s
+), running as (
+  select rev, sum(size) over (order by rev) as bytes from facts
+), page as (
+  select
+    case
+      when count(*) < %(facts)s and coalesce(max(bytes), 0) <= %(bytes)s then (select at.rev from at)
+      else coalesce(max(rev) filter (where bytes <= %(bytes)s), min(rev))
+    end as upto
+  from running
+), told as (
+  select
+    'step' as source, step.seq, step.kind, step.name, step.count, step.status, step.attempt, step.config,
+    case
+      when %(outputs)s and step.rev between %(from_rev)s and page.upto
+        and step.config ->> 'sensitive' is distinct from 'output'
+      then step.output
+    end as output,
+    case when step.rev between %(from_rev)s and page.upto then step.error end as error,
+    step.worker, step.started_rev, step.attempt_rev, step.rev, step.started_at, step.attempt_at, step.ended_at,
+    null::timestamptz as retry_at
+  from at cross join page
+  join wf.step on step.instance = at.key and step.generation = at.generation and step.seq >= at.from_seq
+  where step.rev >= %(from_rev)s and step.started_rev <= page.upto
+  union all
+  select
+    'attempt', step.seq, step.kind, step.name, step.count, attempt.outcome, attempt.attempt, step.config,
+    null, case when attempt.rev between %(from_rev)s and page.upto then attempt.error end,
+    attempt.worker, null, attempt.started_rev, attempt.rev, null, attempt.started_at, attempt.ended_at, attempt.retry_at
+  from at cross join page
+  join wf.attempt on attempt.instance = at.key and attempt.generation = at.generation and attempt.seq >= at.from_seq
+  join wf.step on step.instance = at.key and step.generation = at.generation and step.seq = attempt.seq
+  where attempt.rev >= %(from_rev)s and coalesce(attempt.started_rev, attempt.rev) <= page.upto
+  union all
+  select
+    'transition', null, null, null, null, transition.status, null, null, null, null, null, null, null, transition.rev,
+    null, null, transition.at, null
+  from at cross join page
+  join wf.transition on transition.instance = at.key and transition.rev between %(from_rev)s and page.upto
+), numbered as (
+  select told.*, row_number() over () as number from told
+)
+select
+  at.generation, at.rev, at.status, at.started_rev, page.upto,
+  (
+    select coalesce(min(step.seq), at.seq + 1)
+    from wf.step
+    where step.instance = at.key and step.generation = at.generation and step.seq >= at.from_seq
+      and (step.ended_at is null or step.rev > page.upto)
+  ),
+  %(from_rev)s > 0 or exists (
+    select 1 from wf.transition
+    where transition.instance = at.key and transition.status = 'queued'
+      and transition.rev < coalesce(at.started_rev, 9223372036854775807)
+  ),
+  extract(epoch from at.created_at)::float8, extract(epoch from at.started_at)::float8,
+  extract(epoch from at.ended_at)::float8,
+  case when at.started_rev between %(from_rev)s and page.upto then payload.params end,
+  case when at.rev = page.upto and at.ended_at is not null then payload.output end,
+  case when at.rev = page.upto and at.ended_at is not null then payload.error end,
+  case when at.ended_at is not null then payload.rollback end,
+  numbered.source, numbered.kind, numbered.name, numbered.count, numbered.status, numbered.attempt, numbered.config,
+  numbered.output, numbered.error, numbered.worker, numbered.started_rev, numbered.attempt_rev, numbered.rev,
+  extract(epoch from numbered.started_at)::float8, extract(epoch from numbered.attempt_at)::float8,
+  extract(epoch from numbered.ended_at)::float8, extract(epoch from numbered.retry_at)::float8
+from at
+cross join page
+left join numbered on true
+left join wf.payload on payload.instance = at.key and coalesce(numbered.number, 1) = 1
