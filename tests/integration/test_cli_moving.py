@@ -160,12 +160,13 @@ def test_what_cannot_be_deleted_is_listed(shell: Shell, worked: Worked) -> None:
         ('{"ids": []}', "must hold a JSON array of texts"),
         ("[1]", "must hold a JSON array of texts"),
         ("[]", "No instance ids are given"),
+        (b"\xff\xfe\xfa", "Error while parsing instance ids"),
     ],
 )
-def test_a_file_that_names_no_ids_is_refused(shell: Shell, tmp_path: Path, content: str, says: str) -> None:
+def test_a_file_that_names_no_ids_is_refused(shell: Shell, tmp_path: Path, content: str | bytes, says: str) -> None:
     """What is no JSON array of ids is wrong usage, and nothing is deleted."""
     names = tmp_path / "ids.json"
-    names.write_text(content)
+    names.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert says in shell.refusal("instances", "delete", "journey", "--filename", str(names), code=2)
 
 

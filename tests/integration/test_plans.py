@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.support.errands import Errand, RefusedError
+from tests.support.plans import plan_of, scans
 from wf import WorkflowEntrypoint
 from wf.database import Database
 from wf.journal import FEW
@@ -18,8 +18,6 @@ from wf.sql import statements
 from wf_reaper.restarts import Restarts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support import Rig
 
 SMALL = {"workflow", "tick", "slot", "schedule"}
@@ -121,27 +119,6 @@ def fill(rig: Rig) -> None:
     )
     for table in ("instance", "payload", "step", "attempt", "event"):
         rig.sql(f"analyze wf.{table}")
-
-
-def scans(plan: Any) -> Iterator[str]:
-    """The tables that a plan reads from end to end."""
-    if isinstance(plan, dict):
-        if plan.get("Node Type") == "Seq Scan":
-            yield plan["Relation Name"]
-        plan = list(plan.values())
-    if isinstance(plan, list):
-        for part in plan:
-            yield from scans(part)
-
-
-def plan_of(connection: psycopg.Connection[Any], sql: str) -> Any:
-    """The plan that Postgres makes for every value of the parameters."""
-    names: list[str] = re.findall(r"%\((\w+)\)s", sql)
-    for n, name in enumerate(dict.fromkeys(names), 1):
-        sql = sql.replace(f"%({name})s", f"${n}")
-    row = psycopg.RawCursor(connection).execute(f"explain (generic_plan, format json) {sql}".encode()).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_no_statement_reads_a_big_table_from_end_to_end(rig: Rig, seen: set[str]) -> None:

@@ -37,7 +37,7 @@ class NoInstances(WfError):
         super().__init__(f'There are no instances in workflow "{workflow}"')
 
 
-def parse_json(text: str, what: str) -> Any:
+def parse_json(text: str | bytes, what: str) -> Any:
     """Read a JSON argument.
 
     Args:
@@ -94,13 +94,13 @@ def _moment(text: str | None, option: str, day_part: time) -> datetime | None:
         raise Refused(f"{option} {text!r} is not an ISO 8601 date or time, such as 2026-01-31T09:00.") from None
 
 
-def parse_ids(text: str) -> list[str]:
+def parse_ids(data: bytes) -> list[str]:
     """Read ids out of a file.
 
     Raises:
         Refused: It does not hold a JSON array of texts.
     """
-    ids = parse_json(text, "instance ids")
+    ids = parse_json(data, "instance ids")
     if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
         raise Refused('The file of instance ids must hold a JSON array of texts, such as ["a", "b"].')
     return ids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -103,9 +103,9 @@ def restart(name: str, id: str, step: str | None, count: int | None, kind: str |
 @click.command("delete")
 @_name
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--filename", type=click.File(encoding="utf-8"), help="A JSON array of ids; `-` is standard input.")
+@click.option("--filename", type=click.File("rb"), help="A JSON array of ids; `-` is standard input.")
 @json_option
-def delete(name: str, ids: tuple[str, ...], filename: click.utils.LazyFile | None, *, as_json: bool) -> None:
+def delete(name: str, ids: tuple[str, ...], filename: IO[bytes] | None, *, as_json: bool) -> None:
     """Remove instances with all their data; what runs is stopped without rollback. Their ids are free again."""
     from wf.cli.show import print_json, show  # noqa: PLC0415  (slow)
 
