@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from wf.codec import decode
+from wf.core.history import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from wf.core import Request
 
 
-class StepName(dict[str, Any]):
+class StepName(Fields):
     """Name and occurrence of a step, as items and as attributes."""
 
     @property
@@ -32,7 +33,7 @@ class StepName(dict[str, Any]):
         return int(self["count"])
 
 
-class StepContext(dict[str, Any]):
+class StepContext(Fields):
     """Handed to a callback that has a parameter `ctx`. `step`, `attempt` and `config` are items too.
 
     Attributes:

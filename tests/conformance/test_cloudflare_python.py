@@ -58,12 +58,13 @@ def test_parameters_name_their_steps(rig: Rig) -> None:
 
 
 def test_ctx_stands_anywhere(rig: Rig) -> None:
-    """`ctx` is injected by name at any position, also beside `depends`; it is a dict of step, attempt and config."""
+    """`ctx` is injected by name at any position, also beside `depends`; it is a dict, and can be a step's result."""
     assert run(rig, dependencies.ContextAnywhere).output == [
         ["alone", 1, 1, 3],
         ["implicit", 1, 1, 1],
         ["between", 1, 1, 1, 1],
         ["last", 1, 1, 1],
+        {"name": "whole", "count": 1},
     ]
     assert "first-2" not in steps(rig, dependencies.ContextAnywhere)
 
@@ -217,12 +218,17 @@ def test_the_worker_of_the_sample_answers(rig: Rig) -> None:
 # Real workers.
 
 
-@pytest.mark.parametrize("pool", ["threads", "prefork"])
-def test_a_worker_runs_the_source_as_it_is(settings: Settings, processes: Processes, tmp_path: Path, pool: str) -> None:
-    """`wf worker MODULE --compat cloudflare` runs a file that imports from `workers`; its steps use `self.env`."""
+@pytest.mark.parametrize(
+    ("pool", "module", "args"),
+    [("threads", "shop", ["--compat", "cloudflare"]), ("prefork", "wf.compat.cloudflare", ["shop"])],
+)
+def test_a_worker_runs_the_source_as_it_is(
+    settings: Settings, processes: Processes, tmp_path: Path, pool: str, module: str, args: list[str]
+) -> None:
+    """`wf worker` runs a file that imports from `workers`, by `--compat` or by naming the stand-ins as a module."""
     (tmp_path / "shop.py").write_text(Path(entrypoints.__file__).read_text())
     (tmp_path / "celeryconfig.py").write_text(f"worker_pool = {pool!r}\n")
-    worker = processes.worker("shop", args=("--compat", "cloudflare"))
+    worker = processes.worker(module, args=args)
     with Client(settings=settings) as client:
         wait_until(lambda: "ParentOrder" in client.catalog.workflows(), 20, "the worker has registered its workflows")
         found = client.workflow("ParentOrder").create().result(timeout=30)

@@ -41,8 +41,7 @@ class Step:
     def do(
         self,
         name: str | None = None,
-        callback: None = None,
-        /,
+        callback: list[DecoratedStep] | None = None,
         *,
         depends: Sequence[DecoratedStep] | None = None,
         concurrent: bool = False,
@@ -64,8 +63,7 @@ class Step:
     def do(
         self,
         name: str | Callable[..., Any] | None = None,
-        callback: Callable[..., Any] | None = None,
-        /,
+        callback: Callable[..., Any] | list[DecoratedStep] | None = None,
         *,
         depends: Sequence[DecoratedStep] | None = None,
         concurrent: bool = False,
@@ -81,7 +79,7 @@ class Step:
 
         Args:
             name: Name of the step; the function's own name if absent.
-            callback: Sync or async function. With it the step starts at once.
+            callback: Sync or async function. With it the step starts at once. A list is taken for `depends`.
             depends: Decorated steps whose results fill the parameters in order.
             concurrent: Resolve the dependencies together instead of one after the other.
             config: `{"retries": {"limit", "delay", "backoff", ...}, "timeout"}`; durations in seconds or as text. The
@@ -97,6 +95,8 @@ class Step:
             ValueError: The name or the configuration is not valid.
             TypeError: The callback or the rollback cannot be called, or a parameter has no dependency.
         """
+        if isinstance(callback, list):
+            callback, depends = None, callback
         if callback is not None:
             name = check_name(name)
             if rollback is None and rollback_config is None:

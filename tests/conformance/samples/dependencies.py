@@ -13,8 +13,8 @@ class ImplicitOrder(WorkflowEntrypoint):
         async def customer():
             return {"name": event["payload"]["customer"]}
 
-        @step.do()
-        def basket():
+        @step.do(name="basket")
+        def goods():
             return [3, 4]
 
         @step.do(concurrent=True)
@@ -43,7 +43,7 @@ class ContextAnywhere(WorkflowEntrypoint):
         async def implicit(ctx, first):
             return [*seen(ctx), first]
 
-        @step.do("between", depends=[first, implicit])
+        @step.do("between", [first, implicit])
         async def between(a, ctx, b):
             return [*seen(ctx), a, b[-1]]
 
@@ -51,7 +51,11 @@ class ContextAnywhere(WorkflowEntrypoint):
         def last(a, ctx):
             return [*seen(ctx), a]
 
-        return [await alone(), await implicit(), await between(), await last()]
+        @step.do("whole")
+        async def whole(ctx):
+            return ctx
+
+        return [await alone(), await implicit(), await between(), await last(), (await whole())["step"]]
 
 
 class Memoised(WorkflowEntrypoint):
