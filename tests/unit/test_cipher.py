@@ -77,7 +77,7 @@ def test_parameters_and_rows_are_sealed_and_opened_where_they_are_bytes() -> Non
     ]
 
 
-@pytest.mark.parametrize("keys", ["secret-key", f"{NEW},", f"{NEW},secret-key", "clé"])
+@pytest.mark.parametrize("keys", ["secret-key", f"{NEW},", f"{NEW},secret-key", "clé"], ids=["one", "none", "two", "é"])
 def test_a_bad_key_is_refused_at_the_start_and_not_shown(keys: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the variable, tells which key it is and how to make one, and shows none."""
     monkeypatch.setenv("WF_ENCRYPTION_KEYS", keys)

@@ -47,7 +47,7 @@ with target as (
       when 'step' then step.status in ('complete', 'errored', 'waiting') and step.seq < %(from_seq)s
       else false
     end
-  returning seq
+  returning seq, octet_length(output) as size
 ), tried as (
   update wf.attempt
   set generation = target.generation + 1
@@ -87,7 +87,7 @@ set
   generation = target.generation + 1, rev = target.rev + 1, status = 'queued', nudges = 0,
   restarts = restarts + %(counted)s,
   seq = case when %(keep)s = 'nothing' then 0 else seq end,
-  size = case when %(keep)s = 'nothing' then 0 else size end,
+  size = (select coalesce(sum(size), 0) from kept),
   inbox = case when %(keep)s = 'failed' then inbox + (select count(*) from released) else 0 end,
   due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s),
   started_at = case when %(keep)s = 'nothing' then null else started_at end,
