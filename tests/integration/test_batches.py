@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from tests.support import RowLock
 from tests.support.errands import Errand, by_name
-from wf import AsyncClient, Client, InvalidInstanceId, PayloadTooLarge, SerializationError, WorkflowNotFound
+from wf import AsyncClient, Client
 from wf.async_client import AsyncInstance
 from wf.dispatch import Dispatcher
-from wf.errors import InvalidBatch
 from wf.sql import statements
 from wf.urls import database_url
 
@@ -110,101 +110,6 @@ def test_each_entry_has_a_retention_of_its_own(rig: Rig) -> None:
     assert rig.sql("select id, keep_success from wf.instance order by id") == [("a", 9.0), ("b", None)]
 
 
-BAD_BATCHES = [
-    (([],), {}, "batchCreate should have at least 1 instance"),
-    (([{}] * 101,), {}, "batchCreate only supports 100 instances at a time"),
-    (("abc",), {}, "Provided argument is invalid"),
-    ((7,), {}, "Provided argument is invalid"),
-    ((["a"],), {}, "Provided argument is invalid: entry 0 must be a dict"),
-    (([{}],), {"count": 1}, "beside a list there can be no count="),
-    ((), {}, "Provided argument is invalid"),
-    (({},), {}, "Provided argument is invalid"),
-    (({"cuont": 1},), {}, "unknown key 'cuont'"),
-    ((), {"count": 1, "instances": [{}]}, "only one of them"),
-    ((), {"count": 0}, "count must be a positive integer"),
-    ((), {"count": -1}, "count must be a positive integer"),
-    ((), {"count": True}, "count must be a positive integer"),
-    ((), {"count": 1.5}, "count must be a positive integer"),
-    ((), {"count": 101}, "batchCreate only supports 100 instances at a time"),
-    ((), {"instances": []}, "Batch size exceeds maximum allowed"),
-    ((), {"instances": [{}] * 101}, "Batch size exceeds maximum allowed"),
-    ((), {"instances": {"id": "a"}}, "instances must be a list"),
-    ((), {"instances": [{}], "params": {}}, "beside instances= there can be no params="),
-]
-
-
-@pytest.mark.parametrize(("arguments", "keywords", "text"), BAD_BATCHES)
-def test_a_batch_of_the_wrong_shape_is_refused(rig: Rig, arguments: Any, keywords: Any, text: str) -> None:
-    """The error says what is wrong with it, and nothing is created."""
-    with pytest.raises(InvalidBatch, match=re.escape(text)) as caught:
-        rig.client.workflow(Errand).create_batch(*arguments, **keywords)
-    assert str(caught.value).endswith("Nothing of the batch was done.")
-    assert (ids(rig), rig.queued()) == ([], 0)
-
-
-@pytest.mark.parametrize("form", ["list", "instances"])
-@pytest.mark.parametrize(
-    ("entry", "error"),
-    [
-        ({"id": "a b"}, InvalidInstanceId),
-        ({"params": object()}, SerializationError),
-        ({"params": "x" * 2_000}, PayloadTooLarge),
-        ({"retention": {"success_retention": -1}}, ValueError),
-        ({"name": "a"}, ValueError),
-    ],
-)
-def test_one_bad_entry_refuses_the_whole_batch(rig: Rig, form: str, entry: dict[str, Any], error: Any) -> None:
-    """The error says which entry it is about, and the good ones before it are not created either."""
-    small = rig.settings.model_copy(update={"max_payload": 1_000})
-    entries = [{"id": "good"}, entry]
-    given: Any = entries if form == "list" else {"instances": entries}
-    with Client(settings=small) as client, pytest.raises(error) as caught:
-        client.workflow(Errand).create_batch(given)
-    assert any("entry 1 of the batch" in note for note in caught.value.__notes__)
-    assert (ids(rig), rig.queued()) == ([], 0)
-
-
-def test_the_payloads_of_a_batch_are_limited_together(rig: Rig) -> None:
-    """Many small payloads may be too much; a payload that all share counts once."""
-    small = rig.settings.model_copy(update={"max_payload": 1_000})
-    with Client(settings=small) as client:
-        workflow = client.workflow(Errand)
-        with pytest.raises(PayloadTooLarge, match=r"The batch is 1,[0-9]{3} bytes"):
-            workflow.create_batch([{"params": "x" * 300}] * 4)
-        assert ids(rig) == []
-        assert len(workflow.create_batch(count=4, params="x" * 300).created) == 4
-
-
-@pytest.mark.parametrize("id", ["batch", "terminate", "terminateAll"])
-def test_words_of_rest_are_refused_in_the_object_form_only(rig: Rig, id: str) -> None:
-    """They would collide with routes; a list and create take them."""
-    workflow = rig.client.workflow(Errand)
-    with pytest.raises(InvalidInstanceId, match="words of REST"):
-        workflow.create_batch(instances=[{"id": id}])
-    assert ids(rig) == []
-    assert [instance.id for instance in workflow.create_batch([{"id": id}])] == [id]
-
-
-def test_the_most_is_a_setting(rig: Rig) -> None:
-    """WF_MAX_BATCH sets how many there may be, to create and to delete."""
-    small = rig.settings.model_copy(update={"max_batch": 2})
-    with Client(settings=small) as client:
-        workflow = client.workflow(Errand)
-        with pytest.raises(InvalidBatch, match="only supports 2 instances at a time"):
-            workflow.create_batch(count=3)
-        with pytest.raises(InvalidBatch, match="only supports 2 instances at a time"):
-            workflow.delete_batch(["a", "b", "c"])
-
-
-def test_a_batch_of_an_unknown_workflow_is_refused(rig: Rig) -> None:
-    """The error guesses what was meant, in every form."""
-    rig.workers[0].catalog.register(Errand)
-    given: Any
-    for given in ([{}], {"count": 1}, {"instances": [{}]}):
-        with pytest.raises(WorkflowNotFound, match="Did you mean 'errand'"):
-            rig.client.workflow("erand").create_batch(given)
-
-
 def test_a_batch_comes_with_the_callers_commit(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither instances nor nudges before it, both after it; the nudges in one push."""
     sizes = pushes(monkeypatch)
@@ -283,24 +188,6 @@ def test_scheduled_instances_can_be_deleted(rig: Rig) -> None:
     assert workflow.delete_batch(["0 * * * *-1786001400000"]).deleted == [{"id": "0 * * * *-1786001400000"}]
 
 
-@pytest.mark.parametrize(
-    ("given", "error", "text"),
-    [
-        ([], InvalidBatch, "batchDeleteInstances should have at least 1 instance"),
-        (["a"] * 101, InvalidBatch, "batchDeleteInstances only supports 100 instances at a time"),
-        ("a", InvalidBatch, "batchDeleteInstances takes a list"),
-        (["a", "b.c"], InvalidInstanceId, "'b.c' is invalid"),
-        (["a", None], InvalidInstanceId, "None is invalid"),
-    ],
-)
-def test_a_bad_list_deletes_nothing(rig: Rig, given: Any, error: Any, text: str) -> None:
-    """The error says what is wrong, and what stood before it in the list is still there."""
-    rig.client.workflow(Errand).create("a")
-    with pytest.raises(error, match=text):
-        rig.client.workflow(Errand).delete_batch(given)
-    assert ids(rig) == ["a"]
-
-
 def test_async_batches_do_the_same(rig: Rig) -> None:
     """The async client gives async instances, in every form."""
 
@@ -317,6 +204,21 @@ def test_async_batches_do_the_same(rig: Rig) -> None:
 
     asyncio.run(main())
     assert len(ids(rig)) == 3
+
+
+def test_async_batches_come_with_the_callers_commit(rig: Rig) -> None:
+    """Inside an async session nothing is visible before its commit, and all of it after."""
+
+    async def main() -> None:
+        engine = create_async_engine(database_url(rig.settings.database_url))
+        async with AsyncClient(settings=rig.settings, clock=rig.clock) as client, AsyncSession(engine) as session:
+            answer = await client.workflow(Errand).create_batch(count=2, session=session)
+            assert (len(answer.created), ids(rig)) == (2, [])
+            await session.commit()
+        await engine.dispose()
+
+    asyncio.run(main())
+    assert (len(ids(rig)), rig.queued()) == (2, 2)
 
 
 def test_the_statement_of_batches_reads_no_table_from_end_to_end(rig: Rig) -> None:
