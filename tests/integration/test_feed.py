@@ -1,4 +1,4 @@
-"""The feed of an instance: which events it tells, in which order, from which cursor on."""
+"""The feed of an instance: which events it tells, and in which order."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.support.errands import Errand, RefusedError, hold
 from tests.support.feeds import WorkerDiedError, drained, names, told, words
 from tests.support.rig import START
-from wf import InstanceNotFound, NonRetryableError, WorkflowEntrypoint
-from wf.database import Database
-from wf.errors import InvalidSubscription
-from wf.sql import statements
-from wf_reaper.restarts import Restarts
+from wf import WorkflowEntrypoint
 
 if TYPE_CHECKING:
     from tests.support import Rig
-    from wf.instance import Instance
 
 ONE_STEP = [
     "workflow_queued", "workflow_started", "workflow_running", "step_started", "attempt_started", "attempt_completed",
@@ -212,198 +205,6 @@ def test_a_sensitive_output_is_not_told(rig: Rig) -> None:
     assert (started.params, completed.output, ended.output) == ({"user": "ada"}, "[REDACTED]", 6)
     assert "s3cr3t" not in str(told(instance))
     assert told(instance, filter=["step_started"])[0].config["sensitive"] == "output"
-
-
-def test_every_cursor_gives_what_comes_after_it(rig: Rig) -> None:
-    """Wherever a subscription begins, it gives the rest; behind the last event it ends at once."""
-    instance = rig.create(OneStep, params={"n": 1})
-    rig.settle()
-    events = told(instance)
-    for n, event in enumerate(events):
-        assert told(instance, cursor=event.event_id) == events[n + 1 :]
-        assert told(instance, cursor=event.event_id - 1) == events[n:]
-    assert told(instance, cursor=2**80) == []
-
-
-def test_a_filter_chooses_types_and_the_feed_ends_nevertheless(rig: Rig) -> None:
-    """The last event ends the iteration even if nobody wanted to see it."""
-    instance = rig.create(OneStep, params={"n": 1})
-    rig.settle()
-    assert names(told(instance, filter=["step_completed"])) == ["step_completed"]
-    assert names(told(instance, filter=("workflow_started", "attempt_started"))) == [
-        "workflow_started", "attempt_started",
-    ]  # fmt: skip
-    assert told(instance, filter=[]) == []
-
-
-@pytest.mark.parametrize(
-    ("asked", "problem"),
-    [
-        ({"cursor": -1}, "cursor must be the eventId of an event, or 0 for all, not -1"),
-        ({"cursor": True}, "not True"),
-        ({"cursor": "7"}, "not '7'"),
-        ({"cursor": 1.0}, "not 1.0"),
-        ({"filter": ["step_done"]}, "no events of type 'step_done'. Types: workflow_queued, "),
-        ({"filter": [["step_completed"]]}, "no events of type "),
-        ({"filter": "step_completed"}, "filter must be a list of types of events, not 'step_completed'"),
-        ({"filter": 7}, "not 7"),
-    ],
-)
-def test_a_subscription_that_makes_no_sense_is_refused(rig: Rig, asked: dict[str, Any], problem: str) -> None:
-    """A bad cursor and an unknown type are errors at once, which say what would do."""
-    instance = rig.create(OneStep)
-    with pytest.raises(InvalidSubscription) as raised:
-        instance.subscribe(**asked)
-    assert problem in str(raised.value)
-    assert raised.value.code == "subscription.invalid"
-
-
-def test_an_instance_that_is_not_there_cannot_be_subscribed_to(rig: Rig) -> None:
-    """Neither one that never was, nor one that was deleted while somebody waited for its events."""
-    instance = rig.create(OneStep)
-    never = type(instance)(rig.client, "feed-one-step", "never")
-    with pytest.raises(InstanceNotFound, match="no instance 'never'"):
-        never.subscribe()
-    live = instance.subscribe()
-    assert names(drained(live)) == ["workflow_queued"]
-    instance.delete()
-    with pytest.raises(InstanceNotFound, match="no instance 'i-1'"):
-        next(live)
-
-
-def test_waiting_ends_by_its_timeout_and_may_begin_again(rig: Rig) -> None:
-    """A late event is a TimeoutError, and no event is lost by it."""
-    instance = rig.create(OneStep, params={"n": 1})
-    live = instance.subscribe(timeout=0.02)
-    assert next(live).type == "workflow_queued"
-    with pytest.raises(TimeoutError, match=r"No event came within 0\.02 s"):
-        next(live)
-    rig.settle()
-    assert names(list(live)) == ONE_STEP[1:]
-
-
-def test_closing_ends_the_wait_of_another_thread_and_every_later_one(rig: Rig) -> None:
-    """`close()` wakes whoever waits for an event; `next()` says done from then on."""
-    instance = rig.create(OneStep)
-    with instance.subscribe() as live:
-        assert live.next() == {"done": False, "value": told(instance, timeout=0)[0]}
-        waiting = rig.in_thread(live.next)
-    assert waiting.result(timeout=5) == {"done": True, "value": None}
-    assert live.next().done
-    assert list(live) == []
-
-
-def test_threads_that_share_a_subscription_are_served_one_after_another(rig: Rig) -> None:
-    """Each event goes to exactly one of them."""
-    instance = rig.create(OneStep, params={"n": 1})
-    live = instance.subscribe()
-    waiting = [rig.in_thread(list, live) for _ in range(4)]
-    rig.settle()
-    got = [event for one in waiting for event in one.result(timeout=10)]
-    assert sorted(event.event_id for event in got) == [event.event_id for event in told(instance)]
-
-
-def test_a_subscriber_that_waits_reads_one_hot_row_and_no_history(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing but the row of the instance is looked at until something has happened."""
-    instance = rig.create(OneStep, params={"n": 1})
-    live = instance.subscribe(timeout=0)
-    assert next(live).type == "workflow_queued"
-    asked: list[str] = []
-    rows = Database.rows
-
-    def listen(self: Database, sql: Any, params: Any = None) -> Any:
-        asked.append(sql)
-        return rows(self, sql, params)
-
-    monkeypatch.setattr(Database, "rows", listen)
-    for _ in range(5):
-        with pytest.raises(TimeoutError):
-            next(live)
-    assert set(asked) == {statements()["feed_look"]}
-    assert "wf.instance" in asked[0]
-    assert "wf.step" not in asked[0]
-
-
-class Doubtful(WorkflowEntrypoint, name="feed-doubtful", restart={"delay": 5, "limit": 3}):
-    """Fails at its second step until it is told otherwise."""
-
-    broken = True
-
-    async def run(self, event: Any, step: Any) -> str:
-        def work() -> str:
-            if self.broken:
-                raise NonRetryableError("broken")
-            return "whole"
-
-        await step.do("first", lambda: None)
-        return str(await step.do("second", work))
-
-
-@pytest.fixture
-def broken(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Instance:
-    """An instance that has failed, and would not fail again."""
-    monkeypatch.setattr(Doubtful, "broken", True)
-    instance = rig.create(Doubtful)
-    rig.settle()
-    assert instance.status().status == "errored"
-    Doubtful.broken = False
-    return instance
-
-
-def test_a_full_restart_tells_the_new_life_only(rig: Rig, broken: Instance) -> None:
-    """Nothing of the old one is left, and the ids go on from where they were."""
-    last = told(broken)[-1].event_id
-    broken.restart()
-    rig.settle()
-    events = told(broken)
-    assert words(events) == [
-        "workflow_queued", "workflow_started", "workflow_running", "step_started first-1", "attempt_started first-1 1",
-        "attempt_completed first-1 1", "step_completed first-1", "step_started second-1", "attempt_started second-1 1",
-        "attempt_completed second-1 1", "step_completed second-1", "workflow_completed",
-    ]  # fmt: skip
-    assert events[0].event_id > last
-
-
-@pytest.mark.parametrize("who", ["a person", "the reaper"])
-def test_a_restart_that_keeps_history_tells_it_first(rig: Rig, broken: Instance, who: str) -> None:
-    """What was kept stands before the restart, with its old ids; what was not kept is gone."""
-    before = told(broken)
-    if who == "a person":
-        broken.restart(from_step="second")
-    else:
-        rig.clock.advance(5)
-        assert Restarts(rig.workers[0]).run_once() == 1
-    rig.settle()
-    events = told(broken)
-    assert words(events) == [
-        "workflow_queued", "workflow_started", "workflow_running", "step_started first-1", "attempt_started first-1 1",
-        "attempt_completed first-1 1", "step_completed first-1", "workflow_queued", "workflow_running",
-        "step_started second-1", "attempt_started second-1 1", "attempt_completed second-1 1",
-        "step_completed second-1", "workflow_completed",
-    ]  # fmt: skip
-    assert events[:7] == before[:7]
-
-
-def test_a_subscription_goes_on_through_a_restart(rig: Rig) -> None:
-    """Whoever has not seen the end when the instance begins again sees what comes next."""
-
-    class Again(WorkflowEntrypoint, name="feed-again"):
-        async def run(self, event: Any, step: Any) -> None:
-            await step.do("first", lambda: None)
-            await step.wait_for_event("permit", "go")
-
-    instance = rig.create(Again)
-    rig.settle()
-    live = instance.subscribe()
-    assert words(drained(live))[-2:] == ["wait_started permit-1 go", "workflow_waiting"]
-    instance.restart()
-    rig.settle()
-    assert words(drained(live)) == [
-        "workflow_queued", "workflow_started", "workflow_running", "step_started first-1", "attempt_started first-1 1",
-        "attempt_completed first-1 1", "step_completed first-1", "wait_started permit-1 go", "workflow_waiting",
-    ]  # fmt: skip
-    instance.terminate()
-    assert names(list(live)) == ["workflow_terminated"]
 
 
 def test_a_pause_in_the_middle_of_an_attempt_is_told_as_it_goes(rig: Rig) -> None:
