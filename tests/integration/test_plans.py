@@ -12,8 +12,11 @@ import pytest
 from tests.support.errands import Errand, RefusedError
 from tests.support.plans import plan_of, scans
 from wf import WorkflowEntrypoint
+from wf.attempt import Attempt
+from wf.core import StepConfig
 from wf.database import Database
 from wf.journal import FEW
+from wf.leases import Leases
 from wf.sql import statements
 from wf_reaper.restarts import Restarts
 
@@ -24,7 +27,8 @@ SMALL = {"workflow", "tick", "slot", "schedule"}
 """Tables of a few rows, which may be read from end to end."""
 
 HOT = {
-    "alarm_due", "attempt_list", "attempt_lose", "attempt_record", "event_accept", "event_pending", "instance_create",
+    "alarm_due", "attempt_ended", "attempt_held", "attempt_list", "attempt_lose", "attempt_record", "details_keep",
+    "details_read", "details_tell", "event_accept", "event_pending", "instance_create",
     "instance_key", "instance_load", "instance_outcome", "instance_read", "instance_restart", "instance_terminate",
     "lease_extend", "restart_due", "restart_forget", "step_claim", "step_list",
 }  # fmt: skip
@@ -37,6 +41,7 @@ class Everything(WorkflowEntrypoint, name="plans", restart={"delay": 1}):
     async def run(self, event: Any, step: Any) -> Any:
         def fail(ctx: Any) -> None:
             if ctx.attempt == 1:
+                ctx.heartbeat("halfway")
                 raise RefusedError(1)
 
         await asyncio.gather(*[step.do(f"part {n}", lambda: None) for n in range(FEW + 1)])
@@ -82,7 +87,12 @@ def live_through(rig: Rig) -> None:
     found = journal.load(rig.sql("select min(key) from wf.instance")[0][0])
     assert found is not None
     journal.lose(found.instance, found.rows[0])
-    journal.extend([(found.instance.key, 1, 1, uuid4())], 30)
+    attempt = Attempt(found.instance, replace(found.rows[0], lease=uuid4()), StepConfig(), 0, 0, 1)
+    journal.extend([attempt.held], 30)
+    leases = Leases(journal.database)
+    leases.wanted([attempt])
+    leases.tell([(attempt, None)])
+    leases.has_ended_well(attempt)
 
 
 def list_all_ways(rig: Rig) -> None:
