@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from wf.live import Live
 
 
-def succeeded(row: StepRow, config: StepConfig, value: Any, *, now: float, limit: int, held: int, state: int) -> StepRow:
+def succeeded(
+    row: StepRow, config: StepConfig, value: Any, *, now: float, limit: int, held: int, state: int
+) -> StepRow:
     """The row of an attempt that gave a value; it fails at once if that cannot be stored.
 
     Args:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from wf.context import StepContext
-    from wf.core.step import Rollback
+    from wf.core import Rollback
 
 
 def can_be_undone(row: StepRow) -> bool:

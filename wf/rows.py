@@ -47,7 +47,7 @@ def new_row(request: Request, seq: int, now: float) -> StepRow:
     """The row of something that `run` asks for the first time, at `now`."""
     row = StepRow(seq, request.key, StepStatus.WAITING)
     match request.key.kind:
-        case Kind.DO:
+        case Kind.DO | Kind.ROLLBACK:
             row.status = StepStatus.READY
             row.config = (request.config.dump() if request.config else None) or None
         case Kind.SLEEP | Kind.TIMER:

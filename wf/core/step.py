@@ -220,7 +220,7 @@ class Step:
         self._pass.check_caller("uuid4()")
         return self._pass.chance.uuid4()
 
-    def _start(  # the two forms of `do` end here
+    def _start(
         self,
         name: str,
         function: Callable[..., Any],
@@ -230,10 +230,7 @@ class Step:
     ) -> asyncio.Future[Any]:
         if not callable(function):
             raise TypeError(f"Step {name!r} requires a callback function, not {function!r}.")
-        if config is None:
-            parsed = self._plain
-        else:
-            parsed = StepConfig.parse(name, config, limit_max=self._pass.limits.retries)
+        parsed = self._plain if config is None else StepConfig.parse(name, config, limit_max=self._pass.limits.retries)
         if undo is None:
             return self._pass.request(Kind.DO, name, function, arguments, parsed)
         parsed, (handler, how) = replace(parsed, rollback=True), undo
