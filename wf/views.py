@@ -9,10 +9,10 @@ from wf.core.history import Fields
 _ATTRIBUTES = False
 
 
-def give_attributes() -> None:
-    """From now on dicts that this process hands to `run` have attributes, at every level."""
+def give_attributes(wanted: bool = True) -> None:
+    """Say whether dicts that this process hands to `run` from now on have attributes, at every level."""
     global _ATTRIBUTES  # noqa: PLW0603  # as wide as what asks for it: a module under a name of the whole process
-    _ATTRIBUTES = True
+    _ATTRIBUTES = wanted
 
 
 def shown(value: Any) -> Any:

@@ -15,11 +15,22 @@ from tests.support.rig import START
 from wf import InstanceNotFound, NonRetryableError, WorkflowEntrypoint
 from wf.client import Client
 from wf.compat.workers import Request
+from wf.views import give_attributes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support import Processes, Rig
     from wf.answers import Answer
     from wf.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _attributes() -> Iterator[None]:
+    """As in a process that has imported `wf.compat.cloudflare`, for the time of the test."""
+    give_attributes()
+    yield
+    give_attributes(False)
 
 
 def run(rig: Rig, cls: Any, params: Any = None) -> Answer:

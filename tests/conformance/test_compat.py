@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import wf.compat.cloudflare
+from tests.conformance.samples import cloudflare
 from tests.support.processes import environment
 from wf.compat.workers import Request, Response
 from wf.settings import Settings
@@ -36,7 +36,7 @@ def test_without_it_there_is_no_such_module(tmp_path: Path) -> None:
 
 def test_both_modules_are_there() -> None:
     """They can be found and imported as any other, again and again."""
-    wf.compat.cloudflare.install()
+    cloudflare.install()
     for name in ("workers", "workers.workflows"):
         assert importlib.util.find_spec(name) is sys.modules[name].__spec__
 
