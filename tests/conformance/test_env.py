@@ -1,11 +1,10 @@
-"""`self.env`: bindings of workflows (sections B.3, B.5), and what WF_ENV adds; `self.ctx`; how classes are made."""
+"""`self.env`: bindings of workflows (sections B.3, B.5), and what WF_ENV adds."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,29 +35,6 @@ class AliasDash(WorkflowEntrypoint, name="env-alias"):
 
 class AliasUnderscore(WorkflowEntrypoint, name="env_alias"):
     pass
-
-
-class Waiter(WorkflowEntrypoint, name="env-wait-until"):
-    """Its step lets something run on, which ends the step's own waiting."""
-
-    async def run(self, event: Event, step: Step) -> Any:
-        async def start() -> str:
-            done = asyncio.Event()
-
-            async def beside() -> None:
-                done.set()
-
-            self.ctx.wait_until(beside())
-            await done.wait()
-            return "ran on"
-
-        return await step.do("start", start)
-
-
-class BrokenConstructor(WorkflowEntrypoint, name="env-broken-constructor"):
-    def __init__(self, ctx: Any, env: Any) -> None:
-        super().__init__(ctx, env)
-        raise RuntimeError("no database of mine")
 
 
 @pytest.fixture
@@ -203,7 +179,7 @@ def test_the_factory_adds_names_and_wins() -> None:
     env = made.env
     assert (env.KEY, env.BOUND_2, repr(env.ALIAS)) == ("s3cret", "mine", "<binding of workflow 'bound-2'>")
     assert made.load() is made.load()
-    assert {"KEY", "ALIAS", "ENV_WAIT_UNTIL"} <= set(dir(env))
+    assert {"KEY", "ALIAS", "BOUND_2"} <= set(dir(env))
     assert sys.modules["deployment_env"].calls == [1]
 
 
@@ -275,36 +251,3 @@ def test_the_factory_is_called_once_in_each_process(settings: Settings, processe
     calls = (tmp_path / "calls").read_text().split()
     assert len(calls) == len(set(calls)) == 2  # parent and child
     assert {str(answer[1]) for answer in answers} < set(calls)
-
-
-# Classes.
-
-
-def test_something_may_run_on_beside_a_step(rig: Rig) -> None:
-    """`self.ctx.wait_until` takes an awaitable and runs it."""
-    instance = rig.create(Waiter)
-    rig.settle()
-    assert instance.status().output == "ran on"
-
-
-def test_a_constructor_that_fails_fails_the_run(rig: Rig) -> None:
-    """The instance is errored with what the constructor raised, rather than tried for ever."""
-    instance = rig.create(BrokenConstructor)
-    rig.settle()
-    assert instance.status().error.message == "no database of mine"
-
-
-def test_a_constructor_that_takes_no_env_is_refused_at_the_class() -> None:
-    """The error comes with the class statement and says what to write."""
-    with pytest.raises(TypeError, match=r"Misfit cannot be made with \(ctx, env\).*super\(\).__init__\(ctx, env\)"):
-
-        class Misfit(WorkflowEntrypoint, name="env-misfit"):
-            def __init__(self) -> None:
-                super().__init__()
-
-
-def test_a_workflow_can_be_made_by_hand() -> None:
-    """In a unit test, `env` is whatever one hands over."""
-    made = Bound(None, SimpleNamespace(KEY=1))
-    assert made.env.KEY == 1
-    assert Bound().env is None
