@@ -131,7 +131,6 @@ def test_values_are_read_as_the_reader_wants_and_never_fail(rig: Rig) -> None:
 
 def test_a_rollback_is_told_between_failure_and_end(rig: Rig) -> None:
     """Each handler has a beginning, attempts and an end of its own, under the name of its step."""
-
     tries: list[bool] = []
 
     class Undone(WorkflowEntrypoint, name="feed-undone"):
