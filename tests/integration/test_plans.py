@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.support.errands import Errand, RefusedError
+from tests.support.feeds import drained
 from tests.support.plans import plan_of, scans
 from wf import WorkflowEntrypoint
 from wf.attempt import Attempt
@@ -28,7 +30,7 @@ SMALL = {"workflow", "tick", "slot", "schedule"}
 
 HOT = {
     "alarm_due", "attempt_ended", "attempt_held", "attempt_list", "attempt_lose", "attempt_record", "details_keep",
-    "details_read", "details_tell", "event_accept", "event_pending", "instance_create",
+    "details_read", "details_tell", "event_accept", "event_pending", "feed_find", "feed_look", "feed_page", "instance_create",
     "instance_key", "instance_load", "instance_outcome", "instance_read", "instance_restart", "instance_terminate",
     "lease_extend", "restart_due", "restart_forget", "step_claim", "step_list",
 }  # fmt: skip
@@ -81,7 +83,9 @@ def live_through(rig: Rig) -> None:
     assert Restarts(rig.workers[0]).run_once() == 1
     rig.settle()
     instance.describe()
-    workflow.create("stopped").terminate()
+    stopped = workflow.create("stopped")
+    drained(stopped.subscribe())
+    stopped.terminate()
     workflow.get("stopped")
     journal = rig.workers[0].journal
     found = journal.load(rig.sql("select min(key) from wf.instance")[0][0])
@@ -127,7 +131,11 @@ def fill(rig: Rig) -> None:
         "insert into wf.event (instance, type, payload, event_id, consumed_by)"
         " select key, 'go', '\\x01', 'e', 1 from wf.instance on conflict do nothing"
     )
-    for table in ("instance", "payload", "step", "attempt", "event"):
+    rig.sql(
+        "insert into wf.transition (instance, rev, status)"
+        " select key, 1, 'waiting' from wf.instance on conflict do nothing"
+    )
+    for table in ("instance", "payload", "step", "attempt", "event", "transition"):
         rig.sql(f"analyze wf.{table}")
 
 
