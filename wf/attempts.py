@@ -71,7 +71,7 @@ class Attempts:
             result = self._callbacks.result(attempt, request, begin)
         except BaseException as error:
             # If the minder has spoken for this attempt it counts no more; if it was stopped, that is why it failed.
-            if attempt.stopped or not attempt.settle():
+            if not attempt.settle() or attempt.stopped:
                 raise AttemptGone from None
             if isinstance(error, FutureCancelled):
                 raise StepError("CancelledError", "the callback was cancelled by its own code") from None
@@ -114,12 +114,12 @@ class Attempts:
                 running = list(self._running.values())
             now = time.monotonic()
             for attempt in running:
-                if attempt.limit <= now:
+                if attempt.limit <= now and not attempt.stopped:
                     self._overdue(attempt)
             if now >= beat_at:
                 beat_at = now + period
                 self._carefully(self.beat, running)
-            if now >= looked_at + self._tick and (old := [a for a in running if a.begun + self._tick <= now]):
+            if now >= looked_at + self._pause and (old := [a for a in running if a.begun + self._tick <= now]):
                 looked_at = now
                 self._carefully(self.look, old)
 
@@ -127,12 +127,17 @@ class Attempts:
         """When to look at the attempts that run, or again for such; never while plain steps come and go."""
         lively, self._lively = self._lively, False
         if waiting := [attempt.begun for attempt in self._running.values() if not attempt.stopped]:
-            return max(looked_at, min(waiting)) + self._tick
+            return max(looked_at + self._pause, min(waiting) + self._tick)
         # Stay awake for a while, so that steps in quick succession need not call this thread, each of them.
         return time.monotonic() + self._tick if lively else float("inf")
 
+    @property
+    def _pause(self) -> float:
+        """Seconds between two looks; fewer looks while Postgres is away: each may keep this thread from its duties."""
+        return self._lease / 3 if self._blind else self._tick
+
     def _limits(self) -> list[float]:
-        return [attempt.limit for attempt in self._running.values()]
+        return [attempt.limit for attempt in self._running.values() if not attempt.stopped]
 
     def _carefully(self, call: Callable[[list[Attempt]], None], running: list[Attempt]) -> None:
         try:

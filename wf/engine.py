@@ -5,7 +5,7 @@
     load      the instance and the rows since the cached pass; finished, paused or unknown -> stop
     settle    feed; resolve what is due without user code, until quiet
     claim     commit 1: the facts so far, and one attempt with its lease
-    run       the callback; no transaction is open
+    run       the callback; no transaction is open, but that of a `step.transaction` (wf/exactly_once.py)
     record    commit 2: the attempt's end, what `run` did next, perhaps the next claim, perhaps the end
     nudge     what is ready now, after the commit
 

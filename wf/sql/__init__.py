@@ -5,7 +5,7 @@ is one round trip and one commit.
 
 Lock order, everywhere: instance, step, event, slot, payload. A statement that locks rows of several instances does
 not wait for any (`skip locked`), so that no order among them is needed: `alarm_due` takes what is free, and
-`lease_extend`, the only one to lock steps without their instance, leaves alone what is just being written.
+`lease_extend` and `details_tell`, which lock steps without their instance, leave alone what is just being written.
 
 Time is `coalesce(to_timestamp(%(now)s), now())`: the database's clock, or the one a test injects.
 
