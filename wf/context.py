@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wf.codec import decode
 from wf.core.history import Fields
 
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ class StepContext(Fields):
     @property
     def details(self) -> Any:
         """What the heartbeats of earlier attempts of this step told last, also of lost ones; None at first."""
+        from wf.codec import decode  # noqa: PLC0415  (slow, and whoever only imports `wf` needs it not)
+
         return None if self._attempt.before is None else decode(self._attempt.before)
 
     @property

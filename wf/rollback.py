@@ -1,9 +1,10 @@
 """Rollback: undo what an instance did, last step first, one handler in each Celery task.
 
-It begins when `run` has failed, or when an instance is terminated with `rollback=True`. Handlers are functions, which no
-journal can keep: a replay of `run` has asked for the steps again, and with them come their handlers. Which steps have
-begun, and which handlers are done, the journal knows: a handler has a row of its own, of kind `rollback`, under the name
-and occurrence of its step, with attempts and retries like any step. The first handler that fails for good ends it all.
+It begins when `run` has failed, or when an instance is terminated with `rollback=True`. Handlers are functions, which
+no journal can keep: a replay of `run` has asked for the steps again, and with them come their handlers. Which steps
+have begun, and which handlers are done, the journal knows: a handler has a row of its own, of kind `rollback`, under
+the name and occurrence of its step, with attempts and retries like any step. The first handler that fails for good
+ends it all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from wf.codec import decode
 from wf.core import Key, Kind, Request, StepConfig
 from wf.errors import RollbackMissing, StepError, WorkerLostError
 from wf.facts import End, StepRow
-from wf.faults import decode_error, encode_error, summary
+from wf.faults import encode_error, summary
 from wf.status import STEP_ENDED, Status, StepStatus
 from wf.undo import call_rollback
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wf.facts import InstanceRow
 
 LOOK = 3600.0
-"""Seconds between two looks at an instance that waits for a slot: whoever gives one nudges it, and so does the alarm."""
+"""Seconds between two looks at an instance that waits for a slot: whoever gives one nudges it, as the alarm does."""
 
 
 class Slots:

@@ -80,6 +80,7 @@ def test_a_worker_runs_the_workflows_of_the_current_folder(
     (tmp_path / "greetings.py").write_text(WORKFLOW)
     worker = processes.worker("greetings", args=("--pool", pool))
     assert run_one(settings) == "hello you"
+    assert bool(psutil.Process(worker.pid).children()) == (pool == "prefork")
     worker.stop()
     assert "Warm shutdown" in worker.log()
 

@@ -50,7 +50,7 @@ def worker(  # noqa: PLR0917  # click passes them by name
         importlib.import_module(f"wf.compat.{compat}")
     with settings():
         pass  # the connections of this check are closed before any child is forked
-    _celery("--quiet", "worker", *options)
+    _celery("--quiet", "worker", *options, pool=pool)
 
 
 @click.command()
@@ -76,11 +76,13 @@ def flower(port: int, address: str) -> None:
     _celery("flower", f"--port={port}", f"--address={address}")
 
 
-def _celery(*argv: str) -> None:
+def _celery(*argv: str, pool: str | None = None) -> None:
     """Run a Celery command in this process; it reads the settings from the environment."""
     from celery.platforms import SecurityWarning  # noqa: PLC0415  (slow)
 
     from wf_tasks import app  # noqa: PLC0415  (slow, and reads the environment)
 
     warnings.simplefilter("ignore", SecurityWarning)  # of running as root: messages are JSON and hold ids only
+    if pool:  # Celery takes "prefork" for its default, and would use the pool of our settings instead
+        app.conf.worker_pool = pool
     app.start(argv=list(argv))
