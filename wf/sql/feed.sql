@@ -17,23 +17,26 @@ with at as materialized (
   where key = %(key)s
 ), facts as (
   select fact.rev, fact.size
-  from at
-  join wf.step on step.instance = at.key and step.generation = at.generation and step.seq >= at.from_seq
+  from wf.step
   cross join lateral (
     values (step.started_rev, 0), (step.attempt_rev, 0), (step.rev, coalesce(octet_length(step.output), 0))
   ) as fact (rev, size)
-  where step.rev >= %(from_rev)s and fact.rev >= %(from_rev)s
+  where step.instance = %(key)s and step.generation = (select generation from at)
+    and step.seq >= (select from_seq from at)
+    and step.rev >= %(from_rev)s and fact.rev >= %(from_rev)s
   union all
   select fact.rev, fact.size
-  from at
-  join wf.attempt on attempt.instance = at.key and attempt.generation = at.generation and attempt.seq >= at.from_seq
+  from wf.attempt
   cross join lateral (
     values (attempt.started_rev, 0), (attempt.rev, coalesce(octet_length(attempt.error), 0))
   ) as fact (rev, size)
-  where attempt.rev >= %(from_rev)s and fact.rev >= %(from_rev)s
+  where attempt.instance = %(key)s and attempt.generation = (select generation from at)
+    and attempt.seq >= (select from_seq from at)
+    and attempt.rev >= %(from_rev)s and fact.rev >= %(from_rev)s
   union all
   select transition.rev, 0
-  from at join wf.transition on transition.instance = at.key and transition.rev >= %(from_rev)s
+  from wf.transition
+  where transition.instance = %(key)s and transition.rev >= %(from_rev)s
   order by 1
   limit %(facts)s
 ), running as (
@@ -56,24 +59,27 @@ with at as materialized (
     case when step.rev between %(from_rev)s and page.upto then step.error end as error,
     step.worker, step.started_rev, step.attempt_rev, step.rev, step.started_at, step.attempt_at, step.ended_at,
     null::timestamptz as retry_at
-  from at cross join page
-  join wf.step on step.instance = at.key and step.generation = at.generation and step.seq >= at.from_seq
-  where step.rev >= %(from_rev)s and step.started_rev <= page.upto
+  from wf.step cross join page
+  where step.instance = %(key)s and step.generation = (select generation from at)
+    and step.seq >= (select from_seq from at)
+    and step.rev >= %(from_rev)s and step.started_rev <= page.upto
   union all
   select
-    'attempt', step.seq, step.kind, step.name, step.count, attempt.outcome, attempt.attempt, step.config,
+    'attempt', attempt.seq, step.kind, step.name, step.count, attempt.outcome, attempt.attempt, step.config,
     null, case when attempt.rev between %(from_rev)s and page.upto then attempt.error end,
     attempt.worker, null, attempt.started_rev, attempt.rev, null, attempt.started_at, attempt.ended_at, attempt.retry_at
-  from at cross join page
-  join wf.attempt on attempt.instance = at.key and attempt.generation = at.generation and attempt.seq >= at.from_seq
-  join wf.step on step.instance = at.key and step.generation = at.generation and step.seq = attempt.seq
-  where attempt.rev >= %(from_rev)s and coalesce(attempt.started_rev, attempt.rev) <= page.upto
+  from wf.attempt
+  join wf.step using (instance, generation, seq)
+  cross join page
+  where attempt.instance = %(key)s and attempt.generation = (select generation from at)
+    and attempt.seq >= (select from_seq from at)
+    and attempt.rev >= %(from_rev)s and coalesce(attempt.started_rev, attempt.rev) <= page.upto
   union all
   select
     'transition', null, null, null, null, transition.status, null, null, null, null, null, null, null, transition.rev,
     null, null, transition.at, null
-  from at cross join page
-  join wf.transition on transition.instance = at.key and transition.rev between %(from_rev)s and page.upto
+  from wf.transition cross join page
+  where transition.instance = %(key)s and transition.rev between %(from_rev)s and page.upto
 ), numbered as (
   select told.*, row_number() over () as number from told
 )
@@ -82,12 +88,12 @@ select
   (
     select coalesce(min(step.seq), at.seq + 1)
     from wf.step
-    where step.instance = at.key and step.generation = at.generation and step.seq >= at.from_seq
+    where step.instance = %(key)s and step.generation = at.generation and step.seq >= at.from_seq
       and (step.ended_at is null or step.rev > page.upto)
   ),
   %(from_rev)s > 0 or exists (
     select 1 from wf.transition
-    where transition.instance = at.key and transition.status = 'queued'
+    where transition.instance = %(key)s and transition.status = 'queued'
       and transition.rev < coalesce(at.started_rev, 9223372036854775807)
   ),
   extract(epoch from at.created_at)::float8, extract(epoch from at.started_at)::float8,
@@ -103,4 +109,4 @@ select
 from at
 cross join page
 left join numbered on true
-left join wf.payload on payload.instance = at.key and coalesce(numbered.number, 1) = 1
+left join wf.payload on payload.instance = %(key)s and coalesce(numbered.number, 1) = 1
