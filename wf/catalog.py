@@ -16,7 +16,7 @@ from wf.codec import decode
 from wf.deployments import Deployments
 from wf.descriptions import description, error_answer, rollback_answer
 from wf.errors import WfError
-from wf.plain import legible
+from wf.plain import legible, revealed
 from wf.status import Status
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class Catalog(Deployments):
         """
         status, output, error, rollback = self._one("instance_outcome", workflow, id)
         shown = legible(output) if output is not None else None
-        return Answer(status=status, output=shown, error=error_answer(error), rollback=rollback_answer(rollback))
+        undone = rollback_answer(revealed(rollback, self.database.cipher))
+        return Answer(status=status, output=shown, error=error_answer(error), rollback=undone)
 
     def status_of(self, workflow: str, id: str) -> str:
         """Status of an instance, and no more: cheap enough to ask for it again and again."""
@@ -186,7 +187,8 @@ class Catalog(Deployments):
             "restart_at", "created_at", "started_at", "ended_at", "params", "output", "error", "warnings", "rollback",
             "schedule", "expire_at",
         )  # fmt: skip
-        return dict(zip(names, self._one("instance_read", workflow, id), strict=True))
+        row = dict(zip(names, self._one("instance_read", workflow, id), strict=True))
+        return row | {"rollback": revealed(row["rollback"], self.database.cipher)}
 
 
 def _page_size(limit: int | None) -> int:

@@ -19,6 +19,7 @@ from psycopg.types.numeric import Int8
 from wf.clock import Clock, DatabaseClock
 from wf.core import Key, Kind
 from wf.facts import Given, InstanceRow, Loaded, PendingEvent, StepRow, Wake
+from wf.plain import hidden
 from wf.sql import statements
 from wf.status import StepStatus
 
@@ -139,8 +140,8 @@ class Journal:
             "started_at": commit.started_at,
             "keep_from": commit.keep_from, "taken": len(commit.events),
             "bytes": Int8(commit.size),  # always of this type, or there would be a plan for each magnitude
-            "ended_at": None, "keep": commit.keep, "restart_at": None, "restart_from_start": False, "last_rev": None, "ends_as": None, "worker": self.worker,
-            "now": self.clock.override(),
+            "ended_at": None, "keep": commit.keep, "restart_at": None, "restart_from_start": False, "last_rev": None,
+            "ends_as": None, "worker": self.worker, "now": self.clock.override(),
         }  # fmt: skip
         few = len(commit.rows) <= FEW
         if few:
@@ -157,7 +158,7 @@ class Journal:
             params |= {
                 "ended_at": None if end.rolls_back else commit.at, "restart_at": end.restart_at,
                 "ends_as": "errored" if end.rolls_back else None,
-                "rollback": Jsonb(end.rollback) if end.rollback is not None else None,
+                "rollback": Jsonb(hidden(end.rollback, self.database.cipher)) if end.rollback is not None else None,
                 "restart_from_start": end.restart_from_start, "last_rev": end.last_rev,
                 "output": end.output, "error": end.error,
                 "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
-from wf.codec import CodecError, check_opened, decode
+from wf.codec import CodecError, check_opened, decode, encode
 from wf.codec_read import unpack
 from wf.codec_write import TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from wf.cipher import Cipher
 
 
 def plain(data: bytes | bytearray | memoryview) -> Any:
@@ -39,6 +42,24 @@ def legible(data: bytes, read: Callable[[bytes], Any] = decode) -> Any:
         except CodecError as error:
             problem = error
     return f"[UNREADABLE: {problem}]"
+
+
+def hidden(outcome: dict[str, Any] | None, cipher: Cipher | None) -> dict[str, Any] | None:
+    """What a rollback came to, for its `jsonb` column: with keys its error is sealed, as text."""
+    if cipher is None or outcome is None or outcome["error"] is None:
+        return outcome
+    return outcome | {"error": {"sealed": b64encode(cipher.seal(encode(outcome["error"]))).decode()}}
+
+
+def revealed(outcome: dict[str, Any] | None, cipher: Cipher | None) -> dict[str, Any] | None:
+    """What `hidden` has hidden; an error that no key opens is one that says so."""
+    if outcome is None or outcome["error"] is None or "sealed" not in outcome["error"]:
+        return outcome
+    data = b64decode(outcome["error"]["sealed"])
+    try:
+        return outcome | {"error": decode(data if cipher is None else cipher.open(data))}
+    except CodecError as error:
+        return outcome | {"error": {"name": "CodecError", "message": str(error)}}
 
 
 def _show(packed: dict[str, Any]) -> Any:

@@ -70,6 +70,7 @@ class Marked(WorkflowEntrypoint, name="encryption-marked", restart={"delay": 10,
         await step.sleep("nap", 5)
         parts.append((await step.wait_for_event("late", "come")).payload)
         parts.append(await step.do("last", last, config={"retries": {"limit": 0}}))
+        parts.append(await step.transaction("together", lambda _connection: MARK))
         return {"parts": parts, "flakes": flakes}
 
 
@@ -143,7 +144,7 @@ def test_nothing_can_be_read_at_rest(sealed: Rig) -> None:
     """No column of any table and no key of Redis shows a payload, whatever it went through; the result is the same."""
     found, output = live_through(sealed)
     assert found == set()
-    assert output["parts"][-2:] == [{"live": MARK}, MARK]
+    assert output["parts"][-3:] == [{"live": MARK}, MARK, MARK]
     stored = sealed.sql("select output from wf.step where output is not null union all select params from wf.payload")
     assert {data[:1] for (data,) in stored} == {b"\x02"}
 
@@ -202,6 +203,41 @@ def test_payloads_in_the_callers_own_transaction_are_sealed(sealed: Rig, kind: s
     assert workflow.get("i-1").result(timeout=1) == MARK
 
 
+def test_params_of_a_batch_are_sealed(sealed: Rig) -> None:
+    """Those that all entries share, and those of one entry."""
+    workflow = sealed.client.workflow(Errand)
+    workflow.create_batch([{"id": f"own-{n}", "params": {"mark": MARK}} for n in range(3)])
+    workflow.create_batch(count=3, params={"mark": MARK})
+    assert found_in(sealed) == set()
+    sealed.settle()
+    assert found_in(sealed) == set()
+    outputs = [workflow.get(entry.id).result(timeout=1) for entry in workflow.list()]
+    assert outputs == [{"got": {"mark": MARK}}] * 6
+
+
+def test_a_rollback_leaves_nothing_to_read(sealed: Rig) -> None:
+    """What rollbacks are told, fail with and come to shows no payload, in no column."""
+
+    class Undone(WorkflowEntrypoint, name="encryption-undone"):
+        async def run(self, event: Any, step: Any) -> None:
+            def refuse(*_: Any, **__: Any) -> None:
+                raise MarkedError(MARK)
+
+            done = {"rollback": refuse, "rollback_config": {"retries": {"limit": 0}}}
+            await step.do("booked", lambda: MARK, **done)
+            raise MarkedError(MARK)
+
+    instance = sealed.create(Undone)
+    for _ in range(3):
+        sealed.settle()
+        assert found_in(sealed) == set()
+    failed = {"outcome": "failed", "error": {"name": "MarkedError", "message": MARK}}
+    assert instance.status().rollback == instance.describe().rollback == failed
+    with Rig(sealed.settings.model_copy(update={"encryption_keys": ""})) as blind:
+        shown = blind.client.workflow(Undone).get(instance.id).status().rollback
+        assert (shown.outcome, LACKS in shown.error.message) == ("failed", True)
+
+
 def test_running_instances_live_through_a_rotation(settings: Settings) -> None:
     """Old plain values, values of the old key and of the new one stand side by side in one instance."""
     with Rig(settings) as rig:
@@ -221,7 +257,7 @@ def test_running_instances_live_through_a_rotation(settings: Settings) -> None:
         rig.pass_time(settings.renudge * 4)
         for _ in range(3):
             rig.pass_time(10)
-        assert instance.result(timeout=1)["parts"][-5:] == [1, 2, 3, 4, MARK]
+        assert instance.result(timeout=1)["parts"][-6:] == [1, 2, 3, 4, MARK, MARK]
         kinds = {data[:1] for (data,) in rig.sql("select output from wf.step where output is not null")}
         assert kinds == {b"\x01", b"\x02"}
     with with_keys(settings, NEW) as rig:
