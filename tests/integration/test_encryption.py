@@ -299,12 +299,3 @@ def test_an_error_without_its_key_is_shown_as_such(settings: Settings) -> None:
         assert (instance.status().error.name, LACKS in instance.status().error.message) == ("CodecError", True)
         with pytest.raises(CodecError, match=LACKS):
             instance.result(timeout=1)
-
-
-def test_limits_count_what_is_sealed_not_the_seal(settings: Settings) -> None:
-    """A payload of exactly the limit is accepted with keys as it is without."""
-    payload = "x" * 97  # with quotes and version byte: 100 bytes
-    with with_keys(settings.model_copy(update={"max_payload": 100}), NEW) as rig:
-        instance = rig.create(Errand, params=payload.removesuffix("x"))
-        rig.client.workflow(Errand).create("i-2", payload)
-        assert instance.describe().params == payload[:-1]

@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from tests.support import Rig, RowLock, wait_until
-from wf import WorkflowEntrypoint
+from wf import PayloadTooLarge, WorkflowEntrypoint
 from wf.errors import StateLimitError
 from wf.journal import FEW
 
@@ -164,3 +164,13 @@ def test_the_seal_does_not_count(small: Rig) -> None:
         rig.settle()
         assert instance.result(timeout=1)[0][0] == 3
         assert size(rig) == 35
+
+
+def test_the_seal_does_not_count_as_payload_either(settings: Settings) -> None:
+    """Params of exactly the limit are accepted with keys as they are without."""
+    sealing = {"max_payload": 10, "encryption_keys": Fernet.generate_key().decode()}
+    with Rig(settings.model_copy(update=sealing)) as rig:
+        instance = rig.create(Hoarder, params=TEN)
+        assert instance.describe().params == TEN
+        with pytest.raises(PayloadTooLarge, match="is 11 bytes; the limit is 10"):
+            rig.create(Hoarder, "i-2", params=TEN + "x")
