@@ -174,7 +174,8 @@ class Attempts:
             for attempt in attempts:
                 attempt.held_until = now + self._lease
             self._tell_details([a for a in attempts if a.has_news and a.row.lease in held])
-        self._stop_others(attempts, held, "lease lost; attempt stopped")
+        for attempt in self._stop_others(attempts, held):
+            log.warning("lease lost; attempt stopped", instance=attempt.instance.id, step=str(attempt.row.key))
 
     def _tell_details(self, attempts: list[Attempt]) -> None:
         told = [(attempt, attempt.details) for attempt in attempts]  # what an author tells meanwhile is for later
@@ -202,13 +203,15 @@ class Attempts:
             self._blind = True
             return
         self._blind = False
-        self._stop_others(attempts, held, "not wanted any more; attempt stopped")
+        for attempt in self._stop_others(attempts, held):
+            log.info("not wanted any more; attempt stopped", instance=attempt.instance.id, step=str(attempt.row.key))
 
-    def _stop_others(self, attempts: list[Attempt], held: set[UUID], why: str) -> None:
-        for attempt in attempts:
-            if attempt.row.lease not in held and id(attempt) in self._running:
-                log.warning(why, instance=attempt.instance.id, step=str(attempt.row.key))
-                attempt.stop()
+    def _stop_others(self, attempts: list[Attempt], held: set[UUID]) -> list[Attempt]:
+        """Stop the attempts that still run and whose leases are not among these."""
+        gone = [a for a in attempts if a.row.lease not in held and id(a) in self._running]
+        for attempt in gone:
+            attempt.stop()
+        return gone
 
     def close(self) -> None:
         """Stop the minder and the loop."""
