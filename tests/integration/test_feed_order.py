@@ -43,6 +43,7 @@ async def sequence(step: Any) -> None:
     await step.do("one", lambda: 1)
     await step.do("two", fail_once, config=SOON)
     await step.sleep("nap", 3)
+    await step.do("at once", fail_once, config={"retries": {"limit": 1, "delay": 0}})
     await step.do("one", lambda: 2)
 
 
