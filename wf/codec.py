@@ -26,7 +26,7 @@ _UNTAGGED = json.JSONDecoder(parse_constant=float)
 
 
 class CodecError(WfError, ValueError):
-    """Stored bytes cannot be read: sealed without a key here, damaged, of another release, or of a class that is gone."""
+    """Stored bytes cannot be read: damaged, sealed with an unknown key, of another release, or their class is gone."""
 
     code = "payload.unreadable"
 

@@ -34,6 +34,7 @@ from wf.log import log_end, log_failure, log_lost
 from wf.nudges import nudge_back, nudges_after
 from wf.passes import Passes
 from wf.recording import Recorder, patiently
+from wf.settling import settle
 from wf.slots import Slots
 from wf.status import Status, StepStatus
 
@@ -80,7 +81,7 @@ class Engine:
 
     def __init__(
         self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry,
-        env: Any = None,
+        *, env: Any = None,
     ) -> None:  # fmt: skip
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
@@ -172,8 +173,7 @@ class Engine:
         while not self._settle(live, now):
             if not self._commit(live, live.commit(now, None), ended, None):
                 return False, None
-        end = self._end(live, now) if live.over else None
-        claimed = live.claimable(now, hint) if end is None and may_claim else None
+        claimed = live.claimable(now, hint) if may_claim and not live.over else None
         if claimed is not None:
             if live.limited and not live.slotted and not self._take_slot(live):
                 return True, None
@@ -181,15 +181,20 @@ class Engine:
             if not live.changed and live.has_siblings(claimed):
                 return self._claim_beside(live, claimed, now)
             claimed = live.claim(claimed, uuid4(), now)
+        return self._write(live, ended, claimed, now), claimed
+
+    def _write(self, live: Live, ended: Ended | None, claimed: StepRow | None, now: float) -> bool:
+        """Commit what there is to write; whether the instance was still where this pass believed it to be."""
+        end = self._end(live, now) if live.over else None
         if end is None and not live.changed and not self._due_is_wrong(live, now):
-            return True, None
+            return True
         commit = live.commit(now, end)
         if commit.status == Status.WAITING:
             crashpoints.reached(crashpoints.BEFORE_PARK)
         moved = self._commit(live, commit, ended, claimed)
         if moved and ended is not None:
             crashpoints.reached(crashpoints.AFTER_RECORD)
-        return moved, claimed
+        return moved
 
     def _take_slot(self, live: Live) -> bool:
         """Whether the instance may run; if not, it is queued, and what this pass has found out is forgotten."""
@@ -225,10 +230,10 @@ class Engine:
     def _settle(self, live: Live, now: float) -> bool:
         """Resolve what is due, with the mailbox if a wait is open; False if it is too much for one commit."""
         self._open_mailbox(live)  # before anything times out: an event may have come in time
-        settled = live.settle(now)
+        settled = settle(live, now)
         if settled and live.wants_events:  # a wait has only now been asked for
             self._open_mailbox(live)
-            settled = live.settle(now)
+            settled = settle(live, now)
         return settled
 
     def _open_mailbox(self, live: Live) -> None:
@@ -332,11 +337,12 @@ class Engine:
             if live.instance.status == Status.ROLLING_BACK:  # on any worker: it has to find the handlers again
                 self._dispatcher.publish([nudge_back(live.instance)])
             return
-        nudges = nudges_after(live, cause, claimed, self.journal.clock.now())
+        nudges = nudges_after(live, cause, claimed, self.journal.clock.now(), self.settings)
         if nudges:
             crashpoints.reached(crashpoints.BEFORE_NUDGE)
         if claimed is None:
-            wanted_soon = live.ready() or any(not nudge.delay for nudge in nudges)
+            ready = any(row.status is StepStatus.READY for row in live.run_rows())
+            wanted_soon = ready or any(not nudge.delay for nudge in nudges)
             self.passes.keep(live) if wanted_soon else self.passes.drop(live)
         self._dispatcher.publish(nudges)
         if nudges:

@@ -6,25 +6,21 @@ statement; if anybody else was quicker nothing is written and the answer is no.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-from base64 import b64encode
-from functools import cache
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from wf.clock import Clock, DatabaseClock
+from wf.commits import statement
 from wf.core import Key, Kind
 from wf.facts import Given, InstanceRow, Loaded, PendingEvent, StepRow, Wake
-from wf.plain import hidden
 from wf.sql import statements
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from uuid import UUID
 
     from wf.database import Database
@@ -35,57 +31,8 @@ Held = tuple[int, int, int, "UUID"]
 """A running attempt: instance, generation, seq, lease."""
 
 
-_ROW: tuple[tuple[str, str], ...] = (
-    ("seq", "integer"), ("kind", "text"), ("name", "text"), ("count", "integer"), ("status", "text"),
-    ("config", "jsonb"), ("attempt", "integer"), ("lost", "integer"), ("lease", "uuid"), ("output", "bytea"),
-    ("error", "bytea"), ("wake_at", "float8"), ("ended_at", "float8"), ("rev", "bigint"), ("failure", "bytea"),
-)  # fmt: skip
-
-ROWS_MAX = 500
-"""Rows in one commit, so that none takes long."""
-
 UNLIMITED = 2**63 - 1
 """Bytes of results of an instance for whoever sets no limit."""
-
-FEW = 2
-"""Rows that a commit hands over as VALUES: the quickest way, but one plan for each pattern of types in them."""
-
-
-@cache
-def _commit_sql(rows: int, moves: bool, failures: bool, events: bool, end: bool, frees: bool) -> LiteralString:
-    """The statement for a commit; what is not needed is left out, because Postgres would plan it.
-
-    Args:
-        rows: How many there are; whatever is more than `FEW` is the same.
-        moves: Whether the status changes.
-        failures: Whether some are of attempts that failed.
-        events: Whether events are consumed.
-        end: Whether the instance ends.
-        frees: Whether it gives a slot back.
-    """
-    named = statements()
-    parts = [named["commit_fence"], named["commit_unconsumed"] if events else "", named["commit_fenced"]]
-    if moves:
-        parts.append(named["commit_moved"])
-    if rows:
-        values = named["commit_many"] if rows > FEW else _values_sql(rows)
-        parts.append(named["commit_rows"].replace("/* rows */", values))
-    if failures:
-        parts.append(named["commit_failures"])
-    if events:
-        parts.append(named["commit_events"])
-    if end:
-        parts.append(named["commit_end"])
-    if frees:
-        parts.append(named["commit_freed"])
-    return "\n".join([*parts, named["commit_close"]])
-
-
-def _values_sql(rows: int) -> LiteralString:
-    return "values " + ", ".join(
-        "(" + ", ".join(f"%({name}_{n})s" + (f"::{kind}" if n == 0 else "") for name, kind in _ROW) + ")"
-        for n in range(rows)
-    )
 
 
 class Journal:
@@ -134,40 +81,8 @@ class Journal:
         Returns:
             Whether the instance was still at `commit.rev`.
         """
-        params: dict[str, Any] = {
-            "key": commit.key, "generation": commit.generation, "rev": commit.rev, "rev_after": commit.rev_after,
-            "seq": commit.seq, "status": commit.status, "at": commit.at, "due_at": commit.due_at,
-            "started_at": commit.started_at,
-            "keep_from": commit.keep_from, "taken": len(commit.events),
-            "bytes": Int8(commit.size),  # always of this type, or there would be a plan for each magnitude
-            "ended_at": None, "keep": commit.keep, "restart_at": None, "restart_from_start": False, "last_rev": None,
-            "ends_as": None, "worker": self.worker, "now": self.clock.override(),
-        }  # fmt: skip
-        few = len(commit.rows) <= FEW
-        if few:
-            for n, row in enumerate(commit.rows):
-                for (name, _), value in zip(_ROW, _values(row), strict=True):
-                    params[f"{name}_{n}"] = value
-        else:
-            cipher = self.database.cipher
-            params["rows"] = _json(commit.rows, None if cipher is None else cipher.seal)
-        if commit.events:
-            params["events"] = [event for event, _ in commit.events]
-            params["takers"] = [seq for _, seq in commit.events]
-        if (end := commit.end) is not None:
-            params |= {
-                "ended_at": None if end.rolls_back else commit.at, "restart_at": end.restart_at,
-                "ends_as": "errored" if end.rolls_back else None,
-                "rollback": Jsonb(hidden(end.rollback, self.database.cipher)) if end.rollback is not None else None,
-                "restart_from_start": end.restart_from_start, "last_rev": end.last_rev,
-                "output": end.output, "error": end.error,
-                "warnings": Jsonb(end.warnings) if end.warnings else None, "seqs": [row.seq for row in commit.rows],
-            }  # fmt: skip
-        failed = [row for row in commit.rows if row.failure is not None]
-        if failed:
-            params["failed_at"] = failed[0].failed_at or commit.at  # there is one at most: what this task has run
-        rows, events = len(commit.rows) if few else FEW + 1, bool(commit.events)
-        sql = _commit_sql(rows, commit.moves, bool(failed), events, end is not None, commit.frees_slot)
+        sql, params = statement(commit, self.database.cipher)
+        params |= {"worker": self.worker, "now": self.clock.override()}
         found = self.database.rows(sql, params)
         if found:
             self.clock.observe(found[0][0])
@@ -305,25 +220,3 @@ def _step_row(row: tuple[Any, ...]) -> StepRow:
         seq, Key(Kind(kind), name, count), StepStatus(status), rev, config=config, attempt=attempt, lost=lost,
         lease=lease, wake_at=wake_at, ended_at=ended_at, output=output, error=error,
     )  # fmt: skip
-
-
-def _values(row: StepRow) -> tuple[Any, ...]:
-    config = Jsonb(row.config) if row.config is not None else None
-    return (
-        row.seq, row.key.kind, row.key.name, row.key.count, row.status, config, row.attempt, row.lost, row.lease,
-        row.output, row.error, row.wake_at, row.ended_at, row.rev, row.failure,
-    )  # fmt: skip
-
-
-def _json(rows: list[StepRow], seal: Callable[[bytes], bytes] | None) -> str:
-    """The parameter of `commit_many`. It is a text, so the database's own sealing does not see the bytes in it."""
-
-    def as_json(value: Jsonb | UUID | bytes) -> Any:
-        if isinstance(value, Jsonb):
-            return value.obj
-        if isinstance(value, bytes):
-            return b64encode(value if seal is None else seal(value)).decode()
-        return value.hex
-
-    names = [name for name, _ in _ROW]
-    return json.dumps([dict(zip(names, _values(row), strict=True)) for row in rows], default=as_json)

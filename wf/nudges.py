@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from wf.dispatch import Nudge
 from wf.status import StepStatus
+from wf.waking import countdown_for, next_wake
 
 if TYPE_CHECKING:
     from wf.facts import InstanceRow, StepRow
     from wf.live import Live
+    from wf.settings import Settings
 
 
-def nudges_after(live: Live, cause: Nudge, claimed: StepRow | None, now: float) -> list[Nudge]:
+def nudges_after(live: Live, cause: Nudge, claimed: StepRow | None, now: float, settings: Settings) -> list[Nudge]:
     """One for each row that the last commits opened, once.
 
     Args:
@@ -20,17 +22,18 @@ def nudges_after(live: Live, cause: Nudge, claimed: StepRow | None, now: float) 
         cause: What brought the worker here. If it is the alarm's, earlier nudges may be lost: all are sent again.
         claimed: The step that the worker runs itself.
         now: Seconds since the epoch.
+        settings: How far messages reach.
     """
     rows, live.fresh = live.fresh, []
     by_alarm = cause.seq < 0
     if by_alarm:
-        rows = [*live.ready(), *rows]
-    if (soonest := live.next_wake()) is not None and (by_alarm or soonest.seq == cause.seq):
+        rows = [*(row for row in live.run_rows() if row.status is StepStatus.READY), *rows]
+    if (soonest := next_wake(live.open_rows())) is not None and (by_alarm or soonest.seq == cause.seq):
         rows.append(soonest)  # it may be that we came too early
     nudges = []
     for row in {row.seq: row for row in rows if claimed is None or row.seq != claimed.seq}.values():
         delay = 0.0 if row.status is StepStatus.READY else max((row.wake_at or now) - now, 0.0)
-        if delay <= live.countdown_for(row):
+        if delay <= countdown_for(row, settings):
             nudges.append(nudge_for(live.instance, row, delay))
     return nudges
 

@@ -75,7 +75,7 @@ class Passes:
             found = (
                 None
                 if live.tainted
-                else self._journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.from_seq)
+                else self._journal.load(live.instance.key, seen=live.instance.rev, from_seq=live.rows.from_seq)
             )
             if found is not None and self._moves(found.instance):
                 if self._continues(live, found.instance):

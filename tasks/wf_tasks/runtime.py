@@ -43,7 +43,7 @@ class Runtime:
         self.mailbox = Mailbox(settings, self.journal)
         self.environment = Environment(settings, clock)
         env = self.environment.env
-        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry, env)
+        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry, env=env)
         self.alarm = Alarm(settings, self.journal, self.dispatcher)
 
     def prepare(self) -> None:

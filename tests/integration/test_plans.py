@@ -15,9 +15,9 @@ from tests.support.feeds import drained
 from tests.support.plans import plan_of, scans
 from wf import WorkflowEntrypoint
 from wf.attempt import Attempt
+from wf.commits import FEW
 from wf.core import StepConfig
 from wf.database import Database
-from wf.journal import FEW
 from wf.leases import Leases
 from wf.sql import statements
 from wf_reaper.restarts import Restarts

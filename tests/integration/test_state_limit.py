@@ -11,8 +11,8 @@ from cryptography.fernet import Fernet
 
 from tests.support import Rig, RowLock, wait_until
 from wf import PayloadTooLarge, WorkflowEntrypoint
+from wf.commits import FEW
 from wf.errors import StateLimitError
-from wf.journal import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
