@@ -35,10 +35,12 @@ class OpenRows:
         self.rev, self.seq = instance.rev, instance.seq
         self.changes: dict[Key, StepRow] = {}
         self._known: dict[Key, StepRow] = {}
+        self._written_seq = instance.seq
 
     def absorb(self, instance: InstanceRow, rows: list[StepRow]) -> None:
         """Take in what the journal says now; changes that it has not taken are forgotten."""
-        self.rev, self.seq = instance.rev, instance.seq
+        self.rev = instance.rev
+        self.seq = self._written_seq = instance.seq
         self.changes.clear()
         for row in rows:
             self.know(row)
@@ -62,6 +64,7 @@ class OpenRows:
                 row.failure = None
             self.know(row)
         self.changes.clear()
+        self._written_seq = self.seq
         return rows
 
     def change(self, row: StepRow) -> StepRow:
@@ -94,8 +97,8 @@ class OpenRows:
 
     @property
     def from_seq(self) -> int:
-        """Every row with a lower number has ended, and was absorbed."""
-        return min((row.seq for row in self._known.values()), default=self.seq + 1)
+        """Every row of the journal with a lower number has ended, and was absorbed."""
+        return min((row.seq for row in self._known.values()), default=self._written_seq + 1)
 
     def wanted(self, asked: Callable[[Key], bool]) -> list[StepRow]:
         """What is open and was asked for; a row that the code of today does not reach yet keeps its state."""
