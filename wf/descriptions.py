@@ -89,12 +89,13 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
         return None if data is None else "[REDACTED]" if hidden else read(data)
 
     ended = status in STEP_ENDED
+    finished = {"finished": ended} if _STEP_TYPES[kind] in ("sleep", "waitForEvent") else {}
     return Answer(
         seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
         success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
         output=shown(output), error=error_answer(error), heartbeat=shown(details),
         eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
-        wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker,
+        wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker, **finished,
     )  # fmt: skip
 
 
