@@ -14,13 +14,18 @@ The engine on a page::
                   record   its result, and what `run` did next, in one commit; then nudge on
     beat    --> wf.alarm: every instance whose `due_at` has come gets a nudge
 
+A run that fails, or is terminated with the wish for it, is rolled back: the handlers of its steps run like steps, last
+one first (`wf.rollback`). What people may do to an instance in which status is one table (`wf.lifecycle`).
+
 Postgres is the truth; a Celery message is a nudge. Every instance that is neither finished nor paused has a `due_at`:
 the end of a sleep, the deadline of a wait, the time of a retry, the end of a running step's lease, or the moment to
 repeat a nudge that seems lost. Every write is fenced by the instance's `generation` and `rev`, or by the attempt's
 lease: whoever comes too late changes nothing.
 
-Where to read on: `wf.core` (replay, pure), `wf.engine` (`advance`), `wf/sql/*.sql` (all statements),
-`wf.status` (every status and who moves it on).
+Where each rule stands, once: what an action does in which status, `wf.lifecycle`; what the statuses mean, `wf.status`;
+how steps are retried, `wf.core.retry`; which event goes to which wait, `wf.settling`; what a restart keeps,
+`wf/sql/restarts.sql`; what the journal must look like, `wf.tables`. Where to read on: `wf.core` (replay, pure),
+`wf.engine` (`advance`), `wf/sql/*.sql` (all statements).
 """
 
 from importlib import import_module
@@ -33,14 +38,20 @@ from wf.errors import (
     InstanceFinished,
     InstanceNotFound,
     InstanceTerminated,
+    InvalidBatch,
     InvalidEventType,
     InvalidInstanceId,
+    InvalidPayload,
+    InvalidSubscription,
     InvalidTransition,
     JournalUnavailable,
+    NonDeterminismError,
     NonRetryableError,
     PayloadTooLarge,
+    RateLimited,
     SerializationError,
     StepError,
+    StepNotFound,
     WfError,
     WorkerLostError,
     WorkflowNotFound,
@@ -61,17 +72,23 @@ __all__ = [
     "InstanceFinished",
     "InstanceNotFound",
     "InstanceTerminated",
+    "InvalidBatch",
     "InvalidEventType",
     "InvalidInstanceId",
+    "InvalidPayload",
+    "InvalidSubscription",
     "InvalidTransition",
     "JournalUnavailable",
+    "NonDeterminismError",
     "NonRetryableError",
     "PayloadTooLarge",
+    "RateLimited",
     "SerializationError",
     "Settings",
     "Step",
     "StepContext",
     "StepError",
+    "StepNotFound",
     "WfError",
     "WorkerLostError",
     "WorkflowEntrypoint",

@@ -97,7 +97,7 @@ class Live:
         self.replay.end_for_rollback()
         self.undoing = Undoing(
             rows, self.replay.rollbacks, outcome.error if isinstance(outcome, Failed) else None,
-            self._settings.max_lost, Status(self.instance.ends_as or Status.ERRORED),
+            self.gives_up, Status(self.instance.ends_as or Status.ERRORED),
         )  # fmt: skip
 
     def _note_end(self, rows: list[StepRow]) -> None:

@@ -43,7 +43,7 @@ class Undoing:
         rows: All rows of the journal.
         handlers: What the replay of `run` has found, by the key of the step.
         error: What made the run fail.
-        max_lost: Lost attempts after which a handler counts as failed.
+        gives_up: Whether a row has lost too many attempts to be tried again.
         ends_as: The status that the instance comes to afterwards.
 
     Attributes:
@@ -51,15 +51,15 @@ class Undoing:
     """
 
     def __init__(
-        self, rows: list[StepRow], handlers: Mapping[Key, Rollback], error: BaseException | None, max_lost: int,
-        ends_as: Status,
+        self, rows: list[StepRow], handlers: Mapping[Key, Rollback], error: BaseException | None,
+        gives_up: Callable[[StepRow], bool], ends_as: Status,
     ) -> None:  # fmt: skip
         self.ends_as = ends_as
         self.error = error or StepError("Terminated", "Instance terminated during rollback")
         self.outcome: dict[str, Any] | None = None
         self._steps = sorted(filter(can_be_undone, rows), key=lambda row: row.seq, reverse=True)
         self._ended = {row.key: row for row in rows if row.key.kind is Kind.ROLLBACK and row.status in STEP_ENDED}
-        self._handlers, self._max_lost = handlers, max_lost
+        self._handlers, self._gives_up = handlers, gives_up
 
     def note(self, row: StepRow) -> None:
         """A handler's row has ended."""
@@ -91,7 +91,7 @@ class Undoing:
         if row is None:
             config = self._handlers[step.key].config
             return StepRow(seq, key, StepStatus.READY, config=config.dump() or None)
-        if row.status is StepStatus.RETRYING and row.lost >= self._max_lost:
+        if row.status is StepStatus.RETRYING and row.lost and self._gives_up(row):
             return self._failed(row, WorkerLostError(key.name, row.lost), now)
         return None
 
