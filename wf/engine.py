@@ -15,40 +15,35 @@ the same moment cannot both believe that the other one goes on: one of them comm
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wf import crashpoints
-from wf.attempt import Attempt, AttemptGone
-from wf.attempts import Attempts
-from wf.core import Failed, StepConfig
-from wf.delays import delay_of
+from wf.core import Failed
 from wf.dispatch import Nudge
-from wf.ends import end_of, failed, no_room, plan_restart, succeeded
+from wf.ends import end_of, plan_restart
 from wf.errors import JournalUnavailable
-from wf.exactly_once import Transactions
-from wf.facts import StepRow
-from wf.log import log_end, log_failure, log_lost
+from wf.log import log_end, log_lost
 from wf.nudges import nudge_back, nudges_after
 from wf.passes import Passes
 from wf.recording import Recorder, patiently
+from wf.running import Runner
 from wf.settling import settle
 from wf.slots import Slots
 from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
-    from wf.core import Request
+    from wf.attempt import Attempt
     from wf.dispatch import Dispatcher
-    from wf.facts import Commit, End
+    from wf.facts import Commit, End, StepRow
     from wf.journal import Journal
     from wf.live import Live
     from wf.mailbox import Mailbox
     from wf.settings import Settings
     from wf.workflow import Registry
 
-Ended = tuple[StepRow, Attempt]
+Ended = tuple["StepRow", "Attempt"]
 """How an attempt ended, as the row shall say, and the attempt."""
 
 
@@ -87,8 +82,7 @@ class Engine:
         self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
         self._slots = Slots(journal.database, journal.clock)
         self._recorder = Recorder(settings, journal, dispatcher)
-        self._transactions = Transactions(settings, journal)
-        self.attempts = Attempts(settings, journal, self._recorder.record_timeout)
+        self.runner = Runner(settings, journal, self._recorder)
         self.passes = Passes(settings, journal, registry, env)
 
     def advance(self, nudge: Nudge) -> Progress:
@@ -289,45 +283,14 @@ class Engine:
 
     def _attempt(self, live: Live, row: StepRow, progress: Progress) -> Ended | None:
         """Run one attempt; None if it is not ours any more."""
-        crashpoints.reached(crashpoints.AFTER_CLAIM)
-        request = live.request(row.key)
-        config = StepConfig.load(row.config or {}).reviving(request.config)
-        now = time.monotonic()
-        limits = (now + config.timeout, now + self.settings.lease, self.settings.max_payload)
-        attempt = Attempt(live.instance, row, config, *limits)
-        attempt.before = self._recorder.details_before(attempt)
         progress.retry_in = progress.error = None
-        try:
-            if request.transaction:
-                ended = self._transact(attempt, request)
-            else:
-                ended = self._succeeded(attempt, self.attempts.run(attempt, request))
-        except AttemptGone:
+        ran = self.runner.run(live.instance, row, live.request(row.key))
+        if ran is None:
             return None
-        except Exception as error:
-            self._recorder.keep_details(attempt)
-            ended = failed(row, config, error, now=self.journal.clock.now(), delay=delay_of(attempt))
-            progress.error = error
-        crashpoints.reached(crashpoints.AFTER_USER_CODE)
-        if progress.error is not None:
-            log_failure(live.instance, ended, progress.error)
-        if ended.status is StepStatus.RETRYING and ended.wake_at is not None:
-            progress.retry_in = max(ended.wake_at - self.journal.clock.now(), 0.0)
-        return ended, attempt
-
-    def _transact(self, attempt: Attempt, request: Request) -> StepRow:
-        """Run the callback of a transaction; its end is journaled in there if it is a good one."""
-        with self._transactions.open(attempt) as transaction:
-            ended = self._succeeded(attempt, self.attempts.run(attempt, request, transaction.begin))
-            if ended.output is None or transaction.record(ended):
-                return ended
-        now, state = self.journal.clock.now(), self.settings.max_state
-        return no_room(attempt.row, attempt.config, len(ended.output), now=now, state=state)
-
-    def _succeeded(self, attempt: Attempt, value: Any) -> StepRow:
-        limits = {"limit": self.settings.max_payload, "state": self.settings.max_state}
-        now, held = self.journal.clock.now(), attempt.instance.size
-        return succeeded(attempt.row, attempt.config, value, now=now, held=held, **limits)
+        progress.error = ran.error
+        if ran.row.status is StepStatus.RETRYING and ran.row.wake_at is not None:
+            progress.retry_in = max(ran.row.wake_at - self.journal.clock.now(), 0.0)
+        return ran.row, ran.attempt
 
     # Nudge.
 
@@ -350,6 +313,5 @@ class Engine:
 
     def close(self) -> None:
         """Stop the threads and forget every pass."""
-        self.attempts.close()
-        self._transactions.close()
+        self.runner.close()
         self.passes.clear()

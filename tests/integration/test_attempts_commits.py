@@ -151,7 +151,7 @@ def test_results_that_have_no_room_are_rolled_back(app: Rig) -> None:
 
 def transactions_of(app: Rig) -> Engine:
     """The engine from which transactions get their connections."""
-    owner = app.workers[0].engine._transactions
+    owner = app.workers[0].engine.runner._transactions
     owner.connect().close()
     assert owner._engine is not None
     return owner._engine

@@ -227,7 +227,7 @@ def test_a_heartbeat_cannot_revive_a_lease_that_is_over(two: Rig, gates: Gates) 
     two.create(Slow)
     running = two.in_thread(two.advance, two.take()[0], 0)
     gates.wait_for("work")
-    attempts = two.workers[0].engine.attempts
+    attempts = two.workers[0].engine.runner.attempts
     (attempt,) = attempts._running.values()
     attempts.beat()
     assert not attempt.cancelled.is_set()
@@ -250,7 +250,7 @@ def test_a_lease_that_was_extended_is_not_taken_over(two: Rig, gates: Gates) -> 
     running = two.in_thread(two.advance, two.take()[0], 0)
     gates.wait_for("work")
     two.clock.advance(two.settings.lease - 1)
-    two.workers[0].engine.attempts.beat()
+    two.workers[0].engine.runner.attempts.beat()
     two.clock.advance(5)
     two.workers[1].alarm.run_once()
     two.settle(worker=1)

@@ -34,7 +34,7 @@ class Held:
 
 def attempts_of(rig: Rig) -> Attempts:
     """Those of the only worker."""
-    return rig.workers[0].engine.attempts
+    return rig.workers[0].engine.runner.attempts
 
 
 def one_step(callback: Callable[..., Any], name: str, **config: Any) -> type[WorkflowEntrypoint]:

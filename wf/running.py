@@ -1,0 +1,104 @@
+"""Running one attempt: from the claimed row to the row as its end shall be written."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wf import crashpoints
+from wf.attempt import Attempt, AttemptGone
+from wf.attempts import Attempts
+from wf.core import StepConfig
+from wf.delays import delay_of
+from wf.ends import failed, no_room, succeeded
+from wf.exactly_once import Transactions
+from wf.log import log_failure
+
+if TYPE_CHECKING:
+    from wf.core import Request
+    from wf.facts import InstanceRow, StepRow
+    from wf.journal import Journal
+    from wf.recording import Recorder
+    from wf.settings import Settings
+
+
+class Ran(NamedTuple):
+    """An attempt that has ended.
+
+    Attributes:
+        row: The step's row, as the end shall be written.
+        attempt: The attempt.
+        error: What it failed with, or None.
+    """
+
+    row: StepRow
+    attempt: Attempt
+    error: Exception | None
+
+
+class Runner:
+    """Runs attempts in this process.
+
+    Args:
+        settings: Limits.
+        journal: Whose clock counts, and where leases are.
+        recorder: Keeps what attempts tell, and records those that take too long.
+    """
+
+    def __init__(self, settings: Settings, journal: Journal, recorder: Recorder) -> None:
+        self._settings, self._journal, self._recorder = settings, journal, recorder
+        self._transactions = Transactions(settings, journal)
+        self.attempts = Attempts(settings, journal, recorder.record_timeout)
+
+    def run(self, instance: InstanceRow, row: StepRow, request: Request) -> Ran | None:
+        """Run the callback of a claimed step.
+
+        Args:
+            instance: As it was at the claim.
+            row: The step, claimed.
+            request: What `run` asked for.
+
+        Returns:
+            None if the attempt is not ours any more.
+        """
+        crashpoints.reached(crashpoints.AFTER_CLAIM)
+        config = StepConfig.load(row.config or {}).reviving(request.config)
+        now = time.monotonic()
+        limits = (now + config.timeout, now + self._settings.lease, self._settings.max_payload)
+        attempt = Attempt(instance, row, config, *limits)
+        attempt.before = self._recorder.details_before(attempt)
+        problem: Exception | None = None
+        try:
+            if request.transaction:
+                ended = self._transact(attempt, request)
+            else:
+                ended = self._succeeded(attempt, self.attempts.run(attempt, request))
+        except AttemptGone:
+            return None
+        except Exception as error:
+            self._recorder.keep_details(attempt)
+            ended = failed(row, config, error, now=self._journal.clock.now(), delay=delay_of(attempt))
+            problem = error
+        crashpoints.reached(crashpoints.AFTER_USER_CODE)
+        if problem is not None:
+            log_failure(instance, ended, problem)
+        return Ran(ended, attempt, problem)
+
+    def _transact(self, attempt: Attempt, request: Request) -> StepRow:
+        """Run the callback of a transaction; its end is journaled in there if it is a good one."""
+        with self._transactions.open(attempt) as transaction:
+            ended = self._succeeded(attempt, self.attempts.run(attempt, request, transaction.begin))
+            if ended.output is None or transaction.record(ended):
+                return ended
+        now, state = self._journal.clock.now(), self._settings.max_state
+        return no_room(attempt.row, attempt.config, len(ended.output), now=now, state=state)
+
+    def _succeeded(self, attempt: Attempt, value: Any) -> StepRow:
+        limits = {"limit": self._settings.max_payload, "state": self._settings.max_state}
+        now, held = self._journal.clock.now(), attempt.instance.size
+        return succeeded(attempt.row, attempt.config, value, now=now, held=held, **limits)
+
+    def close(self) -> None:
+        """Stop the threads of attempts, close the connections of transactions."""
+        self.attempts.close()
+        self._transactions.close()
