@@ -77,6 +77,8 @@ class Attempts:
                 raise StepError("CancelledError", "the callback was cancelled by its own code") from None
             if isinstance(error, AttemptStopped):
                 raise StepError("AttemptStopped", "the callback raised it; this attempt was not stopped") from error
+            if not isinstance(error, Exception | SystemExit | KeyboardInterrupt):  # which may be meant for the worker
+                raise StepError(type(error).__name__, str(error)) from error
             raise
         finally:
             self._end(attempt)

@@ -15,7 +15,7 @@ from wf.core.limits import Limits
 from wf.core.loop import CoreFuture, CoreLoop, is_sleep, told_to_stop
 from wf.core.retry import DEFAULT
 from wf.core.step import Step
-from wf.errors import NestedStepError, RollbackPhaseError, StepAfterEndError, StepLimitError, StuckRunError
+from wf.errors import NestedStepError, RollbackPhaseError, StepAfterEndError, StepError, StepLimitError, StuckRunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -219,7 +219,7 @@ class Pass:
         if future.done():
             return  # cancelled by `run`, in a race for example
         if result.error is not None:
-            future.set_exception(result.error)
+            future.set_exception(_for_coroutines(result.error))
         else:
             future.set_result(result.value)
 
@@ -255,3 +255,12 @@ class Pass:
 async def _main(run: Callable[[Event, Step], Any], event: Event, step: Step) -> Any:
     answer = run(event, step)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def _for_coroutines(error: BaseException) -> BaseException:
+    """The error as a coroutine can be told of it: a StopIteration would end what awaits the step, and say nothing."""
+    if not isinstance(error, StopIteration):
+        return error
+    told = StepError(type(error).__name__, str(error))
+    told.__cause__ = error
+    return told
