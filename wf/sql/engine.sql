@@ -45,7 +45,8 @@ with fence as (
     expire_at = to_timestamp(%(ended_at)s)
       + make_interval(secs => coalesce(case %(status)s when 'errored' then keep_error else keep_success end, %(keep)s)),
     restart_at = to_timestamp(%(restart_at)s), restart_from_start = %(restart_from_start)s, last_rev = coalesce(%(last_rev)s, last_rev),
-    ends_as = coalesce(%(ends_as)s, ends_as)
+    ends_as = coalesce(%(ends_as)s, ends_as),
+    queued_at = case when %(status)s = 'queued' then queued_at end  -- another nudge may have queued it meanwhile
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
 
 -- commit_unconsumed: A condition more, when events are consumed: each must still be there.
@@ -167,7 +168,7 @@ with fence as (
 )
 update wf.instance
 set
-  rev = claimed.rev, status = 'running', nudges = 0, due_at = least(due_at, to_timestamp(%(wake_at)s)),
+  rev = claimed.rev, status = 'running', nudges = 0, queued_at = null, due_at = least(due_at, to_timestamp(%(wake_at)s)),
   started_at = coalesce(started_at, to_timestamp(%(at)s)), started_rev = coalesce(started_rev, claimed.rev)
 from claimed
 where key = %(key)s

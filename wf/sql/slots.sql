@@ -70,7 +70,7 @@ with free as (
   select key, row_number() over (order by queue_class, queued_at, key) as place
   from (
     select key, queue_class, queued_at from wf.instance
-    where workflow = %(workflow)s and queued_at is not null
+    where workflow = %(workflow)s and queued_at is not null and status = 'queued'
     order by queue_class, queued_at, key
     limit (select count(*) from free)
     for update skip locked

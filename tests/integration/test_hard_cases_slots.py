@@ -1,0 +1,86 @@
+"""Slots in hard cases: siblings, duplicates and rollbacks that come for one, limits that go, workers that know less."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from tests.support import Rig, wait_until
+from tests.support.standing import LIMIT, Door, held_at
+from wf import WorkflowEntrypoint, crashpoints
+from wf.dispatch import Nudge
+from wf.sql import statements
+from wf.workflow import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wf.settings import Settings
+
+@pytest.fixture
+def two(settings: Settings) -> Iterator[Rig]:
+    """Two workers, each with a cache of its own."""
+    with Rig(settings, workers=2) as rig:
+        yield rig
+
+
+def slots(rig: Rig) -> list[str | None]:
+    """Who holds each slot, by id."""
+    query = "select id from wf.slot left join wf.instance on key = slot.instance order by slot.workflow, number"
+    return [row[0] for row in rig.sql(query)]
+
+
+def work(door: Door, **keywords: Any) -> type[WorkflowEntrypoint]:
+    """A workflow whose one step stands at a door if its payload says so."""
+
+    class Works(WorkflowEntrypoint, **keywords):
+        async def run(self, event: Any, step: Any) -> str:
+            await step.do("work", door.stand if event.payload else lambda: None)
+            return str(event.instance_id)
+
+    return Works
+
+
+def begin(rig: Rig, cls: type[WorkflowEntrypoint], id: str, door: Door) -> Any:
+    """An instance that stands at its door; the future of the worker that runs it."""
+    rig.create(cls, id, {"stand": True})
+    running = rig.in_thread(rig.advance, rig.take()[0])
+    door.wait_for()
+    return running
+
+
+def wait_for_lock(rig: Rig, number: int) -> None:
+    """Wait until so many statements stand behind a lock."""
+    query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    wait_until(lambda: rig.sql(query)[0][0] >= number, what=f"{number} statements wait for a lock")
+
+
+def test_an_instance_that_is_queued_while_a_duplicate_gets_a_slot_does_not_stay_in_the_queue(two: Rig) -> None:
+    """Two nudges for one instance: the one queues it, the other has just taken the slot. All slots are given on."""
+    door = Door()
+    cls = work(door, name="slots-duplicate", concurrency=1)
+    two.workers[0].catalog.register(cls)
+    holder = begin(two, cls, "holder", door)
+    queued = two.create(cls, "queued", None)
+    nudge = two.take()[0]
+    with psycopg.connect(two.settings.database_url) as lock:
+        lock.execute("select 1 from wf.instance where id = 'queued' for update")
+        first = two.in_thread(two.advance, nudge, 0)
+        wait_for_lock(two, 1)
+        door.open()
+        holder.result(LIMIT)
+        second = two.in_thread(two.advance, nudge, 1)
+        wait_for_lock(two, 2)
+        lock.rollback()
+        first.result(LIMIT)
+        second.result(LIMIT)
+    two.settle()
+    assert queued.status().status == "complete"
+    two.create(cls, "next", None)
+    two.settle()
+    two.pass_time(1)
+    assert two.client.workflow(cls).get("next").status().status == "complete"
+    assert slots(two) == [None]
