@@ -95,6 +95,7 @@ class Live:
         """
         outcome = self.replay.outcome
         self.replay.end_for_rollback()
+        self.slotted = True  # it needs none: what is to be undone does not wait for others
         self.undoing = Undoing(
             rows, self.replay.rollbacks, outcome.error if isinstance(outcome, Failed) else None,
             self.gives_up, Status(self.instance.ends_as or Status.ERRORED),

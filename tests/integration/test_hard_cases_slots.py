@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from tests.support import Rig, wait_until
-from tests.support.standing import LIMIT, Door, held_at
-from wf import WorkflowEntrypoint, crashpoints
-from wf.dispatch import Nudge
-from wf.sql import statements
-from wf.workflow import registry
+from tests.support.standing import LIMIT, Door
+from wf import WorkflowEntrypoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wf.settings import Settings
+
 
 @pytest.fixture
 def two(settings: Settings) -> Iterator[Rig]:
@@ -56,6 +53,31 @@ def wait_for_lock(rig: Rig, number: int) -> None:
     """Wait until so many statements stand behind a lock."""
     query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     wait_until(lambda: rig.sql(query)[0][0] >= number, what=f"{number} statements wait for a lock")
+
+
+def test_a_rollback_begins_without_a_slot_if_there_is_none(rig: Rig) -> None:
+    """An instance terminated while it slept is undone although others have all slots; it is never queued again."""
+    door, undone = Door(), []
+
+    class Undone(WorkflowEntrypoint, name="slots-rollback", concurrency=1):
+        async def run(self, event: Any, step: Any) -> None:
+            if event.payload:
+                await step.do("work", door.stand)
+                return
+            await step.do("book", lambda: "seat", rollback=lambda: undone.append("seat"))
+            await step.sleep("long", "3 days")
+
+    rig.workers[0].catalog.register(Undone)
+    sleeper = rig.create(Undone, "sleeper")
+    rig.settle()
+    running = begin(rig, Undone, "worker", door)
+    sleeper.terminate(rollback=True)
+    rig.settle()
+    assert (sleeper.status().status, undone) == ("terminated", ["seat"])
+    door.open()
+    running.result(LIMIT)
+    rig.settle()
+    assert slots(rig) == [None]
 
 
 def test_an_instance_that_is_queued_while_a_duplicate_gets_a_slot_does_not_stay_in_the_queue(two: Rig) -> None:
