@@ -106,3 +106,21 @@ def test_an_instance_that_is_queued_while_a_duplicate_gets_a_slot_does_not_stay_
     two.pass_time(1)
     assert two.client.workflow(cls).get("next").status().status == "complete"
     assert slots(two) == [None]
+
+
+def test_a_limit_that_was_dropped_holds_back_no_older_version(rig: Rig) -> None:
+    """When the newest version has no limit any more, instances of the older one run, too, whoever had been queued."""
+    door = Door()
+    old = work(door, name="slots-dropped", version="1", concurrency=1)
+    rig.workers[0].catalog.register(old)
+    running = begin(rig, old, "first", door)
+    queued = rig.create(old, "queued", None)
+    rig.settle()
+    new = work(door, name="slots-dropped", version="2")
+    rig.workers[0].catalog.register(new)
+    rig.pass_time(1)
+    assert queued.status().status == "complete"
+    door.open()
+    running.result(LIMIT)
+    rig.settle()
+    assert slots(rig) == [None]

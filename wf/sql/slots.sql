@@ -17,7 +17,8 @@ insert into wf.slot (workflow, number)
 select name, generate_series(1, number) from wanted
 on conflict do nothing
 
--- slot_take: The slot that an instance holds already, or a free one if nobody waits for it.
+-- slot_take: The slot that an instance holds already, or a free one if nobody waits for it. An older version of the
+-- workflow may ask for one although the newest has no limit any more: it needs none.
 with mine as (
   select number from wf.slot where instance = %(key)s
 ), free as (
@@ -37,7 +38,11 @@ with mine as (
   where slot.workflow = free.workflow and slot.number = free.number
   returning slot.number
 )
-select number from mine union all select number from taken
+select number from mine
+union all
+select number from taken
+union all
+select 0 from wf.workflow where name = %(workflow)s and concurrency is null
 
 -- slot_wait: No slot is free: the instance is queued until it is given one.
 with fence as (
