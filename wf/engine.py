@@ -213,7 +213,7 @@ class Engine:
         """Claim one of several steps without racing its siblings for the instance's rev."""
         claimed = live.leased(row, uuid4(), now)
         try:
-            if self.journal.claim(live.instance, row, claimed) is None:
+            if self.journal.claim(live.instance, row, claimed, limited=live.limited) is None:
                 return False, None
         except JournalUnavailable:
             live.tainted, live.unsure = True, claimed.lease

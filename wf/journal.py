@@ -88,13 +88,14 @@ class Journal:
             self.clock.observe(found[0][0])
         return bool(found)
 
-    def claim(self, instance: InstanceRow, before: StepRow, claimed: StepRow) -> int | None:
+    def claim(self, instance: InstanceRow, before: StepRow, claimed: StepRow, *, limited: bool = False) -> int | None:
         """Begin an attempt beside others, whatever they have done meanwhile.
 
         Args:
             instance: Its key and generation count.
             before: The row as the caller knows it; if it has changed since, nothing happens.
             claimed: The row with its lease.
+            limited: Whether the instance may run only while it holds a slot.
 
         Returns:
             The rev of this fact, or None: the step is somebody else's, or no longer wanted.
@@ -102,6 +103,7 @@ class Journal:
         params = {
             "key": instance.key, "generation": instance.generation, "seq": before.seq, "row_rev": before.rev,
             "lease": claimed.lease, "worker": self.worker, "wake_at": claimed.wake_at, "at": self.clock.now(),
+            "limited": limited,
         }  # fmt: skip
         found = self.database.rows(self._sql["step_claim"], params)
         return found[0][0] if found else None

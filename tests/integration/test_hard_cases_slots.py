@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from tests.support import Rig, wait_until
-from tests.support.standing import LIMIT, Door
-from wf import WorkflowEntrypoint
+from tests.support.standing import LIMIT, Door, held_at
+from wf import WorkflowEntrypoint, crashpoints
+from wf.dispatch import Nudge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,3 +126,48 @@ def test_a_limit_that_was_dropped_holds_back_no_older_version(rig: Rig) -> None:
     running.result(LIMIT)
     rig.settle()
     assert slots(rig) == [None]
+
+
+def test_a_sibling_that_comes_late_does_not_run_without_a_slot(two: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its instance has parked and given the slot away between the look at it and the claim of the retry."""
+    door, other = Door(), Door()
+    ran: list[str] = []
+
+    class Pair(WorkflowEntrypoint, name="slots-siblings", concurrency=1):
+        async def run(self, event: Any, step: Any) -> None:
+            def flaky() -> None:
+                ran.append("flaky")
+                if len(ran) == 1:
+                    raise ValueError("again")
+
+            if event.payload:
+                await step.do("alone", other.stand)
+                return
+            config = {"retries": {"delay": 5}}
+            await asyncio.gather(step.do("slow", door.stand), step.do("flaky", flaky, config=config))
+
+    two.workers[0].catalog.register(Pair)
+    pair = two.create(Pair, "pair")
+    slow = two.in_thread(two.advance, two.take()[0], 0)
+    door.wait_for()
+    for nudge in two.take():
+        two.advance(nudge, 1)
+    two.clock.advance(6)
+    with held_at(crashpoints.BEFORE_CLAIM, monkeypatch) as point:
+        two.take()
+        late = two.in_thread(two.workers[1].engine.advance, Nudge(nudge.key, 1, 0, 2))
+        point.wait_for()
+        door.open()
+        slow.result(LIMIT)
+        two.create(Pair, "other", {"stand": True})
+        running = two.in_thread(two.advance, two.take()[-1], 0)
+        other.wait_for()
+        point.open()
+        late.result(LIMIT)
+    assert ran == ["flaky"]
+    assert pair.status().status == "queued"
+    other.open()
+    running.result(LIMIT)
+    two.settle()
+    assert pair.status().status == "complete"
+    assert slots(two) == [None]

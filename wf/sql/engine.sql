@@ -147,9 +147,11 @@ from json_to_recordset(%(rows)s) as given (
 select extract(epoch from coalesce(to_timestamp(%(now)s), clock_timestamp()))::float8 from fence
 
 -- step_claim: An attempt begins beside others of its instance: fenced by its row, not by rev, so that siblings do not race.
+-- If the instance needs a slot it must still run: parked, it has given its slot away.
 with fence as (
   select key, generation, rev, status, started_rev from wf.instance
-  where key = %(key)s and generation = %(generation)s and status in ('queued', 'running', 'waiting')
+  where key = %(key)s and generation = %(generation)s
+    and (status = 'running' or (status in ('queued', 'waiting') and not %(limited)s))
   for update
 ), claimed as (
   update wf.step
