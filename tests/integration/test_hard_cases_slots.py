@@ -12,6 +12,7 @@ from tests.support import Rig, wait_until
 from tests.support.standing import LIMIT, Door, held_at
 from wf import WorkflowEntrypoint, crashpoints
 from wf.dispatch import Nudge
+from wf.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,3 +172,23 @@ def test_a_sibling_that_comes_late_does_not_run_without_a_slot(two: Rig, monkeyp
     two.settle()
     assert pair.status().status == "complete"
     assert slots(two) == [None]
+
+
+def test_one_instance_holds_one_slot_however_many_nudges_it_gets(two: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers take a slot for the same instance at the same moment: the alarm frees the other one."""
+    cls = work(Door(), name="slots-double", concurrency=2)
+    two.workers[0].catalog.register(cls)
+    two.create(cls, "one", None)
+    nudge = two.take()[0]
+    taken = {"key": nudge.key, "workflow": "slots-double", "now": two.clock.now()}
+    with psycopg.connect(two.settings.database_url) as other:
+        other.execute(statements()["slot_take"], taken)
+        with held_at(crashpoints.BEFORE_CLAIM, monkeypatch) as point:
+            running = two.in_thread(two.advance, nudge)
+            point.wait_for()
+            other.commit()
+            assert slots(two) == ["one", "one"]
+            two.workers[1].alarm.run_once()
+            assert slots(two) == ["one", None]
+    running.result(LIMIT)
+    assert slots(two) == [None, None]

@@ -96,14 +96,17 @@ where instance.key = given.key and instance.key = any(array(select key from give
 returning instance.key, instance.generation, instance.rev, instance.workflow, instance.id, 0::float8
 
 -- slot_sweep: Workflows that have a free slot and somebody who waits for one: a nudge or a worker was lost. Slots that
--- nobody uses any more are given back first.
+-- nobody uses any more are given back first, and the second one of an instance that took two at the same moment.
 with healed as (
   update wf.slot
   set instance = null
   where instance is not null
-    and taken_at < coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(idle)s)
-    -- a subquery that gives a value is looked up slot by slot; a join might read all instances
-    and coalesce((select status from wf.instance where key = slot.instance), 'gone') = any(%(idle_statuses)s::text[])
+    and (
+      number > (select min(first.number) from wf.slot as first where first.instance = slot.instance)
+      or taken_at < coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(idle)s)
+      -- a subquery that gives a value is looked up slot by slot; a join might read all instances
+      and coalesce((select status from wf.instance where key = slot.instance), 'gone') = any(%(idle_statuses)s::text[])
+    )
   returning workflow
 )
 select distinct slot.workflow
