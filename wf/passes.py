@@ -248,6 +248,8 @@ class Passes:
             )
         key, generation, rev = instance.key, instance.generation, instance.rev
         now = self._journal.clock.now()
-        self._journal.commit(
-            Commit(key, generation, rev, rev, instance.seq, instance.status, now, due_at=now + DEFER, keep_from=None)
+        commit = Commit(
+            key, generation, rev, rev, instance.seq, instance.status, now, due_at=now + DEFER, keep_from=None
         )
+        commit.frees_slot = instance.status == Status.QUEUED  # others can use it
+        self._journal.commit(commit)

@@ -13,6 +13,7 @@ from tests.support.standing import LIMIT, Door, held_at
 from wf import WorkflowEntrypoint, crashpoints
 from wf.dispatch import Nudge
 from wf.sql import statements
+from wf.workflow import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,3 +193,24 @@ def test_one_instance_holds_one_slot_however_many_nudges_it_gets(two: Rig, monke
             assert slots(two) == ["one", None]
     running.result(LIMIT)
     assert slots(two) == [None, None]
+
+
+def test_an_instance_of_a_version_that_nobody_knows_does_not_keep_its_slot(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deploy was taken back: what waits for the newer code does not hold up the instances of the older one."""
+    door = Door()
+    old, new = (work(door, name="slots-unknown", version=version, concurrency=1) for version in ("1", "2"))
+    for cls in (old, new):
+        rig.workers[0].catalog.register(cls)
+    running = begin(rig, old, "first", door)
+    rig.create(new, "newer", None)
+    rig.settle()
+    monkeypatch.delitem(registry._classes["slots-unknown"], "2")
+    door.open()
+    running.result(LIMIT)
+    rig.settle()
+    older = rig.client.workflow(old).create("older", None)
+    rig.settle()
+    rig.pass_time(1)
+    assert older.status().status == "complete"
