@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,10 +20,10 @@ STATUSES = {
 }  # fmt: skip
 
 
-def step_status(instance: Instance) -> str:
-    """The status, once a callback runs."""
-    found = instance.describe()
-    return str(found.status) if any(step.get("end") is None for step in found.steps) else "not yet"
+def alarmed(rig: Rig, instance: Instance) -> bool:
+    """Whether it is complete; if not, the alarm looks."""
+    rig.workers[0].alarm.run_once()
+    return bool(instance.status().status == "complete")
 
 
 def test_a_new_instance_is_queued(rig: Rig) -> None:
@@ -154,6 +155,33 @@ def test_pause_and_resume_in_a_wrong_status_do_nothing(rig: Rig) -> None:
     instance.pause()
     instance.resume()
     assert output(instance) == 1
+
+
+def test_a_resumed_instance_stays_queued_while_there_is_no_slot(rig: Rig) -> None:
+    """From paused to queued; it runs when the other one has given its slot back."""
+    gates = Gates("a", "b")
+
+    async def narrow(event: Any, step: Any) -> Any:
+        await wait_for_go(event, step)
+        return await step.do("work", lambda: gates.hold(event.instance_id))
+
+    cls = flow(narrow, concurrency=1)
+    rig.workers[0].catalog.register(cls)
+    first, second = rig.create(cls, "a"), rig.create(cls, "b")
+    rig.settle()
+    first.pause()
+    for instance in (first, second):
+        instance.send_event("go")
+    with crew(rig):
+        assert gates.inside["b"].wait(30)
+        first.resume()
+        wait_until(lambda: rig.queued() == 0, what="the resume has been looked at")
+        assert first.status().status == "queued"
+        assert not gates.inside["a"].is_set()
+        gates.let_go("a")
+        gates.let_go("b")
+        assert second.result(timeout=30) == "b"
+        wait_until(partial(alarmed, rig, first), what="the first one runs")
 
 
 @pytest.mark.parametrize("status", ["queued", "waiting", "paused"])
