@@ -96,7 +96,7 @@ class WorkflowEntrypoint:
     ) -> None:
         super().__init_subclass__(**others)
         _check_constructor(cls)
-        cls.workflow_name = _check_name(name or cls.__name__)
+        cls.workflow_name = _check_name(cls.__name__ if name is None else name)
         cls.workflow_version = str(version)
         cls.workflow_settings = class_settings(
             cls.workflow_name, limits=limits, concurrency=concurrency, schedules=schedules,
