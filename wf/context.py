@@ -122,8 +122,10 @@ def call(request: Request, context: Callable[[], StepContext]) -> Any:
     """
     function = request.callback
     assert function is not None, "only `do` requests are called"
-    if type(function) is FunctionType and not function.__code__.co_argcount and not request.arguments:
-        return function()
+    if type(function) is FunctionType and not request.arguments:
+        code = function.__code__
+        if not code.co_argcount and not code.co_kwonlyargcount:
+            return function()
     arguments: dict[str, Any] = dict(request.arguments)
     positional: list[Any] = []
     for name, parameter in _parameters(function).items():

@@ -81,10 +81,8 @@ class Recorder:
         self.keep_details(attempt)
         row = failed(attempt.row, attempt.config, error, now=now, delay=delay_of(attempt))
         log_failure(attempt.instance, row, error)
-        if self.record(row, attempt):
-            delay = max((row.wake_at or 0.0) - self._journal.clock.now(), 0.0)
-            if delay <= self._settings.countdown_max:
-                self._dispatcher.publish([nudge_for(attempt.instance, row, delay)])
+        if self.record(row, attempt):  # whoever gets the nudge says that the instance waits, and when to look again
+            self._dispatcher.publish([nudge_for(attempt.instance, row, 0.0)])
 
     def keep_details(self, attempt: Attempt) -> None:
         """Write what the heartbeats of an attempt told, before its failure: the next attempt shall know it."""

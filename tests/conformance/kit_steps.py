@@ -71,7 +71,7 @@ def to_the_end(rig: Rig, instance: Instance, lifetimes: bool = False) -> Answer:
         if lifetimes:
             new_lifetime(rig)
         rig.pass_time(max(0.0, found.next_wake.timestamp() - rig.clock.now()))
-    raise AssertionError("This instance does not come to its end.")
+    raise AssertionError(f"This instance does not come to its end: {instance.describe()}")
 
 
 async def caught(call: Callable[..., Awaitable[Any]], *arguments: Any, **keywords: Any) -> Any:

@@ -72,7 +72,7 @@ def test_details_of_a_timeout_are_kept(rig: Rig) -> None:
     running = rig.in_thread(rig.advance, rig.take()[0])
     assert held.begun.wait(LIMIT)
     wait_until(rig.queued, what="the timeout is recorded and announced")
-    rig.take()
+    rig.settle()
     assert instance.describe().steps[0].heartbeat == "halfway"
     rig.pass_time(5)
     held.gate.set()

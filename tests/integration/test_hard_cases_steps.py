@@ -153,7 +153,7 @@ def test_what_an_abandoned_sync_callback_still_does_changes_nothing(rig: Rig, ga
     running = rig.in_thread(rig.advance, rig.take()[0])
     wait_until(lambda: states(instance) == ["retrying"], what="the timeout is recorded")
     wait_until(rig.queued, what="whoever records the timeout announces the retry")
-    rig.take()
+    rig.settle()
     rig.pass_time(5)
     assert instance.status().output == "second"
     gate.set()

@@ -85,7 +85,7 @@ class StepConfig:
         whose = f'Rollback config for "{step}"' if of_rollback else f"Step {step!r}"
         given = _mapping(whose, "config", config)
         _known(whose, "config", given, ROLLBACK_KEYS if of_rollback else STEP_KEYS)
-        retries = _mapping(whose, "retries", given.get("retries") or {})
+        retries = _mapping(whose, "retries", {} if given.get("retries") is None else given["retries"])
         _known(whose, "retries", retries, RETRY_KEYS)
         read: dict[str, Any] = {"limit": _limit(whose, retries.get("limit", min(DEFAULT.limit, limit_max)), limit_max)}
         for key in ("max_delay", "jitter", "backoff", "retry_on", "no_retry_on"):
