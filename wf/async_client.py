@@ -57,6 +57,9 @@ class AsyncWorkflow:
         self._workflow = workflow
         self.name = workflow.name
 
+    def __repr__(self) -> str:
+        return f"<AsyncWorkflow {self.name!r}>"
+
     def __await__(self) -> Generator[Any, None, AsyncWorkflow]:
         yield from ()
         return self
@@ -113,6 +116,9 @@ class AsyncInstance:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self.workflow, self.id = instance.workflow, instance.id
+
+    def __repr__(self) -> str:
+        return f"<AsyncInstance {self.id!r} of workflow {self.workflow!r}>"
 
     async def status(self) -> Answer:
         """As `Instance.status`."""

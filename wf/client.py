@@ -58,6 +58,9 @@ class Workflow:
         self._class = None if isinstance(workflow, str) else workflow
         self.name = workflow if isinstance(workflow, str) else workflow.workflow_name
 
+    def __repr__(self) -> str:
+        return f"<Workflow {self.name!r}>"
+
     def create(
         self,
         id: str | Mapping[str, Any] | None = None,

@@ -6,8 +6,11 @@ text of its own inside the record, so that `summary` reads name, message and tra
 
 from __future__ import annotations
 
+import concurrent.futures
+import os
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from types import BuiltinFunctionType, MemberDescriptorType, WrapperDescriptorType
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +20,14 @@ from wf.errors import NonRetryableError, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
 _TEXT = 16_384  # characters of a message or of one error's traceback
 _VALUE = 65_536  # bytes of one argument or attribute
 _CHAIN = 10  # causes behind an error, and levels of groups
 _GROUP = 100  # members of a group
 _TRACEBACK = "__wf_traceback__"
+_MACHINERY = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, str(concurrent.futures.__file__)))
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
 
@@ -163,11 +168,20 @@ def _own_traceback(error: BaseException) -> str:
     kept = vars(error).get(_TRACEBACK)
     if isinstance(kept, str):
         return kept
+    trace = _from_author(error.__traceback__)
     try:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__, chain=False))
+        text = "".join(traceback.format_exception(type(error), error, trace, chain=False))
     except Exception:  # formatting calls the author's own methods
-        text = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}: {_text(error)}\n"
+        text = "".join(traceback.format_tb(trace)) + f"{type(error).__name__}: {_text(error)}\n"
     return text if len(text) <= _TEXT else f"... (shortened)\n{text[-_TEXT:]}"
+
+
+def _from_author(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames by which we came to the author's code; all of it if it never came there."""
+    found = trace
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(_MACHINERY):
+        found = found.tb_next
+    return found or trace
 
 
 # Reading.

@@ -29,6 +29,9 @@ class Instance:
     def __init__(self, client: Connections, workflow: str, id: str) -> None:
         self._client, self.workflow, self.id = client, workflow, id
 
+    def __repr__(self) -> str:
+        return f"<Instance {self.id!r} of workflow {self.workflow!r}>"
+
     def status(self) -> Answer:
         """`status`, `output` and `error` now."""
         return self._client.catalog.status(self.workflow, self.id)

@@ -22,8 +22,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WF_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    database_url: str = Field("", description="Postgres, `postgresql://...`. Empty: `wf dev` starts an embedded one.")
-    redis_url: str = Field("", description="Redis or Valkey, `redis://...`. Empty: `wf dev` starts an embedded one.")
+    database_url: str = Field(
+        "", repr=False, description="Postgres, `postgresql://...`. Empty: `wf dev` starts an embedded one."
+    )
+    redis_url: str = Field(
+        "", repr=False, description="Redis or Valkey, `redis://...`. Empty: `wf dev` starts an embedded one."
+    )
     workflows: str = Field("", description="Modules that define workflows, comma-separated.")
     env: str = Field("", description="`module:function` that returns what `self.env` offers beside the workflows.")
     encryption_keys: str = Field(

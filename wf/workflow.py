@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -166,9 +167,21 @@ class Registry:
             try:
                 importlib.import_module(module)
             except Exception as error:
-                raise ModuleUnusable(
-                    f"The module {module!r} of workflows cannot be imported: {type(error).__name__}: {error}"
-                ) from error
+                raise _unusable(module, error) from error
+
+
+def _unusable(module: str, error: Exception) -> ModuleUnusable:
+    text = f"The module {module!r} of workflows cannot be imported: {type(error).__name__}: {error}"
+    if isinstance(error, ModuleNotFoundError) and error.name == "workers":
+        return ModuleUnusable(
+            f"{text}. Cloudflare's sources need `wf worker --compat cloudflare`, or wf.compat.cloudflare as first MODULE."
+        )
+    places = [
+        f"{Path(frame.filename).name}, line {frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<frozen ", str(Path(__file__).parent), str(importlib.__file__)))
+    ]
+    return ModuleUnusable(f"{text} ({places[-1]})" if places else text)
 
 
 def _version(cls: type[WorkflowEntrypoint]) -> tuple[tuple[int, int, str], ...]:

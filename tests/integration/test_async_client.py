@@ -83,6 +83,7 @@ def test_a_workflow_may_be_awaited(rig: Rig) -> None:
 
     async def body(client: AsyncClient) -> None:
         instance = await (await client.workflow(Errand)).create("r-17")
+        assert repr(instance) == "<AsyncInstance 'r-17' of workflow 'errand'>"
         assert (instance.workflow, instance.id) == ("errand", "r-17")
 
     serve(rig, body)

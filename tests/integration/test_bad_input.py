@@ -46,6 +46,12 @@ def test_an_unknown_workflow_is_refused_with_the_name_that_was_meant(rig: Rig) -
     assert nothing_written(rig)
 
 
+def test_of_many_workflows_the_error_says_how_many_it_does_not_name() -> None:
+    """The list of what is known is cut after ten names, and says so."""
+    text = str(WorkflowNotFound("zzz", [f"w{number}" for number in range(12)]))
+    assert text.endswith("'w7', and 2 more.")
+
+
 def test_without_any_worker_the_error_says_to_start_one(rig: Rig) -> None:
     """A journal that knows no workflow at all is most likely one without workers."""
     with pytest.raises(WorkflowNotFound, match="none; start a worker with its module first"):

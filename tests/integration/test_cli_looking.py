@@ -52,6 +52,20 @@ class Broken(WorkflowEntrypoint, name="broken"):
         await step.do("give up", give_up, config={"retries": {"limit": 0}})
 
 
+class Undone(WorkflowEntrypoint, name="undone"):
+    """Fails after a step that has a rollback, which fails if the payload says so."""
+
+    async def run(self, event: Event, step: Step) -> Any:
+        def undo() -> None:
+            if event.payload["stuck"]:
+                raise OSError("no way back")
+
+        once = {"retries": {"limit": 0}}
+        await step.do("book", lambda: 1, rollback=undo, rollback_config=once)
+        await step.do("pay", lambda: 2, rollback=lambda: None)
+        raise ValueError("sold out")
+
+
 @pytest.fixture
 def shell(settings: Settings) -> Shell:
     return Shell(settings)
@@ -146,6 +160,15 @@ def test_an_errored_instance_shows_its_error(shell: Shell, worked: Worked) -> No
     assert labels(text)["Status"] == "❌ Errored"
     assert labels(text)["Success"] == "❌ No"
     assert text.count("ValueError: nothing [i]left[/i]") == 3
+
+
+@pytest.mark.parametrize(("stuck", "shown"), [(False, "✅ Complete"), (True, "❌ Failed with OSError: no way back")])
+def test_what_became_of_a_rollback_is_shown(shell: Shell, worked: Worked, *, stuck: bool, shown: str) -> None:
+    """It stands beside the error, and a handler does not count as the last step that went well."""
+    worked.bring(Undone, "u", "errored", {"stuck": stuck})
+    found = labels(shell.text("instances", "describe", "undone", "u"))
+    assert (found["Error"], found["Rollback"]) == ("ValueError: sold out", shown)
+    assert found["Last Successful Step"] == "pay-1"
 
 
 def test_instances_are_listed_newest_first_in_pages(shell: Shell, worked: Worked) -> None:

@@ -34,6 +34,13 @@ def test_create_makes_a_random_id_when_none_is_given(rig: Rig) -> None:
     assert first.result(timeout=1) == second.result(timeout=1) == {"got": {}}
 
 
+def test_what_a_client_gives_says_what_it_is(rig: Rig) -> None:
+    """Printed in a shell or a log, a workflow and an instance show their names."""
+    workflow = by_name(rig, Errand)
+    assert repr(workflow) == "<Workflow 'errand'>"
+    assert repr(workflow.create("r-17")) == "<Instance 'r-17' of workflow 'errand'>"
+
+
 def test_a_new_instance_is_queued_and_has_a_nudge(rig: Rig) -> None:
     """After create the row says queued, and one message names the instance and nothing of its payload."""
     instance = rig.client.workflow(Errand).create("r-17", {"secret": "p-4711"})

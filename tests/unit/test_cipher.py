@@ -97,3 +97,10 @@ def test_keys_are_in_no_text_of_the_settings() -> None:
 def test_without_keys_there_is_no_cipher() -> None:
     """An empty variable switches sealing off."""
     assert cipher_for("") is cipher_for(" ") is None
+
+
+def test_settings_show_no_secrets() -> None:
+    """Neither keys nor the passwords in URLs stand in what a log or a crash report prints of the settings."""
+    secret = Settings(database_url="postgresql://me:hush-1@db/x", redis_url="redis://:hush-2@mq/0", encryption_keys=NEW)
+    assert "hush" not in repr(secret)
+    assert NEW not in repr(secret)

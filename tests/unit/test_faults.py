@@ -6,16 +6,20 @@ import asyncio
 import dataclasses
 import errno
 import sqlite3
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wf.errors
+from wf.calling import call_named
 from wf.codec import CodecError
 from wf.errors import NonRetryableError, StepError, WfError
 from wf.faults import decode_error, encode_error, summary, traceback_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class MyError(Exception):
@@ -213,6 +217,32 @@ def test_the_traceback_text_survives_twice() -> None:
     assert "MyError: outer" in back.__wf_traceback__
     assert traceback_text(back) == text
     assert traceback_text(raised(rebuilt(raised(back)))) == text
+
+
+def below(call: Callable[[], object]) -> BaseException:
+    """What a call raises, with a traceback that does not begin in this file."""
+    with pytest.raises(Exception) as caught:
+        call()
+    trace = caught.value.__traceback__
+    assert trace is not None
+    assert trace.tb_next is not None
+    return caught.value.with_traceback(trace.tb_next.tb_next)
+
+
+def test_a_traceback_begins_in_the_author_s_code() -> None:
+    """The frames by which the engine came to a callback are left out; what the callback called is kept."""
+
+    def undo() -> None:
+        decode_error(b"no record")
+
+    lines = traceback_text(below(lambda: call_named(undo, {}, None))).splitlines()
+    assert lines[1].endswith("in undo")
+    assert any(line.endswith("in decode_error") for line in lines)
+
+
+def test_an_error_of_our_own_keeps_its_whole_traceback() -> None:
+    """Where no frame is the author's, nothing is left out."""
+    assert "in decode_error" in traceback_text(below(lambda: decode_error(b"no record")))
 
 
 def test_long_texts_keep_what_matters() -> None:

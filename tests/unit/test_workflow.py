@@ -141,18 +141,37 @@ def test_modules_are_loaded_from_the_current_folder(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"), [(None, "ModuleNotFoundError"), ("raise KeyError('boom')", "KeyError: 'boom'")]
+    ("source", "reason"),
+    [
+        (None, "ModuleNotFoundError: No module named 'wf_test_broken'"),
+        ("\nraise KeyError('boom')", "KeyError: 'boom' (wf_test_broken.py, line 2)"),
+        ("from wf import WorkflowEntrypoint\nclass Unnamed(WorkflowEntrypoint, name='a b'): pass", "line 2)"),
+        ("\n1 +", "SyntaxError: invalid syntax (wf_test_broken.py, line 2)"),
+    ],
 )
 def test_a_module_that_cannot_be_imported_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str | None, reason: str
 ) -> None:
-    """The error tells which module, and what its import ran into."""
+    """The error tells which module, what its import ran into, and where in the author's code."""
     if source is not None:
         (tmp_path / "wf_test_broken.py").write_text(source)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    with pytest.raises(ModuleUnusable, match=f"'wf_test_broken' of workflows cannot be imported: {reason}"):
+    with pytest.raises(ModuleUnusable, match="'wf_test_broken' of workflows cannot be imported: ") as caught:
         registry.load(["wf_test_broken"])
+    assert str(caught.value).endswith(reason)
+
+
+def test_cloudflare_s_sources_without_compat_are_told_the_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that imports `workers` before that name is ours says how to switch compatibility on."""
+    (tmp_path / "wf_test_foreign.py").write_text("from workers import WorkflowEntrypoint")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setitem(sys.modules, "workers", None)
+    with pytest.raises(ModuleUnusable, match="--compat cloudflare"):
+        registry.load(["wf_test_foreign"])
 
 
 @pytest.mark.parametrize(

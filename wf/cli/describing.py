@@ -22,6 +22,7 @@ from wf.cli.words import (
     success,
     until,
 )
+from wf.core import Kind
 from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def description(instance: Answer, *, limit: int, step_output: bool) -> Iterator[
 
 def summary(instance: Answer, limit: int) -> Text:
     """The instance without its steps."""
-    done = [step.name for step in instance.steps if step.status == StepStatus.COMPLETE]
+    done = [step.name for step in instance.steps if step.status == StepStatus.COMPLETE and step.type != Kind.ROLLBACK]
     ended = instance.success is not None or instance.status == Status.TERMINATED
+    still = ended or instance.status == Status.PAUSED
     return labelled(
         {
             "Workflow Name": instance.workflow,
@@ -74,12 +76,19 @@ def summary(instance: Answer, limit: int) -> Text:
             "Retries": instance.retries,
             "Recoveries": instance.recoveries,
             "Restarts": instance.restarts or None,
-            "Next Wake-up": until(instance.next_wake) if instance.next_wake and not ended else None,
+            "Next Wake-up": until(instance.next_wake) if instance.next_wake and not still else None,
             "Restart At": until(instance.restart_at) if instance.restart_at else None,
             "Output": as_text(instance.output, limit) if instance.status == Status.COMPLETE else None,
             "Error": error_text(instance.error, limit) if instance.error else None,
+            "Rollback": _rollback(instance.rollback, limit) if instance.rollback else None,
         }
     )
+
+
+def _rollback(done: Answer, limit: int) -> Text:
+    if done.error is None:
+        return Text("✅ Complete")
+    return Text.assemble("❌ Failed with ", error_text(done.error, limit))
 
 
 def _schedule(firing: Answer) -> str:

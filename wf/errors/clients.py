@@ -125,6 +125,7 @@ class WorkflowNotFound(WfError):
         near = get_close_matches(name, self.known, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         there = ", ".join(map(repr, self.known[:10])) or "none; start a worker with its module first"
+        there += f", and {len(self.known) - 10} more" if len(self.known) > 10 else ""
         super().__init__(f"There is no workflow {name!r}.{hint} Known workflows: {there}.")
 
 
