@@ -208,6 +208,7 @@ class Steering:
             to = Status.ROLLING_BACK
         return "instance_terminate", {
             "status": to,
+            "again": rolling and to is Status.ROLLING_BACK,
             "rollback": Jsonb(CUT_OFF) if rolling and to is Status.TERMINATED else None,
             "keep_success": self._settings.success_retention,
             "detail": Jsonb({"rollback": rollback}),

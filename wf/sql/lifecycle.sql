@@ -98,7 +98,7 @@ where instance.key = fence.key
 returning instance.generation, instance.rev
 
 -- instance_terminate: Stop an instance for good; its running attempts lose their lease. To roll back first, it goes on
--- as rollingBack, and ends when that is done.
+-- as rollingBack, and ends when that is done; if it rolls back already the handlers are left at work.
 with fence as (
   update wf.instance
   set
@@ -118,12 +118,14 @@ with fence as (
   update wf.step
   set status = 'cancelled', lease = null, ended_at = coalesce(to_timestamp(%(now)s), now())
   from fence
-  where step.instance = fence.key and step.generation = fence.generation and step.ended_at is null
+  where step.instance = fence.key and step.generation = fence.generation and step.ended_at is null and not %(again)s
 ), freed as (
   update wf.slot set instance = null from fence where slot.instance = fence.key and %(status)s = 'terminated'
 ), logged as (
   insert into wf.transition (instance, rev, status, at)
-  select key, rev, %(status)s, coalesce(to_timestamp(%(now)s), now()) from fence where %(status)s = 'rollingBack'
+  select key, rev, %(status)s, coalesce(to_timestamp(%(now)s), now())
+  from fence
+  where %(status)s = 'rollingBack' and not %(again)s
 ), cut_off as (
   update wf.payload set rollback = %(rollback)s from fence where payload.instance = fence.key
 ), noted as (

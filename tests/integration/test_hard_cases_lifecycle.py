@@ -1,0 +1,138 @@
+"""What people do to instances in hard cases: rollbacks that are disturbed, restarts, races with the ends of attempts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import Rig
+from tests.support.standing import LIMIT, Door
+from wf import WorkflowEntrypoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wf.settings import Settings
+
+ONE_TRY = {"retries": {"limit": 0}}
+
+
+@pytest.fixture
+def two(settings: Settings) -> Iterator[Rig]:
+    """Two workers, each with a cache of its own."""
+    with Rig(settings, workers=2) as rig:
+        yield rig
+
+
+@pytest.fixture(params=[(1, 256), (50, 256), (1, 0), (50, 0)], ids=lambda p: f"{p[0]} steps, {p[1]} passes")
+def any_rig(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """A rig with one step or many in a task, and with or without a cache."""
+    steps, passes = request.param
+    with Rig(settings.model_copy(update={"steps_per_task": steps, "cache_size": passes}), workers=2) as rig:
+        yield rig
+
+
+def booking(name: str, door: Door, undone: list[str]) -> type[WorkflowEntrypoint]:
+    """A workflow that books a flight and a room; to undo the room takes until the door is opened."""
+
+    class Books(WorkflowEntrypoint, name=name):
+        async def run(self, event: Any, step: Any) -> None:
+            def undo(name: str) -> None:
+                if name == "room":
+                    door.stand()
+                undone.append(name)
+
+            for each in ("flight", "room"):
+                await step.do(each, lambda: None, rollback=lambda each=each: undo(each))
+            await step.wait_for_event("approval", "go")
+
+    return Books
+
+
+def begin_rollback(rig: Rig, cls: type[WorkflowEntrypoint], door: Door) -> Any:
+    """An instance whose last handler stands at the door; the future of its worker, too."""
+    instance = rig.create(cls)
+    rig.settle()
+    instance.terminate(rollback=True)
+    running = rig.in_thread(rig.advance, rig.take()[0])
+    door.wait_for()
+    return instance, running
+
+
+def test_the_wish_for_a_rollback_that_is_at_work_already_disturbs_nothing(any_rig: Rig) -> None:
+    """The handler that runs is not cut off: when it fails it is tried again, and only then come the others."""
+    rig, door, tries = any_rig, Door(), []
+
+    class Flaky(WorkflowEntrypoint, name="lifecycle-twice"):
+        async def run(self, event: Any, step: Any) -> None:
+            def undo() -> None:
+                door.stand()
+                tries.append("room")
+                if len(tries) == 1:
+                    raise ValueError("again")
+
+            await step.do("flight", lambda: None, rollback=lambda: tries.append("flight"))
+            await step.do("room", lambda: None, rollback=undo)
+            await step.sleep("long", "1 day")
+
+    instance, running = begin_rollback(rig, Flaky, door)
+    instance.terminate(rollback=True)
+    door.open()
+    running.result(LIMIT)
+    rig.settle(1)
+    rig.pass_time(11)
+    assert (instance.status().status, instance.status().rollback.outcome) == ("terminated", "complete")
+    assert tries == ["room", "room", "flight"]
+
+
+def test_events_and_pauses_do_not_disturb_a_rollback(any_rig: Rig) -> None:
+    """Each handler runs once although events move the instance on; nothing takes them any more."""
+    rig, door, undone = any_rig, Door(), []
+    instance, running = begin_rollback(rig, booking("lifecycle-events", door, undone), door)
+    instance.send_event("go", 1)
+    instance.pause()
+    rig.settle(1)
+    door.open()
+    running.result(LIMIT)
+    rig.settle(1)
+    assert (instance.status().status, instance.status().rollback.outcome) == ("terminated", "complete")
+    assert undone == ["room", "flight"]
+    assert rig.sql("select count(*) from wf.event where consumed_by is null") == [(1,)]
+
+
+def test_a_handler_that_may_run_once_is_not_run_again_when_its_worker_was_lost(two: Rig) -> None:
+    """The rollback fails with WorkerLostError, and says so."""
+    door, undone = Door(), []
+
+    class Once(WorkflowEntrypoint, name="lifecycle-once"):
+        async def run(self, event: Any, step: Any) -> None:
+            def undo() -> None:
+                undone.append("once")
+                door.stand()
+
+            await step.do("book", lambda: None, rollback=undo, rollback_config={"at_most_once": True})
+            await step.sleep("long", "1 day")
+
+    instance, running = begin_rollback(two, Once, door)
+    two.workers[0].engine.runner.attempts.close()
+    two.clock.advance(two.settings.lease + 1)
+    two.workers[1].alarm.run_once()
+    two.settle(1)
+    assert instance.status().rollback.error.name == "WorkerLostError"
+    assert undone == ["once"]
+    door.open()
+    running.result(LIMIT)
+
+
+class Stuck(WorkflowEntrypoint, name="lifecycle-stuck", restart={"limit": 1, "delay": 5}):
+    """Ends with an error that no replay of `run` raises by itself."""
+
+    told: list[str] = []  # noqa: RUF012  # errors that the handler was given
+
+    async def run(self, event: Any, step: Any) -> Any:
+        await step.do("book", lambda: None, rollback=lambda error: self.told.append(type(error).__name__))
+        if event.payload == "stuck":
+            await asyncio.Event().wait()
+        return lambda: "cannot be stored"
