@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import Rig
+from tests.support import Rig, RowLock
 from tests.support.standing import LIMIT, Door
 from wf import WorkflowEntrypoint
 
@@ -136,3 +136,32 @@ class Stuck(WorkflowEntrypoint, name="lifecycle-stuck", restart={"limit": 1, "de
         if event.payload == "stuck":
             await asyncio.Event().wait()
         return lambda: "cannot be stored"
+
+
+def test_a_result_that_comes_too_late_takes_no_room(two: Rig) -> None:
+    """It waits for the instance while this is restarted or undone; the instance does not grow by what is dropped."""
+    door, other = Door(), Door()
+
+    class Late(WorkflowEntrypoint, name="lifecycle-late"):
+        async def run(self, event: Any, step: Any) -> None:
+            await step.do("small", lambda: None, rollback=lambda: None)
+            big, other_step = step.do("big", lambda: (door.stand(), "x" * 10_000)), step.do("other", other.stand)
+            await asyncio.gather(big, other_step)
+
+    instance = two.create(Late)
+    two.advance(two.take()[0])
+    running = [two.in_thread(two.advance, nudge) for nudge in two.take()]
+    door.wait_for()
+    other.wait_for()
+    with RowLock(two.settings.database_url) as lock:
+        ending = two.in_thread(lambda: instance.terminate(rollback=True))
+        lock.wait_for(1)
+        door.open()
+        lock.wait_for(2)
+    ending.result(LIMIT)
+    other.open()
+    for one in running:
+        one.result(LIMIT)
+    two.settle()
+    assert instance.status().status == "terminated"
+    assert two.sql("select size < 1000 from wf.instance") == [(True,)]

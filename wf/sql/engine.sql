@@ -177,31 +177,25 @@ where key = %(key)s
 returning claimed.rev
 
 -- attempt_record: The end of an attempt while others of the same instance run: fenced by its lease, not by rev. A result
--- for which its siblings have left no room is refused.
+-- for which its siblings have left no room is refused. The lease is looked at again once the instance is ours.
 with mine as (
   select 1 from wf.step
   where instance = %(key)s and generation = %(generation)s and seq = %(seq)s and lease = %(lease)s
 ), fence as (
-  update wf.instance
-  set
-    rev = rev + 1, size = size + %(bytes)s,
-    due_at = case
-      when due_at is null then null
-      else least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
-    end
-  from mine
+  select key, generation, rev
+  from wf.instance, mine
   where key = %(key)s and generation = %(generation)s and status not in ('complete', 'errored', 'terminated')
     and (%(bytes)s = 0 or size + %(bytes)s <= %(max_state)s)
-  returning key, generation, rev
+  for update of instance
 ), written as (
   update wf.step
   set
     status = %(status)s, output = %(output)s, error = %(error)s, lease = null,
-    wake_at = to_timestamp(%(wake_at)s), ended_at = to_timestamp(%(ended_at)s), rev = fence.rev
+    wake_at = to_timestamp(%(wake_at)s), ended_at = to_timestamp(%(ended_at)s), rev = fence.rev + 1
   from fence
   where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
     and step.lease = %(lease)s
-  returning fence.rev, step.attempt, step.worker, step.attempt_at, step.attempt_rev
+  returning step.rev, step.attempt, step.worker, step.attempt_at, step.attempt_rev
 ), tried as (
   insert into wf.attempt (
     instance, generation, seq, attempt, outcome, error, worker, started_rev, rev, started_at, ended_at, retry_at
@@ -212,7 +206,16 @@ with mine as (
   from written
   where cast(%(failure)s as bytea) is not null
 )
-select rev from written
+update wf.instance
+set
+  rev = written.rev, size = size + %(bytes)s,
+  due_at = case
+    when due_at is null then null
+    else least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
+  end
+from written
+where key = %(key)s
+returning instance.rev
 
 -- attempt_lose: An attempt whose lease has run out is over; its step may be claimed again. Only the database's clock counts.
 with fence as (
