@@ -106,7 +106,7 @@ def _next_due(live: Live, requests: list[Request], now: float) -> _Due | None:
 
 def _event_for(live: Live, type: str, deadline: float, spoken_for: set[int]) -> PendingEvent | None:
     for event in live.inbox or ():
-        if event.type == type and event.accepted_at <= deadline and event.id not in spoken_for:
+        if event.type == type and event.accepted_at < deadline and event.id not in spoken_for:
             return event
     return None
 
