@@ -1,4 +1,4 @@
-"""What people do to instances in hard cases: rollbacks that are disturbed, restarts, races with the ends of attempts."""
+"""What people do to instances in hard cases: disturbed rollbacks, restarts, races with the ends of attempts."""
 
 from __future__ import annotations
 
@@ -165,3 +165,25 @@ def test_a_result_that_comes_too_late_takes_no_room(two: Rig) -> None:
     two.settle()
     assert instance.status().status == "terminated"
     assert two.sql("select size < 1000 from wf.instance") == [(True,)]
+
+
+def test_a_restart_from_a_step_gives_it_the_full_time_again(any_rig: Rig) -> None:
+    """A timeout of asyncio that ended the step, or what came after it, does not end it again at once."""
+    rig, answers = any_rig, iter(["too late", "in time"])
+
+    class Timed(WorkflowEntrypoint, name="lifecycle-timed", strict=True):
+        async def run(self, event: Any, step: Any) -> Any:
+            first = await step.do("first", lambda: "kept")
+            async with asyncio.timeout(60):
+                answer = await step.do("ask", lambda: next(answers))
+                if answer == "too late":
+                    await step.wait_for_event("w", "never")
+            return [first, answer]
+
+    instance = rig.create(Timed)
+    rig.settle()
+    rig.pass_time(61)
+    assert instance.status().error.name == "TimeoutError"
+    instance.restart(from_step="ask")
+    rig.settle(1)
+    assert instance.status().output == ["kept", "in time"]

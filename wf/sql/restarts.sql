@@ -16,8 +16,9 @@ where instance.key = %(key)s and step.kind = %(kind)s and step.name = %(name)s a
 -- instance_restart: A new generation: from the start, from what failed, or from a step.
 -- From what failed, a prefix of history is kept: everything before the last failure or fired timeout. A prefix replays
 -- as it ran; a choice of rows by their status would give results to the wrong steps. Waits that are done again get their
--- events again. From a step, whatever was asked for before it is kept, and nothing after it; events that no kept wait has
--- taken are gone, and open sleeps and waits keep their deadlines.
+-- events again. From a step, whatever was asked for before it is kept, and nothing after it, but for a timeout that has
+-- fired since: it would end the step again at once. Events that no kept wait has taken are gone, and open sleeps and
+-- waits keep their deadlines.
 with target as (
   select key, generation, rev, workflow, id, started_rev, last_rev, paused_at from wf.instance
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
@@ -32,6 +33,10 @@ with target as (
     9223372036854775807
   ) as rev
   from history
+), begun as (
+  select step.started_rev as rev
+  from wf.step join target on step.instance = target.key and step.generation = target.generation
+  where seq = %(from_seq)s
 ), kept as (
   update wf.step
   set
@@ -45,6 +50,10 @@ with target as (
     and case %(keep)s
       when 'failed' then step.status in ('complete', 'errored') and step.rev < cut.rev
       when 'step' then step.status in ('complete', 'errored', 'waiting') and step.seq < %(from_seq)s
+        and not (
+          step.kind = 'timer' and step.status = 'complete' and step.config ? 'timeout'
+          and step.rev > (select rev from begun)
+        )
       else false
     end
   returning seq, octet_length(output) as size
