@@ -241,15 +241,33 @@ def test_steps_that_nobody_awaits_are_cancelled(rig: Rig) -> None:
     assert instance.describe() == shown
 
 
+def test_a_failure_that_nobody_awaits_is_told(rig: Rig) -> None:
+    """The run goes on and completes; a warning says which step failed with what."""
+
+    async def leaving(_: Any, step: Any) -> str:
+        step.do("abandoned", fail, config={"retries": {"limit": 0}})
+        return str(await step.do("awaited", lambda: "left"))
+
+    instance = started(rig, leaving)
+    shown = instance.describe()
+    assert (shown.status, shown.output) == ("complete", "left")
+    (warning,) = shown.warnings
+    assert warning.startswith("run ended without awaiting abandoned-1")
+    assert "ValueError: as told" in warning
+    assert [step.success for step in shown.steps if step.name == "awaited-1"] == [True]
+
+
+def fail() -> None:
+    """Fails."""
+    raise ValueError("as told")
+
+
 def test_a_run_that_fails_takes_its_siblings_with_it(rig: Rig) -> None:
     """SPEC 7.9: gathered siblings are cancelled, finished ones stay journaled."""
 
     async def failing(_: Any, step: Any) -> None:
         await step.do("finished", lambda: 1)
         await asyncio.gather(step.sleep("sibling", "1 day"), step.do("fails", fail, config={"retries": {"limit": 0}}))
-
-    def fail() -> None:
-        raise ValueError("as told")
 
     instance = started(rig, failing)
     shown = instance.describe()

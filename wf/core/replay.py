@@ -90,6 +90,7 @@ class Pass:
         self._counts: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
         self._early: dict[Key, Result] = {}
         self._timers: dict[int, Key] = {}
+        self._failed: list[tuple[Key, asyncio.Future[Any]]] = []
         self._max_steps, self._steps = limits.steps, 0
         self._rolls_back = False
         with self.loop.entered():
@@ -220,6 +221,8 @@ class Pass:
             return  # cancelled by `run`, in a race for example
         if result.error is not None:
             future.set_exception(_for_coroutines(result.error))
+            self._failed = [(key, other) for key, other in self._failed if _untaken(other)]
+            self._failed.append((request.key, future))
         else:
             future.set_result(result.value)
 
@@ -250,11 +253,21 @@ class Pass:
         names = ", ".join(map(str, keys))
         if names:
             self.warnings.append(f"run ended without awaiting {names}; cancelled. Await every step.")
+        for key, future in self._failed:
+            if _untaken(future):
+                error = future.exception()  # which takes it: asyncio need not complain of it, too
+                what = f"{key}, which failed with {type(error).__name__}: {error}"
+                self.warnings.append(f"run ended without awaiting {what}. Await every step.")
 
 
 async def _main(run: Callable[[Event, Step], Any], event: Event, step: Step) -> Any:
     answer = run(event, step)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def _untaken(future: asyncio.Future[Any]) -> bool:
+    """Whether nobody has asked for the error of a future yet."""
+    return future._log_traceback  # noqa: SLF001  # nothing else tells
 
 
 def _for_coroutines(error: BaseException) -> BaseException:
