@@ -75,6 +75,11 @@ class Journal:
         """What `run` of an instance is handed."""
         return Given(*self.database.read(self._sql["instance_params"], {"key": key})[0])
 
+    def error(self, key: int) -> bytes | None:
+        """What an instance has failed with, if it has; encoded."""
+        found = self.database.read(self._sql["instance_error"], {"key": key})
+        return found[0][0] if found else None
+
     def commit(self, commit: Commit) -> bool:
         """Write all of it, or nothing.
 

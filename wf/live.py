@@ -87,18 +87,20 @@ class Live:
         self.replay.feed(*map(result_of, fed))
         self._note_end(found.rows)
 
-    def begin_rollback(self, rows: list[StepRow]) -> None:
+    def begin_rollback(self, rows: list[StepRow], error: BaseException | None) -> None:
         """The pass has found the handlers again; from now on they are what there is to do.
 
         Args:
             rows: All rows of the journal.
+            error: What made the instance fail; None if it did not.
         """
-        outcome = self.replay.outcome
+        if error is not None:
+            self.replay.outcome = Failed(error)
         self.replay.end_for_rollback()
         self.slotted = True  # it needs none: what is to be undone does not wait for others
         self.undoing = Undoing(
-            rows, self.replay.rollbacks, outcome.error if isinstance(outcome, Failed) else None,
-            self.gives_up, Status(self.instance.ends_as or Status.ERRORED),
+            rows, self.replay.rollbacks, error, self.gives_up,
+            Status(self.instance.ends_as or Status.ERRORED),
         )  # fmt: skip
 
     def _note_end(self, rows: list[StepRow]) -> None:

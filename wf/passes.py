@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from wf.codec import decode
-from wf.core import Event, Firing, Limits, Pass
+from wf.core import Event, Failed, Firing, Limits, Pass
 from wf.divergence import divergence, warnings
 from wf.facts import Commit
-from wf.faults import encode_error
+from wf.faults import decode_error, encode_error
 from wf.live import Live
 from wf.params import payload_model
 from wf.status import MOVING, Status
@@ -155,15 +155,25 @@ class Passes:
         live.limited = "concurrency" in cls.workflow_settings
         try:
             live.absorb(found)
+            if live.instance.status == Status.ROLLING_BACK:
+                live.begin_rollback(found.rows, self._failure(live))
+                return live
+            if self._fits(live):
+                return live
         except BaseException:  # nobody else will drop it
             self.drop(live)
             raise
-        if live.instance.status == Status.ROLLING_BACK:
-            live.begin_rollback(found.rows)
-        elif not self._fits(live):
-            self.drop(live)
+        self.drop(live)
+        return None
+
+    def _failure(self, live: Live) -> BaseException | None:
+        """What made an instance fail that is rolled back: replay does not raise it if `run` did not."""
+        if isinstance(live.replay.outcome, Failed):
+            return live.replay.outcome.error
+        if live.instance.ends_as == Status.TERMINATED:
             return None
-        return live
+        error = self._journal.error(live.instance.key)
+        return None if error is None else decode_error(error)
 
     def _fits(self, live: Live) -> bool:
         """Whether the journal fits the code well enough to go on; if not, the instance is paused."""

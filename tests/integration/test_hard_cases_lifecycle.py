@@ -10,6 +10,7 @@ import pytest
 from tests.support import Rig, RowLock
 from tests.support.standing import LIMIT, Door
 from wf import WorkflowEntrypoint
+from wf_reaper.restarts import Restarts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +137,20 @@ class Stuck(WorkflowEntrypoint, name="lifecycle-stuck", restart={"limit": 1, "de
         if event.payload == "stuck":
             await asyncio.Event().wait()
         return lambda: "cannot be stored"
+
+
+@pytest.mark.parametrize(("how", "error"), [("stuck", "StuckRunError"), ("output", "SerializationError")])
+def test_handlers_are_told_the_error_of_the_instance_even_if_run_did_not_raise_it(
+    rig: Rig, how: str, error: str
+) -> None:
+    """A run that is stuck, or whose output cannot be stored, is undone and restarted like any that failed."""
+    Stuck.told.clear()
+    instance = rig.create(Stuck, params=how)
+    rig.settle()
+    assert (instance.status().status, instance.status().error.name) == ("errored", error)
+    assert Stuck.told == [error]
+    rig.clock.advance(6)
+    assert Restarts(rig.workers[0]).run_once() == 1
 
 
 def test_a_result_that_comes_too_late_takes_no_room(two: Rig) -> None:

@@ -24,6 +24,9 @@ order by s.rev
 -- instance_params: What `run` is handed, read when a pass begins.
 select params, schedule, seed from wf.payload where instance = %(key)s
 
+-- instance_error: What it has failed with, read when a rollback begins.
+select error from wf.payload where instance = %(key)s
+
 -- commit_fence: First part of every commit by `advance`: the instance moves from one rev to the next, or nothing happens.
 with fence as (
   update wf.instance
