@@ -203,10 +203,18 @@ class Transaction:
             return
         self.in_user_code = False
         try:
+            _roll_back(connection)
             connection.close()
         except Exception:  # it cannot even roll back
             connection.invalidate()
             connection.close()
+
+
+def _roll_back(connection: sqlalchemy.Connection) -> None:
+    """End what is open. SQLAlchemy forgets to after a commit that we refused, and its pool would keep the locks."""
+    raw = None if connection.closed or connection.invalidated else connection.connection.driver_connection
+    if raw is not None:
+        raw.rollback()
 
 
 def _is_idle(connection: Any) -> bool:

@@ -176,7 +176,7 @@ def test_a_callback_that_cannot_be_one_is_refused_at_the_call(
 
 @pytest.mark.parametrize("way", ["connection", "begin"])
 def test_a_callback_cannot_commit_on_its_own(app: Rig, way: str) -> None:
-    """Its writes would be in without its result: the attempt fails for good, with a hint at savepoints."""
+    """The attempt fails for good, with a hint at savepoints; it keeps no lock, and the next transaction is not hurt."""
 
     def hasty(connection: Connection) -> None:
         put(connection, "too early")
@@ -191,6 +191,10 @@ def test_a_callback_cannot_commit_on_its_own(app: Rig, way: str) -> None:
     app.settle()
     assert "must not commit" in instance.status().output
     assert entries(app) == []
+    after = app.create(in_transaction(lambda connection: put(connection, "too early")))
+    app.settle()
+    assert after.describe().steps[0].error is None
+    assert entries(app) == ["too early"]
 
 
 def test_savepoints_and_sessions_work_inside(app: Rig) -> None:
