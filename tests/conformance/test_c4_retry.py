@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.conformance.kit_events import entry
 from tests.conformance.kit_steps import Failing, caught, delays, new_lifetime, once, result_of, started, to_the_end
 from wf import NonRetryableError
+from wf import delays as delay_functions
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -199,6 +201,24 @@ def test_a_delay_function_that_fails_ends_the_step(rig: Rig) -> None:
         assert step.error.message.startswith(f'The delay function for step "call {number}-1" {reason}')
         (attempt,) = step.attempts
         assert (attempt.error.name, attempt.error.message, attempt.retry_at) == ("ValueError", "failure 1", None)
+
+
+def test_a_delay_function_that_is_late_ends_the_step(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has five seconds, here fewer; sync or async, the step fails with what it had to say."""
+    assert delay_functions.PATIENCE == 5
+    monkeypatch.setattr(delay_functions, "PATIENCE", 0.05)
+    gate = threading.Event()
+
+    async def never() -> int:
+        await asyncio.Event().wait()
+        return 1
+
+    steps = all_failed(rig, [{"retries": {"delay": delay}} for delay in (gate.wait, never)])
+    gate.set()
+    for number, step in enumerate(steps):
+        assert step.error.name == "NonRetryableDelayError"
+        assert step.error.message.startswith(f'The delay function for step "call {number}-1" did not return within')
+        assert [(attempt.error.message, attempt.retry_at) for attempt in step.attempts] == [("failure 1", None)]
 
 
 def test_a_retried_step_is_one_step(rig: Rig) -> None:

@@ -122,7 +122,8 @@ def test_a_sync_callback_is_abandoned_and_its_late_result_dropped(rig: Rig) -> N
         return found
 
     instance = rig.create(flow(blocking))
-    running = rig.in_thread(rig.settle)
+    (nudge,) = rig.take()
+    running = rig.in_thread(rig.advance, nudge)
     wait_until(lambda: rig.queued() > 0, what="the attempt is over, and its instance nudged")
     rig.settle()
     assert instance.status().status == "waiting"
