@@ -185,7 +185,7 @@ class Catalog(Deployments):
         names = (
             "key", "workflow", "id", "version", "status", "trigger", "generation", "rev", "restarts", "due_at",
             "restart_at", "created_at", "started_at", "ended_at", "params", "output", "error", "warnings", "rollback",
-            "schedule", "expire_at",
+            "schedule", "expire_at", "terminated_by",
         )  # fmt: skip
         row = dict(zip(names, self._one("instance_read", workflow, id), strict=True))
         return row | {"rollback": revealed(row["rollback"], self.database.cipher)}

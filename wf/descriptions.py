@@ -30,6 +30,8 @@ def description(row: dict[str, Any], steps: Rows, attempts: Rows, read: Callable
     """
     tried = _attempts(attempts)
     shown = [_step(values, tried, read) for values in steps]
+    if row["status"] == Status.TERMINATED:
+        shown.append(_termination(row))
     ended = row["status"] in TERMINAL
     return Answer(
         id=row["id"], workflow=row["workflow"], status=row["status"], params=read(row["params"]),
@@ -96,6 +98,16 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
         output=shown(output), error=error_answer(error), heartbeat=shown(details),
         eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
         wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker, **finished,
+    )  # fmt: skip
+
+
+def _termination(row: dict[str, Any]) -> Answer:
+    """The last entry of an instance that was terminated: by whom, in the baseline's words."""
+    at, source = row["ended_at"], {"client": "binding", "cli": "api"}.get(row["terminated_by"], row["terminated_by"])
+    return Answer(
+        seq=None, name="termination", type="termination", status=StepStatus.COMPLETE, start=at, end=at, success=True,
+        config={}, attempt=0, lost=0, output=None, error=None, eventType=None, attempts=[], wakeAt=None, worker=None,
+        heartbeat=None, trigger={"source": source or "unknown"},
     )  # fmt: skip
 
 

@@ -111,27 +111,3 @@ def test_there_may_be_100_expressions_in_all(rig: Rig) -> None:
     deployed(rig, "0 9 * * *")
     with pytest.raises(TooManySchedules, match="100"):
         deployed(rig, "0 10 * * *")
-
-
-@pytest.mark.xfail(strict=True, reason="a firing takes a slot from its first step on")
-def test_a_firing_needs_no_slot_for_an_hour(rig: Rig) -> None:
-    """It runs although the only slot is taken."""
-    hold = threading.Event()
-
-    async def occupy(event: Any, step: Any) -> Any:
-        return await step.do("work", lambda: "ran" if event.schedule else str(hold.wait(30)))
-
-    cls = flow(occupy, schedules=HALF_HOURLY, concurrency=1)
-    rig.workers[0].catalog.register(cls)
-    rig.clock.advance(30 * MINUTE - 5)  # so that the lease of the other one lasts
-    by_hand = rig.create(cls)
-    runs = [rig.in_thread(rig.advance, nudge) for nudge in rig.take()]
-    try:
-        wait_until(lambda: by_hand.status().status == "running", what="the slot is taken")
-        rig.pass_time(5)
-        (id,) = [id for id in instances(rig, cls) if id != by_hand.id]
-        assert rig.client.workflow(cls).get(id).status().output == "ran"
-    finally:
-        hold.set()
-        for run in runs:
-            run.result(timeout=30)

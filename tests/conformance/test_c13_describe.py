@@ -166,7 +166,8 @@ def test_a_terminated_instance_shows_when(rig: Rig) -> None:
     found = instance.describe()
     assert (found.status, found.output, seconds(found.end)) == ("terminated", None, 30)
     assert found.success is not True
-    assert [step.name for step in found.steps] == ["permit-1"]
+    assert [step.type for step in found.steps] == ["waitForEvent", "termination"]
+    assert (found.steps[-1].trigger, seconds(found.steps[-1].end)) == ({"source": "binding"}, 30)
 
 
 def test_a_rollback_is_shown_among_the_steps(rig: Rig) -> None:

@@ -187,7 +187,8 @@ def test_a_live_instance_can_be_terminated(rig: Rig, doing: str) -> None:
     instance.terminate()
     shown = instance.describe()
     assert (shown.status, shown.end, shown.due_at, shown.next_wake) == ("terminated", moment(0), None, None)
-    assert {step.status for step in shown.steps} <= {"cancelled"}
+    assert {step.status for step in shown.steps[:-1]} <= {"cancelled"}
+    assert (shown.steps[-1].type, shown.steps[-1].trigger) == ("termination", {"source": "binding"})
     assert rig.sql("select actor, action, workflow, instance from wf.audit") == [
         ("client", "terminate", "errand", "i-1")
     ]

@@ -17,6 +17,7 @@ from wf.clock import DatabaseClock
 from wf.codec import decode
 from wf.dispatch import Nudge
 from wf_tasks.runtime import Runtime
+from wf.settling import settle
 
 if TYPE_CHECKING:
     from wf import Event, Step
@@ -121,7 +122,7 @@ def test_3_every_write_is_fenced(rig: Rig) -> None:
     worker = rig.workers[0]
     live = worker.engine.passes.load(first)
     assert live is not None
-    live.settle(rig.clock.now())
+    settle(live, rig.clock.now())
     stale = live.commit(rig.clock.now(), None)
     rig.advance(first)
     before = rig.sql("select * from wf.instance, wf.step")

@@ -20,7 +20,13 @@ STATUS = {
 }
 STYLE = {"complete": "green", "errored": "bold red", "terminated": "red", "running": "cyan", "waiting": "yellow"}
 TRIGGER = {"api": "🌎 API", "binding": "🔗 Binding", "cron": "⌛ Cron", "event": "📩 Event"}
-STEP = {"step": "🎯 Step", "sleep": "💤 Sleeping", "waitForEvent": "👀 Waiting for event"}
+STEP = {
+    "step": "🎯 Step",
+    "sleep": "💤 Sleeping",
+    "waitForEvent": "👀 Waiting for event",
+    "termination": "🚫 Termination",
+    "rollback": "↩️ Rollback",
+}
 OUTCOME = {"complete": "✅ Success", "errored": "❌ Error", "lost": "💥 Worker lost", "running": "🔄 Working"}
 UNKNOWN = "❓ Unknown"
 

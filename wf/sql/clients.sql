@@ -126,7 +126,13 @@ select key, status, generation, rev from wf.instance where workflow = %(workflow
 select
   i.key, i.workflow, i.id, i.version, i.status, i.trigger, i.generation, i.rev, i.restarts, i.due_at, i.restart_at,
   i.created_at, i.started_at, i.ended_at, p.params, p.output, p.error, p.warnings, p.rollback, p.schedule,
-  i.expire_at
+  i.expire_at,
+  case when i.status = 'terminated' then (
+    select a.actor from wf.audit a
+    where a.workflow = i.workflow and a.instance = i.id and a.action = 'terminate'
+    order by a.id desc
+    limit 1
+  ) end
 from wf.instance i join wf.payload p on p.instance = i.key
 where i.workflow = %(workflow)s and i.id = %(id)s
 
