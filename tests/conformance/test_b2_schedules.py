@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conformance.kit_events import HOUR, MINUTE, flow
-from tests.support import wait_until
 from tests.support.rig import START
 from wf import InvalidInstanceId
 from wf.deployments import TooManySchedules

@@ -16,8 +16,8 @@ from wf import Client, WorkflowEntrypoint
 from wf.clock import DatabaseClock
 from wf.codec import decode
 from wf.dispatch import Nudge
-from wf_tasks.runtime import Runtime
 from wf.settling import settle
+from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
     from wf import Event, Step
