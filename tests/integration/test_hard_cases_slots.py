@@ -214,3 +214,23 @@ def test_an_instance_of_a_version_that_nobody_knows_does_not_keep_its_slot(
     rig.settle()
     rig.pass_time(1)
     assert older.status().status == "complete"
+
+
+@pytest.mark.parametrize("action", ["pause", "terminate", "delete"])
+def test_an_instance_that_is_stopped_while_it_takes_a_slot_does_not_keep_it(rig: Rig, action: str) -> None:
+    """The worker that took it then finds nothing to do; others need not wait for the end of a lease."""
+    cls = work(Door(), name=f"slots-{action}", concurrency=1)
+    rig.workers[0].catalog.register(cls)
+    stopped = rig.create(cls, "stopped", None)
+    if action == "pause":  # a queued one cannot be paused
+        rig.sql("update wf.instance set status = 'waiting'")
+    seen = rig.workers[0].journal.load(rig.take()[0].key)
+    assert seen is not None
+    getattr(stopped, action)()
+    assert rig.workers[0].engine._slots.take(seen.instance), "the worker comes too late to know better"
+    other = rig.create(cls, "other", None)
+    rig.settle()
+    assert other.status().status == "queued"
+    rig.pass_time(2)
+    assert other.status().status == "complete"
+    assert slots(rig) == [None]

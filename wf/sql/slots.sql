@@ -103,8 +103,11 @@ with healed as (
   where instance is not null
     and (
       number > (select min(first.number) from wf.slot as first where first.instance = slot.instance)
-      or taken_at < coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(idle)s)
-      -- a subquery that gives a value is looked up slot by slot; a join might read all instances
+      -- One that waits may have taken it to begin a step. What has ended was moved while a worker took it, seconds ago.
+      or taken_at < coalesce(to_timestamp(%(now)s), now()) - make_interval(
+        -- a subquery that gives a value is looked up slot by slot; a join might read all instances
+        secs => case when (select status from wf.instance where key = slot.instance) = 'waiting' then %(idle)s else 1 end
+      )
       and coalesce((select status from wf.instance where key = slot.instance), 'gone') = any(%(idle_statuses)s::text[])
     )
   returning workflow
