@@ -64,7 +64,8 @@ def begin_rollback(rig: Rig, cls: type[WorkflowEntrypoint], door: Door) -> Any:
 
 def test_the_wish_for_a_rollback_that_is_at_work_already_disturbs_nothing(any_rig: Rig) -> None:
     """The handler that runs is not cut off: when it fails it is tried again, and only then come the others."""
-    rig, door, tries = any_rig, Door(), []
+    rig, door = any_rig, Door()
+    tries: list[str] = []
 
     class Flaky(WorkflowEntrypoint, name="lifecycle-twice"):
         async def run(self, event: Any, step: Any) -> None:
@@ -90,7 +91,8 @@ def test_the_wish_for_a_rollback_that_is_at_work_already_disturbs_nothing(any_ri
 
 def test_events_and_pauses_do_not_disturb_a_rollback(any_rig: Rig) -> None:
     """Each handler runs once although events move the instance on; nothing takes them any more."""
-    rig, door, undone = any_rig, Door(), []
+    rig, door = any_rig, Door()
+    undone: list[str] = []
     instance, running = begin_rollback(rig, booking("lifecycle-events", door, undone), door)
     instance.send_event("go", 1)
     instance.pause()
@@ -105,7 +107,8 @@ def test_events_and_pauses_do_not_disturb_a_rollback(any_rig: Rig) -> None:
 
 def test_a_handler_that_may_run_once_is_not_run_again_when_its_worker_was_lost(two: Rig) -> None:
     """The rollback fails with WorkerLostError, and says so."""
-    door, undone = Door(), []
+    door = Door()
+    undone: list[str] = []
 
     class Once(WorkflowEntrypoint, name="lifecycle-once"):
         async def run(self, event: Any, step: Any) -> None:
@@ -160,8 +163,12 @@ def test_a_result_that_comes_too_late_takes_no_room(two: Rig) -> None:
     class Late(WorkflowEntrypoint, name="lifecycle-late"):
         async def run(self, event: Any, step: Any) -> None:
             await step.do("small", lambda: None, rollback=lambda: None)
-            big, other_step = step.do("big", lambda: (door.stand(), "x" * 10_000)), step.do("other", other.stand)
-            await asyncio.gather(big, other_step)
+
+            def big() -> str:
+                door.stand()
+                return "x" * 10_000
+
+            await asyncio.gather(step.do("big", big), step.do("other", other.stand))
 
     instance = two.create(Late)
     two.advance(two.take()[0])
