@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from tests.support import wait_until
 from wf.settings import Settings
+from wf.urls import database_url
 from wf.workflow import registry
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.support import Rig
 
 README = Path(__file__).parents[1] / "README.md"
@@ -41,3 +48,33 @@ def test_the_first_workflow_runs_as_it_stands(rig: Rig) -> None:
     instance.send_event("answered", {"stars": 5})
     rig.settle()
     assert instance.status().output == {"account": 17, "stars": 5}
+
+
+def run_snippet(begin: str, **names: Any) -> None:
+    """Execute the README's code that begins like this."""
+    (code,) = re.findall(rf"```python\n({begin}.*?)```", README.read_text(), re.DOTALL)
+    exec(compile(code, str(README), "exec"), {"__name__": "readme", **names})
+
+
+def test_more_than_retries_does_what_its_comments_say(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
+    """The second workflow, steered by the README's own lines, completes, begins again at a step, and is rolled back."""
+    run_snippet("from pydantic")
+    checkout = registry.get("checkout")
+    for worker in rig.workers:
+        worker.catalog.register(checkout)
+    rig.sql("create table public.booking (id uuid, day date)")
+    engine = create_engine(database_url(rig.settings.database_url))
+    done = rig.in_thread(lambda: run_snippet("orders = ", client=rig.client, Session=Session, engine=engine))
+    wait_until(lambda: rig.settle() == 0 and done.done(), what="the README's lines are through")
+    done.result()
+    engine.dispose()
+    order = rig.client.workflow(checkout).get("o-1").status()
+    assert (order.status, order.rollback.outcome) == ("terminated", "complete")
+    assert rig.sql("select count(*) from public.booking") == [(1,)]
+    assert [entry.id for entry in rig.client.workflow(checkout).list()] == ["o-1"]
+    shown = capfd.readouterr().out
+    assert [line.split()[1:] for line in shown.splitlines() if "completed" in line] == [
+        ["step_completed", "charge-1"], ["step_completed", "book-1"], ["step_completed", "pack-1"],
+        ["workflow_completed", "None"],
+    ]  # fmt: skip
+    assert "refund t-1 because of" in shown

@@ -174,7 +174,7 @@ def _unusable(module: str, error: Exception) -> ModuleUnusable:
     text = f"The module {module!r} of workflows cannot be imported: {type(error).__name__}: {error}"
     if isinstance(error, ModuleNotFoundError) and error.name == "workers":
         return ModuleUnusable(
-            f"{text}. Cloudflare's sources need `wf worker --compat cloudflare`, or wf.compat.cloudflare as first MODULE."
+            f"{text}. Cloudflare's sources need `wf worker --compat cloudflare`, or `wf dev wf.compat.cloudflare ...`."
         )
     places = [
         f"{Path(frame.filename).name}, line {frame.lineno}"
