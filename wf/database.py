@@ -13,6 +13,7 @@ from psycopg import errors as postgres
 
 from wf.cipher import cipher_for
 from wf.errors import JournalBusy, JournalRefused, JournalUnavailable
+from wf.guard import refuse_in_run
 from wf.migrations import check
 from wf.urls import conninfo
 
@@ -88,7 +89,9 @@ class Database:
             JournalBusy: All connections are in use, or a row is locked for too long; nothing was written.
             JournalRefused: Postgres refuses; nothing was written.
             SchemaMismatch: The schema is missing.
+            OutsideStepError: `run` uses a client outside a step.
         """
+        refuse_in_run("the journal (a wf.Client)")
         numbered, names = _numbered(sql)
         values = [params[name] for name in names] if params else []
         cipher = self.cipher

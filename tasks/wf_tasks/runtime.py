@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from wf import guard
 from wf.catalog import Catalog
 from wf.database import Database
 from wf.deployments import TooManySchedules
@@ -35,6 +36,7 @@ class Runtime:
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        guard.install()
         self.settings = settings
         self.database = Database(settings)
         self.journal = Journal(self.database, clock)
