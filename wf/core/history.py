@@ -116,7 +116,8 @@ class Fields(dict[str, Any]):
         try:
             return self[self._other_names.get(name, name)]
         except KeyError:
-            raise AttributeError(name) from None
+            known = ", ".join(str(key) for key in list(self)[:10])
+            raise AttributeError(f"{type(self).__name__} has no {name!r}; its fields are {known:.300}") from None
 
 
 class Event(Fields):

@@ -167,7 +167,7 @@ def test_events_are_read_as_items_and_attributes() -> None:
     assert (event["payload"], event.payload) == (1, 1)
     assert (event.instanceId, event.instance_id) == ("r-17", "r-17")
     assert (event.workflowName, event.workflow_name) == ("report", "report")
-    with pytest.raises(AttributeError, match="nothing"):
+    with pytest.raises(AttributeError, match="Event has no 'nothing'; its fields are payload, "):
         _ = event.nothing
     assert ReceivedEvent(payload=1, type="go").type == "go"
 
