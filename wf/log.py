@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from wf.core import Failed
+from wf.core import Failed, Kind
 from wf.faults import traceback_text
 from wf.status import StepStatus
 
@@ -26,7 +26,7 @@ def log_failure(instance: InstanceRow, row: StepRow, error: BaseException) -> No
         "attempt failed",
         workflow=instance.workflow,
         instance=instance.id,
-        step=str(row.key),
+        step=_step(row),
         attempt=row.attempt,
         again=row.status is StepStatus.RETRYING,
         exception=traceback_text(
@@ -41,7 +41,7 @@ def log_lost(instance: InstanceRow, row: StepRow) -> None:
         "attempt lost with its worker; the step is tried again",
         workflow=instance.workflow,
         instance=instance.id,
-        step=str(row.key),
+        step=_step(row),
         attempt=row.attempt,
     )
 
@@ -56,3 +56,8 @@ def log_end(live: Live) -> None:
             instance=live.instance.id,
             exception=traceback_text(error),
         )
+
+
+def _step(row: StepRow) -> str:
+    """A handler has its step's name, so that has to be said."""
+    return f"rollback of {row.key}" if row.key.kind is Kind.ROLLBACK else str(row.key)

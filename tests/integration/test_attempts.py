@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -187,3 +188,19 @@ def test_failures_are_logged_with_the_authors_traceback_and_without_values(
     assert "in charge" in log
     assert "ValueError: refused 7 characters" in log
     assert "hunter2" not in log
+
+
+def test_a_failed_handler_is_logged_as_the_rollback_that_it_is(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has the name of the step that it undoes; the log tells the two apart."""
+
+    class Stuck(WorkflowEntrypoint, name="handler-logged"):
+        async def run(self, event: Event, step: Step) -> None:
+            def undo() -> None:
+                raise OSError("no way back")
+
+            await step.do("book", lambda: 1, rollback=undo, rollback_config={"retries": {"limit": 0}})
+            raise ValueError("sold out")
+
+    rig.create(Stuck)
+    rig.settle()
+    assert "step='rollback of book-1'" in re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
