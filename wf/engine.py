@@ -55,11 +55,13 @@ class Progress:
         steps: Attempts that this task ran.
         retry_in: Seconds until the failed attempt is retried, if it was the last thing that happened.
         error: What it failed with.
+        handed_over: Whether the pass is kept for others, who may have taken it by now.
     """
 
     steps: int = 0
     retry_in: float | None = None
     error: BaseException | None = None
+    handed_over: bool = False
 
 
 class Engine:
@@ -100,7 +102,7 @@ class Engine:
             while live is not None:
                 live = self._go_on(live, nudge, progress)
         except BaseException:  # even the order to stop: nobody will drop this pass but us
-            if live is not None:
+            if live is not None and not progress.handed_over:
                 self.passes.drop(live)
             raise
         return progress
@@ -122,7 +124,7 @@ class Engine:
             if live.queued:
                 self.passes.drop(live)
                 return None
-            self._publish(live, nudge, claimed)
+            self._publish(live, nudge, claimed, progress)
             if claimed is None:
                 return None
             progress.steps += 1
@@ -294,7 +296,7 @@ class Engine:
 
     # Nudge.
 
-    def _publish(self, live: Live, cause: Nudge, claimed: StepRow | None) -> None:
+    def _publish(self, live: Live, cause: Nudge, claimed: StepRow | None, progress: Progress) -> None:
         """Nudge what is ready, and what will be soon; keep the pass if it will be needed again soon."""
         if live.over:
             if live.instance.status == Status.ROLLING_BACK:  # on any worker: it has to find the handlers again
@@ -306,6 +308,7 @@ class Engine:
         if claimed is None:
             ready = any(row.status is StepStatus.READY for row in live.run_rows())
             wanted_soon = ready or any(not nudge.delay for nudge in nudges)
+            progress.handed_over = True
             self.passes.keep(live) if wanted_soon else self.passes.drop(live)
         self._dispatcher.publish(nudges)
         if nudges:
