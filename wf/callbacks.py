@@ -72,7 +72,7 @@ class Callbacks:
                         return await make()
             except (TimeoutError, AttemptStopped):
                 if limit.expired():
-                    raise WorkflowTimeoutError(attempt.config.timeout) from None
+                    raise WorkflowTimeoutError(attempt.config.timeout, f"an attempt of {attempt.row.key}") from None
                 raise
             finally:
                 warning.cancel()

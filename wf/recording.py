@@ -77,7 +77,8 @@ class Recorder:
 
     def record_timeout(self, attempt: Attempt) -> None:
         """A sync callback has taken too long: its attempt is over, whatever it still does."""
-        error, now = WorkflowTimeoutError(attempt.config.timeout), self._journal.clock.now()
+        now = self._journal.clock.now()
+        error = WorkflowTimeoutError(attempt.config.timeout, f"an attempt of {attempt.row.key}")
         self.keep_details(attempt)
         row = failed(attempt.row, attempt.config, error, now=now, delay=delay_of(attempt))
         log_failure(attempt.instance, row, error)

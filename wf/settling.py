@@ -118,7 +118,9 @@ def _resolve(live: Live, due: _Due, now: float) -> None:
         row.output = envelope(due.event)
     elif row.key.kind is Kind.WAIT:
         row.status = StepStatus.ERRORED
-        row.error = encode_error(WorkflowTimeoutError((row.config or {}).get("timeout", 0.0)))
+        config = row.config or {}
+        late = WorkflowTimeoutError(config.get("timeout", 0.0), f"the wait {row.key} for {config.get('type')!r}")
+        row.error = encode_error(late)
     elif row.key.kind is Kind.DO:
         row.status, row.wake_at = StepStatus.ERRORED, None
         row.error = encode_error(WorkerLostError(row.key.name, row.lost))

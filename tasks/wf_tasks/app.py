@@ -46,16 +46,21 @@ def user_settings() -> dict[str, Any]:
 app = make_app()
 
 
+TICKS = ("Scheduler: Sending due task", "Discarding revoked task")
+"""How the lines begin that would drown all others."""
+
+
 @signals.after_setup_logger.connect
 def _quiet(**_: object) -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("celery.beat").addFilter(_no_tick)
+    logging.getLogger("celery.worker.request").addFilter(_no_tick)
 
 
 def _no_tick(record: logging.LogRecord) -> bool:
-    """Whether a line of beat says more than that it ticks, once a second."""
-    return record.levelno > logging.INFO or not str(record.msg).startswith("Scheduler: Sending due task")
+    """Whether a line says more than that beat ticks, once a second, or that a tick has come too late to matter."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith(TICKS)
 
 
 @signals.worker_init.connect

@@ -25,7 +25,12 @@ class Narrow(WorkflowEntrypoint, name="conformance-narrow", concurrency={"limit"
     async def run(self, event: Any, step: Any) -> Any:
         if event.payload.get("wait"):
             await step.wait_for_event("permit", "go")
-        await step.do("work", lambda: (RAN.append(event.instance_id), HOLD.wait(30))[0])
+
+        def work() -> None:
+            RAN.append(event.instance_id)
+            HOLD.wait(30)
+
+        await step.do("work", work)
         return event.instance_id
 
 

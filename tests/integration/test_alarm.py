@@ -71,6 +71,15 @@ def test_looking_ahead_gives_the_delay_of_each(rig: Rig) -> None:
     assert delays == pytest.approx({"-3": 0.0, "0.25": 0.25, "1.25": 1.25})
 
 
+def test_the_end_of_a_lease_is_not_looked_at_ahead(rig: Rig) -> None:
+    """A nudge with a countdown would wait in a worker's memory, perhaps of the one that dies; so it is sent when due."""
+    sleepers(rig, [1])
+    rig.sql("update wf.instance set status = 'running'")
+    assert due(rig, ahead=1.5) == []
+    rig.clock.advance(1)
+    assert [wake.delay for wake in due(rig, ahead=1.5)] == [0.0]
+
+
 def test_what_was_woken_is_due_again_later_and_later(rig: Rig) -> None:
     """A nudge without effect is repeated after 30 s, then after twice as long each time, up to 64 times that."""
     sleepers(rig, [0])

@@ -11,9 +11,28 @@ from typing import TYPE_CHECKING, Any
 from wf.core.names import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from wf.core.step import Step
+
+
+class Decorator:
+    """What `step.do(name)` gives without a callback: it decorates one. To await it is a mistake worth a clear word."""
+
+    def __init__(self, name: object, decorate: Callable[[Callable[..., Any]], DecoratedStep]) -> None:
+        self._name, self._decorate = name, decorate
+
+    def __call__(self, function: Callable[..., Any]) -> DecoratedStep:
+        """Decorate a function."""
+        return self._decorate(function)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Refuse.
+
+        Raises:
+            TypeError: There is no callback.
+        """
+        raise TypeError(f'Step "{self._name}" requires a callback function.')
 
 
 class DecoratedStep:

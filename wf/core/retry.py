@@ -112,6 +112,9 @@ class StepConfig:
             retries["delay"] = self.delay
         retries["backoff"] = self.backoff
         retries |= {name: extras[name] for name in RETRY_KEYS[3:] if name in extras}
+        for name in ("retry_on", "no_retry_on"):
+            if name in retries:
+                retries[name] = [cls.rpartition(":")[2] for cls in retries[name]]
         return {
             "retries": retries,
             "timeout": self.timeout,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, overload
 
-from wf.core.decorated import DecoratedStep
+from wf.core.decorated import DecoratedStep, Decorator
 from wf.core.history import Kind, Rollback
 from wf.core.names import check_event_type, check_name
 from wf.core.retry import StepConfig
@@ -108,7 +108,7 @@ class Step:
         def decorate(function: Callable[..., Any]) -> DecoratedStep:
             return DecoratedStep(self, function, name, depends, concurrent, config, rollback, rollback_config)
 
-        return decorate
+        return Decorator(name, decorate)
 
     @overload
     def transaction(self, name: Callable[..., Any], /) -> DecoratedTransaction: ...

@@ -45,9 +45,11 @@ class NonRetryableDelayError(NonRetryableError):
 class WorkflowTimeoutError(TimeoutError):
     """An attempt of a step, or a wait for an event, took longer than its timeout."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, of: str = "") -> None:
         super().__init__(f"Execution timed out after {seconds * 1000:.0f}ms")
         self.seconds = seconds
+        if of:
+            self.add_note(f"It was {of}.")
 
 
 class WorkerLostError(Exception):

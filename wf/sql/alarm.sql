@@ -1,9 +1,12 @@
 -- What the alarm runs.
 
--- alarm_due: Wake what is due, or will be before the next tick, and look again later if that has no effect.
+-- alarm_due: Wake what is due, and what waits and will be due before the next tick; look again later if that has no effect.
+-- The end of a lease is not looked at ahead: a nudge with a countdown would wait in the memory of a worker, and perhaps of
+-- the one that is about to be killed.
 with due as (
   select key, due_at as was from wf.instance
   where due_at <= coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(ahead)s)
+    and (status = 'waiting' or due_at <= coalesce(to_timestamp(%(now)s), now()))
   order by due_at
   limit %(limit)s
   for update skip locked
