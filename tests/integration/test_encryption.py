@@ -19,7 +19,7 @@ from tests.support.cli import Shell
 from tests.support.errands import Errand
 from wf import WorkflowEntrypoint
 from wf.codec import CodecError
-from wf.journal import FEW
+from wf.commits import FEW
 from wf.urls import database_url
 from wf_reaper.restarts import Restarts
 

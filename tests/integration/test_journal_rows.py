@@ -10,10 +10,10 @@ import pytest
 from tests.support import START, Rig
 from tests.support.commits import commit_of, instance_of, journal_of
 from tests.support.errands import Errand
+from wf.commits import FEW, ROWS_MAX
 from wf.core import Key, Kind
 from wf.facts import StepRow
 from wf.faults import encode_error
-from wf.journal import FEW, ROWS_MAX
 from wf.status import StepStatus
 
 
