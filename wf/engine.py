@@ -170,9 +170,9 @@ class Engine:
             if not self._commit(live, live.commit(now, None), ended, None):
                 return False, None
         claimed = live.claimable(now, hint) if may_claim and not live.over else None
+        if self._lacks_slot(live, claimed) and not self._take_slot(live):
+            return True, None
         if claimed is not None:
-            if live.limited and not live.slotted and not self._take_slot(live):
-                return True, None
             crashpoints.reached(crashpoints.BEFORE_CLAIM)
             if not live.changed and live.has_siblings(claimed):
                 return self._claim_beside(live, claimed, now)
@@ -191,6 +191,12 @@ class Engine:
         if moved and ended is not None:
             crashpoints.reached(crashpoints.AFTER_RECORD)
         return moved
+
+    def _lacks_slot(self, live: Live, claimed: StepRow | None) -> bool:
+        """Whether an instance is about to run, here or on whichever worker takes what is ready, without a slot."""
+        if not live.limited or live.slotted or live.over:
+            return False
+        return claimed is not None or any(row.status is StepStatus.READY for row in live.run_rows())
 
     def _take_slot(self, live: Live) -> bool:
         """Whether the instance may run; if not, it is queued, and what this pass has found out is forgotten."""

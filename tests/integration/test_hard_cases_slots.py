@@ -234,3 +234,35 @@ def test_an_instance_that_is_stopped_while_it_takes_a_slot_does_not_keep_it(rig:
     rig.pass_time(2)
     assert other.status().status == "complete"
     assert slots(rig) == [None]
+
+
+def test_a_worker_that_comes_back_from_a_life_before_does_not_let_the_next_one_run_without_a_slot(rig: Rig) -> None:
+    """Its instance was terminated and restarted while it ran a step, and others have the slot: it has to queue."""
+    doors, ran = {"old": Door(), "other": Door()}, []
+
+    class Again(WorkflowEntrypoint, name="slots-again", concurrency=1):
+        async def run(self, event: Any, step: Any) -> None:
+            def stand() -> None:
+                ran.append(event.instance_id)
+                if ran.count("old") < 2:
+                    doors[event.instance_id].stand()
+
+            await step.do("work", stand)
+
+    rig.workers[0].catalog.register(Again)
+    old = rig.create(Again, "old")
+    first = rig.in_thread(rig.advance, rig.take()[0])
+    doors["old"].wait_for()
+    old.terminate()
+    rig.create(Again, "other")
+    running = rig.in_thread(rig.advance, rig.take()[0])
+    doors["other"].wait_for()
+    old.restart()
+    doors["old"].open()
+    first.result(LIMIT)
+    rig.settle()
+    assert (ran, old.status().status) == (["old", "other"], "queued")
+    doors["other"].open()
+    running.result(LIMIT)
+    rig.settle()
+    assert (old.status().status, slots(rig)) == ("complete", [None])
