@@ -285,7 +285,7 @@ class Engine:
     def _due_is_wrong(self, live: Live, now: float) -> bool:
         """Whether the alarm has moved `due_at` to where it does not belong."""
         due_at = live.instance.due_at
-        return due_at is None or due_at > live.due_at(now) + 0.001
+        return due_at is None or due_at > live.due_at(now) + self.settings.alarm_tick + 0.001
 
     # Run.
 

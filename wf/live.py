@@ -158,7 +158,11 @@ class Live:
     def take_unsure(self) -> StepRow | None:
         """The step of the claim that nobody was sure of, if the journal holds it; asked once."""
         lease, self.unsure = self.unsure, None
-        return None if lease is None else next((row for row in self.run_rows() if row.lease == lease), None)
+        if lease is None:
+            return None
+        wanted = {request.key for request in self.replay.requests()}  # `run` may have withdrawn it since
+        rows = (row for row in self.run_rows() if row.lease == lease)
+        return next((row for row in rows if row.key in wanted or self.undoing is not None), None)
 
     def leased(self, row: StepRow, lease: UUID, now: float) -> StepRow:
         """The row as an attempt begins: counted, and leased from now on."""
@@ -280,7 +284,7 @@ class Live:
 
     def due_at(self, now: float) -> float:
         """When the alarm must look at the instance if nothing else happens."""
-        return due_at(self.open_rows(), now, self._settings)
+        return due_at(self.open_rows(), self.rows.changes, now, self._settings)
 
     def _status(self) -> Status:
         if self.undoing is not None:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
+    from wf.core import Key
     from wf.facts import StepRow
     from wf.settings import Settings
 
 
-def due_at(rows: Iterable[StepRow], now: float, settings: Settings) -> float:
+def due_at(rows: Iterable[StepRow], opened: Container[Key], now: float, settings: Settings) -> float:
     """When the alarm must look at the instance, in seconds since the epoch.
 
     Args:
         rows: Its open rows.
+        opened: Those of them that are about to be written, and nudged.
         now: Seconds since the epoch.
         settings: How soon to repeat a nudge, and how far messages reach.
     """
@@ -28,8 +30,8 @@ def due_at(rows: Iterable[StepRow], now: float, settings: Settings) -> float:
         elif row.status is StepStatus.RUNNING:
             times.append(row.wake_at)
         else:
-            # A wait this short has a nudge of its own on the way; the alarm only stands behind it.
-            soon = row.wake_at - now <= countdown_for(row, settings)
+            # A short wait that begins now gets a nudge of its own; the alarm only stands behind it.
+            soon = row.key in opened and row.wake_at - now <= countdown_for(row, settings)
             times.append(max(row.wake_at, now) + (settings.alarm_tick if soon else 0.0))
     return min(times, default=now + settings.renudge)
 

@@ -28,7 +28,7 @@ from wf.dev.servers import Urls, embedded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wf.client import Instance
+    from wf.instance import Instance
 
 WF = [sys.executable, "-m", "wf"]
 QUICK = {"lease": 5, "renudge": 5}  # seconds; recovery is to be seen, and with the defaults it takes 30

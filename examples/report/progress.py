@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from wf.client import Instance
+    from wf.instance import Instance
 
 
 class Progress(NamedTuple):

@@ -13,6 +13,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from wf.dispatch import Nudge
+from wf.errors import JournalUnavailable
 from wf.sql import statements
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Restarts:
                 try:
                     restarted += self._restart(row)
                 except Exception as error:  # one poisoned row, of whatever kind, must not stop the others
+                    if type(error) is JournalUnavailable:  # it is not the row: Postgres is away
+                        raise
                     failed += 1
                     reason = f"{type(error).__name__}: {error}"
                     log.warning("instance not restarted; tried again next time", instance=row[2], reason=reason)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
 from wf.dispatch import Nudge
+from wf.errors import JournalUnavailable
 from wf.slots import Slots
 from wf_tasks.schedules import Schedules
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from wf.dispatch import Dispatcher
     from wf.journal import Journal
     from wf.settings import Settings
+
+log = structlog.get_logger("wf")
 
 AHEAD = 1.5
 """Ticks to look ahead; what is due by then is published with a countdown, so that it wakes on time."""
@@ -50,7 +55,13 @@ class Alarm:
     def _grant(self) -> None:
         """Give slots that are free to instances that wait for them: whoever should have done it may be gone."""
         for workflow in self._slots.ungranted(idle=self._settings.lease):
-            granted = self._slots.grant(workflow, due_in=self._settings.renudge)
+            try:
+                granted = self._slots.grant(workflow, due_in=self._settings.renudge)
+            except Exception as error:  # one poisoned workflow must not hold up the others, nor the schedules
+                if type(error) is JournalUnavailable:  # it is not the workflow: Postgres is away
+                    raise
+                log.warning("slots not given", workflow=workflow, reason=f"{type(error).__name__}: {error}")
+                continue
             self._dispatcher.publish([Nudge(w.key, w.generation, w.rev, workflow=w.workflow, id=w.id) for w in granted])
 
     def _wake(self) -> int:

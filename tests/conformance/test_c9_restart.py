@@ -217,7 +217,7 @@ def test_an_instance_may_delete_itself(rig: Rig) -> None:
 
     class Gone(WorkflowEntrypoint, name="conformance-restart-gone"):
         async def run(self, event: Any, step: Any) -> Any:
-            await step.do("delete", rig.client.workflow(Gone).get(event.instance_id).delete)
+            await step.do("delete", lambda: rig.client.workflow(Gone).get(event.instance_id).delete())
             await step.do("never", work("never"))
 
     instance = rig.create(Gone)
@@ -235,7 +235,7 @@ def test_an_instance_may_restart_itself(rig: Rig) -> None:
         async def run(self, event: Any, step: Any) -> Any:
             await step.do("count", work("count"))
             if len(RAN) < 3:
-                await step.do("again", rig.client.workflow(Again).get(event.instance_id).restart)
+                await step.do("again", lambda: rig.client.workflow(Again).get(event.instance_id).restart())
             return len(RAN)
 
     instance = rig.create(Again)

@@ -72,7 +72,7 @@ def test_looking_ahead_gives_the_delay_of_each(rig: Rig) -> None:
 
 
 def test_the_end_of_a_lease_is_not_looked_at_ahead(rig: Rig) -> None:
-    """A nudge with a countdown would wait in the memory of a worker, perhaps of the one that dies: it is sent when due."""
+    """A nudge with a countdown would wait in a worker, perhaps in the one that dies, so it is sent when it is due."""
     sleepers(rig, [1])
     rig.sql("update wf.instance set status = 'running'")
     assert due(rig, ahead=1.5) == []

@@ -213,7 +213,7 @@ def test_terminate_while_a_step_runs(two: Rig, gates: Gates) -> None:
     two.pass_time(1_000)
     assert instance.status().status == "terminated"
     assert after == []
-    assert [s.status for s in instance.describe().steps] == ["cancelled"]
+    assert [s.status for s in instance.describe().steps if s.type == "step"] == ["cancelled"]
 
 
 def test_a_heartbeat_cannot_revive_a_lease_that_is_over(two: Rig, gates: Gates) -> None:

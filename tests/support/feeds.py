@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from wf.instance import Instance
 
 
-class WorkerDiedError(BaseException):
-    """Ends a task in the middle of an attempt, as the death of its worker would."""
+class WorkerDiedError(SystemExit):
+    """Ends a task in the middle of an attempt, as the order to stop does that reaches a worker's main thread."""
 
 
 def drained(subscription: Subscription) -> list[Answer]:
