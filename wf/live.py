@@ -284,7 +284,7 @@ class Live:
 
     def due_at(self, now: float) -> float:
         """When the alarm must look at the instance if nothing else happens."""
-        return due_at(self.open_rows(), self.rows.changes, now, self._settings)
+        return due_at(self.open_rows(), now, self._settings)
 
     def _status(self) -> Status:
         if self.undoing is not None:

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable
 
-    from wf.core import Key
     from wf.facts import StepRow
     from wf.settings import Settings
 
 
-def due_at(rows: Iterable[StepRow], opened: Container[Key], now: float, settings: Settings) -> float:
+def due_at(rows: Iterable[StepRow], now: float, settings: Settings) -> float:
     """When the alarm must look at the instance, in seconds since the epoch.
 
     Args:
         rows: Its open rows.
-        opened: Those of them that are about to be written, and nudged.
         now: Seconds since the epoch.
         settings: How soon to repeat a nudge, and how far messages reach.
     """
@@ -30,10 +28,16 @@ def due_at(rows: Iterable[StepRow], opened: Container[Key], now: float, settings
         elif row.status is StepStatus.RUNNING:
             times.append(row.wake_at)
         else:
-            # A short wait that begins now gets a nudge of its own; the alarm only stands behind it.
-            soon = row.key in opened and row.wake_at - now <= countdown_for(row, settings)
-            times.append(max(row.wake_at, now) + (settings.alarm_tick if soon else 0.0))
+            times.append(max(row.wake_at, now) + (settings.alarm_tick if _is_nudged(row, now, settings) else 0.0))
     return min(times, default=now + settings.renudge)
+
+
+def _is_nudged(row: StepRow, now: float, settings: Settings) -> bool:
+    """Whether a nudge of its own is on the way, so that the alarm only stands behind it: its whole wait was short."""
+    reach, config = countdown_for(row, settings), row.config or {}
+    if row.status is StepStatus.WAITING and config.get("duration", config.get("timeout", 0.0)) > reach:
+        return False
+    return (row.wake_at or now) - now <= reach
 
 
 def countdown_for(row: StepRow, settings: Settings) -> float:
