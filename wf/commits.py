@@ -32,6 +32,9 @@ ROWS_MAX = 500
 FEW = 2
 """Rows that a commit hands over as VALUES: the quickest way, but one plan for each pattern of types in them."""
 
+_NAMES = [[f"{name}_{n}" for name, _ in _ROW] for n in range(FEW)]
+"""Of their parameters, row by row; made once, because this is the hot path."""
+
 _OPTIONAL = ("commit_failures", "commit_events", "commit_end", "commit_freed")
 """Parts that follow the rows, in the order in which they lock."""
 
@@ -111,7 +114,10 @@ def _values_sql(rows: int) -> LiteralString:
 def _rows(rows: list[StepRow], seal: Callable[[bytes], bytes] | None) -> dict[str, Any]:
     if len(rows) > FEW:
         return {"rows": _json(rows, seal)}
-    return {f"{name}_{n}": v for n, row in enumerate(rows) for (name, _), v in zip(_ROW, _values(row), strict=True)}
+    params: dict[str, Any] = {}
+    for names, row in zip(_NAMES, rows, strict=False):
+        params.update(zip(names, _values(row), strict=True))
+    return params
 
 
 def _values(row: StepRow) -> tuple[Any, ...]:
