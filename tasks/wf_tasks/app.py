@@ -73,8 +73,8 @@ def _prepare(sender: Any = None, **_: object) -> None:
         runtime().prepare()
     except WfError as error:
         raise SystemExit(f"wf: {error}") from None
-    # What was imported is no garbage: whoever looks for such need not look at it again, step by step; and the pages that
-    # forked children share stay shared.
+    # What was imported is no garbage: the collector need not look at it again and again, and the pages that forked
+    # children share stay shared.
     gc.collect()
     gc.freeze()
 
