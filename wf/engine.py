@@ -21,7 +21,6 @@ from uuid import uuid4
 
 from wf import crashpoints
 from wf.core import Failed
-from wf.dispatch import Nudge
 from wf.ends import end_of, plan_restart
 from wf.errors import JournalUnavailable
 from wf.log import log_end, log_lost
@@ -35,7 +34,7 @@ from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
     from wf.attempt import Attempt
-    from wf.dispatch import Dispatcher
+    from wf.dispatch import Dispatcher, Nudge
     from wf.facts import Commit, End, StepRow
     from wf.journal import Journal
     from wf.live import Live
@@ -82,7 +81,7 @@ class Engine:
     ) -> None:  # fmt: skip
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
-        self._slots = Slots(journal.database, journal.clock)
+        self._slots = Slots(journal.database, journal.clock, dispatcher)
         self._recorder = Recorder(settings, journal, dispatcher)
         self.runner = Runner(settings, journal, self._recorder)
         self.passes = Passes(settings, journal, registry, env)
@@ -204,13 +203,8 @@ class Engine:
         if not live.slotted:
             live.queued = True
             self._slots.wait(live.instance)
-            self.grant_slots(live.instance.workflow)
+            self._slots.grant(live.instance.workflow, due_in=self.settings.renudge)
         return live.slotted
-
-    def grant_slots(self, workflow: str) -> None:
-        """Give the free slots of a workflow to whoever has waited longest, and nudge them."""
-        granted = self._slots.grant(workflow, due_in=self.settings.renudge)
-        self._dispatcher.publish([Nudge(w.key, w.generation, w.rev, workflow=w.workflow, id=w.id) for w in granted])
 
     def _lose(self, live: Live, expired: StepRow) -> None:
         again = not live.gives_up(replace(expired, lost=expired.lost + 1))
@@ -260,7 +254,7 @@ class Engine:
             return False
         taken = live.committed(commit)
         if commit.frees_slot:
-            self.grant_slots(live.instance.workflow)
+            self._slots.grant(live.instance.workflow, due_in=self.settings.renudge)
         if commit.end is not None:
             self.passes.drop(live)
             if commit.end.rolls_back:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wf.dispatch import Nudge
 from wf.facts import Wake
 from wf.sql import statements
 from wf.status import SLOTTED, Status
@@ -11,6 +12,7 @@ from wf.status import SLOTTED, Status
 if TYPE_CHECKING:
     from wf.clock import Clock
     from wf.database import Database
+    from wf.dispatch import Dispatcher
     from wf.facts import InstanceRow
 
 LOOK = 3600.0
@@ -23,10 +25,11 @@ class Slots:
     Args:
         database: Where.
         clock: Whose time.
+        dispatcher: Nudges whoever gets a slot.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, dispatcher: Dispatcher) -> None:
+        self._database, self._clock, self._dispatcher = database, clock, dispatcher
         self._sql = statements()
 
     def take(self, instance: InstanceRow) -> bool:
@@ -43,15 +46,16 @@ class Slots:
         params = {"key": instance.key, "rev": instance.rev, "due_in": LOOK, "now": self._clock.override()}
         self._database.rows(self._sql["slot_wait"], params)
 
-    def grant(self, workflow: str, *, due_in: float) -> list[Wake]:
-        """Give free slots to those who have waited longest; whoever gets them must nudge them.
+    def grant(self, workflow: str, *, due_in: float) -> None:
+        """Give free slots to those who have waited longest, and nudge them.
 
         Args:
             workflow: Whose slots.
             due_in: Seconds until the alarm looks at them, if the nudge is lost.
         """
         params = {"workflow": workflow, "due_in": due_in, "now": self._clock.override()}
-        return [Wake(*row) for row in self._database.rows(self._sql["slot_grant"], params)]
+        wakes = [Wake(*row) for row in self._database.rows(self._sql["slot_grant"], params)]
+        self._dispatcher.publish([Nudge(w.key, w.generation, w.rev, workflow=w.workflow, id=w.id) for w in wakes])
 
     def ungranted(self, *, idle: float) -> list[str]:
         """Workflows with a free slot and somebody who waits for one.

@@ -57,7 +57,7 @@ class Retention:
         """Remove these, or one by one if one of them is poisoned; how many it were."""
         try:
             return self._expire(keys)
-        except Exception as error:
+        except Exception as error:  # one poisoned row, of whatever kind, must not stop the others
             if type(error) is JournalUnavailable:
                 raise  # it would be the same with each of them
             reason = f"{type(error).__name__}: {error}"

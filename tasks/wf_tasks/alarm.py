@@ -37,7 +37,7 @@ class Alarm:
 
     def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher) -> None:
         self._settings, self._journal, self._dispatcher = settings, journal, dispatcher
-        self._slots = Slots(journal.database, journal.clock)
+        self._slots = Slots(journal.database, journal.clock, dispatcher)
         self._schedules = Schedules(settings, journal, dispatcher)
 
     def run_once(self) -> int:
@@ -56,13 +56,11 @@ class Alarm:
         """Give slots that are free to instances that wait for them: whoever should have done it may be gone."""
         for workflow in self._slots.ungranted(idle=self._settings.lease):
             try:
-                granted = self._slots.grant(workflow, due_in=self._settings.renudge)
+                self._slots.grant(workflow, due_in=self._settings.renudge)
             except Exception as error:  # one poisoned workflow must not hold up the others, nor the schedules
                 if type(error) is JournalUnavailable:  # it is not the workflow: Postgres is away
                     raise
                 log.warning("slots not given", workflow=workflow, reason=f"{type(error).__name__}: {error}")
-                continue
-            self._dispatcher.publish([Nudge(w.key, w.generation, w.rev, workflow=w.workflow, id=w.id) for w in granted])
 
     def _wake(self) -> int:
         settings, woken = self._settings, 0

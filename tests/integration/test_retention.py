@@ -299,3 +299,4 @@ def test_beat_has_expired_instances_removed(processes: Processes, settings: Sett
         with Client(settings=soon) as client:
             client.workflow("errand").create("r-17").result(timeout=30)
         wait_until(lambda: not left(rig), what="the instance is gone")
+        assert rig.sql("select action from wf.audit") == [("expire",)]
