@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := wf tasks reaper tests examples
+CODE := wf tasks reaper api tests examples
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench clean

@@ -10,7 +10,12 @@ from zipfile import ZipFile
 import pytest
 
 _ROOT = Path(__file__).parents[1]
-_PACKAGES = {"wf": _ROOT / "wf", "wf_tasks": _ROOT / "tasks/wf_tasks", "wf_reaper": _ROOT / "reaper/wf_reaper"}
+_PACKAGES = {
+    "wf": _ROOT / "wf",
+    "wf_tasks": _ROOT / "tasks/wf_tasks",
+    "wf_reaper": _ROOT / "reaper/wf_reaper",
+    "wf_api": _ROOT / "api/wf_api",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,7 @@ def test_the_wheel_holds_every_file_of_the_packages(names: set[str]) -> None:
         f"{package}/{file.relative_to(folder)}"
         for package, folder in _PACKAGES.items()
         for file in folder.rglob("*")
-        if file.suffix in {".py", ".sql", ".typed", ".mako", ".ini"}
+        if file.suffix in {".py", ".sql", ".typed", ".mako", ".ini", ".html", ".css", ".js"}
     }
     assert "wf/py.typed" in expected
     assert any(name.startswith("wf/sql/") for name in expected)

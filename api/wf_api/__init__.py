@@ -1,0 +1,1 @@
+"""The HTTP side: REST below `/api`, signed webhooks, health and metrics. `wf api` serves it."""
