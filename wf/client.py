@@ -30,6 +30,7 @@ class Client(Connections):
         redis_url: The broker's Redis; `WF_REDIS_URL` by default.
         settings: Takes the place of both.
         clock: Takes the place of the database's clock, in tests.
+        actor: Who acts, for the audit; `client` by default.
     """
 
     def workflow(self, workflow: str | type[WorkflowEntrypoint]) -> Workflow:

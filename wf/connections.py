@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from wf.catalog import Catalog
@@ -50,6 +51,12 @@ class Connections:
         self.catalog = Catalog(self.database, clock)
         self.steering = Steering(self.settings, self.catalog)
         self.rates = Rates(self.settings, clock)
+
+    def acting_as(self, actor: str) -> Self:
+        """The same client for somebody else, for the audit; it shares the connections, so close only one of the two."""
+        other = copy(self)
+        other.actor = actor
+        return other
 
     def version_of(self, name: str) -> str:
         """The version that a new instance of this workflow gets.

@@ -103,12 +103,18 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
 
 def _termination(row: dict[str, Any]) -> Answer:
     """The last entry of an instance that was terminated: by whom, in the baseline's words."""
-    at, source = row["ended_at"], {"client": "binding", "cli": "api"}.get(row["terminated_by"], row["terminated_by"])
+    at, source = row["ended_at"], _source(row["terminated_by"])
     return Answer(
         seq=None, name="termination", type="termination", status=StepStatus.COMPLETE, start=at, end=at, success=True,
         config={}, attempt=0, lost=0, output=None, error=None, eventType=None, attempts=[], wakeAt=None, worker=None,
-        heartbeat=None, trigger={"source": source or "unknown"},
+        heartbeat=None, trigger={"source": source},
     )  # fmt: skip
+
+
+def _source(actor: str | None) -> str:
+    """Where a wish came from, by who is in the audit for it: `api:<token>` is the API, as the command line is."""
+    kind = (actor or "unknown").partition(":")[0]
+    return {"client": "binding", "cli": "api"}.get(kind, kind)
 
 
 def _next_wake(row: dict[str, Any], steps: list[Answer]) -> datetime | None:

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     encryption_keys: str = Field(
         "", repr=False, description="Fernet keys, comma-separated, for payloads at rest: the first one encrypts."
     )
+    api_url: str = Field("", description="A running `wf api`, for commands: then they need neither Postgres nor Redis.")
+    api_token: str = Field("", repr=False, description="The token that commands show there.")
+    hooks: str = Field("", description="A TOML file with the rules of incoming webhooks.")
     queue: str = Field("wf", description="Celery queue of the nudges.")
     key_prefix: str = Field("wf:", description="Prefix of every key in Redis.")
 
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
         604_800.0, gt=0, description="Seconds to keep an instance that is complete or terminated."
     )
     error_retention: float = Field(604_800.0, gt=0, description="Seconds to keep an instance that is errored.")
+    api_rate: float = Field(1000.0, ge=0, description="Requests per second of one caller of the API; 0: any number.")
+    api_max_body: int = Field(2_097_152, ge=1, description="Bytes of one request to the API.")
+    api_feed_tick: float = Field(0.25, gt=0, description="Seconds between two looks at the instances that feeds follow.")
+    login_ttl: float = Field(43_200.0, gt=0, description="Seconds until a browser must log in again.")
+    job_batch: int = Field(100, ge=1, description="Instances that a bulk action moves between two notes of its progress.")
     cache_size: int = Field(256, ge=0, description="Suspended passes that a worker process keeps.")
     pool_size: int = Field(20, ge=1, description="Postgres connections of one process at most.")
 

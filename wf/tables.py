@@ -1,8 +1,8 @@
 """The journal's schema, once: what the migrations must add up to and what dynamic reads are built from.
 
 Times are the database's. Payloads are `bytea` in our codec, because `jsonb` refuses some legal text. `instance` is
-narrow and hot: it is updated at every commit, so it keeps room on its pages and has no index on what changes, but for
-the one on `due_at`.
+narrow and hot: it is updated at every commit, so it keeps room on its pages, and what changes has two indexes only: the
+one on `due_at`, and the one by which a few failed instances are found among millions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from wf.status import LIVE
 
@@ -50,6 +50,22 @@ workflow = Table(
     Column("concurrency", Integer, comment="How many instances may run at once; null means any number."),
     _time("created_at", required=True),
     _time("modified_at", required=True),
+    Column(
+        "overrides", JSONB, nullable=False, server_default=text("'{}'"), comment="What operators set over the class."
+    ),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("workflow", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("class_name", Text, nullable=False),
+    Column("module", Text, nullable=False),
+    Column("settings", JSONB, nullable=False, comment="Its class keywords."),
+    _time("created_at", required=True),
+    _time("modified_at", required=True),
+    comment="What workers have told of each version of a workflow.",
 )
 
 instance = Table(
@@ -90,6 +106,7 @@ instance = Table(
     ),
     Index("instance_id", "workflow", "id", unique=True),
     Index("instance_newest", "workflow", "key"),
+    Index("instance_status", "workflow", "status", "key"),
     Index("instance_due", "due_at", postgresql_where=text("due_at is not null")),
     Index("instance_restart", "restart_at", postgresql_where=text("restart_at is not null")),
     Index("instance_expire", "expire_at", postgresql_where=text("expire_at is not null")),
@@ -225,4 +242,71 @@ audit = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     _time("at", required=True),
     Index("audit_instance", "workflow", "instance", "id"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("workflow", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("filter", JSONB, nullable=False, comment="Which instances; those created before the job."),
+    Column("options", JSONB, nullable=False, comment="How to do it, such as with rollback."),
+    Column("actor", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default=text("'queued'")),
+    Column("total", BigInteger, nullable=False, comment="Instances that matched when the job was made."),
+    Column("done", BigInteger, nullable=False, server_default=text("0")),
+    Column("failed", BigInteger, nullable=False, server_default=text("0")),
+    Column("errors", JSONB, nullable=False, server_default=text("'[]'"), comment="The first few, with their ids."),
+    Column("after_key", BigInteger, nullable=False, server_default=text("0"), comment="How far it has come."),
+    Column("upto_key", BigInteger, nullable=False, comment="Where it ends: newer instances are not meant."),
+    _time("lease_until"),
+    _time("created_at", required=True),
+    _time("started_at"),
+    _time("ended_at"),
+    Index("job_active", "workflow", "action", unique=True, postgresql_where=text("ended_at is null")),
+    comment="Actions on many instances, done by the reaper in small batches.",
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256; the token itself is nowhere."),
+    Column("scope", Text, nullable=False, comment="read, write or admin; each holds those before it."),
+    Column("workflows", ARRAY(Text), comment="Only these; null means all."),
+    Column("created_by", Text, nullable=False),
+    _time("created_at", required=True),
+    _time("expires_at"),
+    _time("used_at"),
+    _time("revoked_at"),
+    Index("token_name", "name", unique=True, postgresql_where=text("revoked_at is null")),
+    comment="Who may use the API.",
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the cookie."),
+    Column("token", BigInteger, nullable=False, comment="Whose rights it has, for as long as that is valid."),
+    Column("csrf", Text, nullable=False, comment="What forms must send along."),
+    _time("created_at", required=True),
+    _time("expires_at", required=True),
+    Index("session_expires", "expires_at"),
+    comment="Browsers that are logged in.",
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("name", Text, primary_key=True, comment="Host and process."),
+    Column("queue", Text, nullable=False),
+    Column("pool", Text, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("workflows", JSONB, nullable=False, comment="Names and versions."),
+    Column("release", Text, nullable=False),
+    _time("started_at", required=True),
+    _time("seen_at", required=True),
+    comment="Heartbeats of worker processes, for people to see.",
 )
