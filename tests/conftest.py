@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from tests.support import Databases, Processes, Rig
+from tests.support.api import Api
 from wf.dev.servers import Postgres, Valkey
 from wf.settings import Settings
 
@@ -135,6 +136,13 @@ def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
 def rig(settings: Settings) -> Iterator[Rig]:
     """An engine without Celery, with a clock that the test moves."""
     with Rig(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def api(rig: Rig) -> Iterator[Api]:
+    """The REST API on the engine of `rig`, with its clock; called from this machine, without a token."""
+    with Api(rig.settings, rig.clock) as made:
         yield made
 
 

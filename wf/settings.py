@@ -71,9 +71,13 @@ class Settings(BaseSettings):
     error_retention: float = Field(604_800.0, gt=0, description="Seconds to keep an instance that is errored.")
     api_rate: float = Field(1000.0, ge=0, description="Requests per second of one caller of the API; 0: any number.")
     api_max_body: int = Field(2_097_152, ge=1, description="Bytes of one request to the API.")
-    api_feed_tick: float = Field(0.25, gt=0, description="Seconds between two looks at the instances that feeds follow.")
+    api_feed_tick: float = Field(
+        0.25, gt=0, description="Seconds between two looks at the instances that feeds follow."
+    )
     login_ttl: float = Field(43_200.0, gt=0, description="Seconds until a browser must log in again.")
-    job_batch: int = Field(100, ge=1, description="Instances that a bulk action moves between two notes of its progress.")
+    job_batch: int = Field(
+        100, ge=1, description="Instances that a bulk action moves between two notes of its progress."
+    )
     cache_size: int = Field(256, ge=0, description="Suspended passes that a worker process keeps.")
     pool_size: int = Field(20, ge=1, description="Postgres connections of one process at most.")
 

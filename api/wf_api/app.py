@@ -1,0 +1,77 @@
+"""The FastAPI app: routes, what stands around them, and how errors become answers."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from wf.errors import WfError
+from wf.settings import Settings
+from wf_api.envelope import refused
+from wf_api.parts import Parts
+from wf_api.problems import BodyTooLarge, InvalidRequest, NoRoute, Refusal, WrongMethod, problem_of
+from wf_api.routes import ROUTERS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import Response
+
+    from wf.clock import Clock
+
+
+def make_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:
+    """The app.
+
+    Args:
+        settings: From the environment by default.
+        clock: Takes the place of the database's clock, in tests.
+    """
+    parts = Parts(settings or Settings(), clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with parts:
+            yield
+
+    app = FastAPI(
+        title="celery-wf", lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None,
+        redoc_url=None, max_body_size=parts.settings.api_max_body,
+    )  # fmt: skip
+    app.state.parts = parts
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(WfError, _of_ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _of_routing)
+    return app
+
+
+async def _of_ours(_: Request, error: Exception) -> Response:
+    return refused(problem_of(error))
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    return refused(*(problem_of(InvalidRequest(fault)) for fault in faults[:10]))
+
+
+async def _of_routing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = f"{request.method} {request.url.path}"
+    match error.status_code:
+        case 404:
+            found: Refusal = NoRoute(f"There is no {what}. /api/openapi.json lists what there is.")
+        case 405:
+            found = WrongMethod(f"There is no {what}; the same path has other methods.")
+        case 413:
+            limit = request.app.state.parts.settings.api_max_body
+            found = BodyTooLarge(f"The request has more than {limit:,} bytes (WF_API_MAX_BODY).")
+        case _:
+            found = InvalidRequest(str(error.detail))
+    return refused(problem_of(found))

@@ -1,0 +1,34 @@
+"""What the routes work with, connected; one of each for a process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from wf.client import Client
+
+if TYPE_CHECKING:
+    from wf.clock import Clock
+    from wf.settings import Settings
+
+
+class Parts:
+    """The parts of one API process.
+
+    Args:
+        settings: Read once.
+        clock: Takes the place of the database's clock, in tests.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.client = Client(settings=settings, clock=clock, actor="api")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
