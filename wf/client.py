@@ -12,6 +12,7 @@ from wf.dispatch import Nudge
 from wf.errors import InstanceAlreadyExists, WorkflowNotFound
 from wf.ids import check_address
 from wf.instance import Instance
+from wf.listing import Listing
 from wf.workflow import WorkflowEntrypoint, is_name
 
 if TYPE_CHECKING:
@@ -220,5 +221,10 @@ class Workflow:
             until: Only those created then or earlier.
             cursor: The `cursor` of the page before.
             limit: 20 by default, 100 at most.
+
+        Raises:
+            InvalidQuery: A value cannot be used.
+            WorkflowNotFound: There is no such workflow.
         """
-        return self._client.catalog.list(self.name, status=status, since=since, until=until, cursor=cursor, limit=limit)
+        listing = Listing(status=status, since=since, until=until, cursor=cursor, limit=limit)
+        return self._client.catalog.list(self.name, listing)

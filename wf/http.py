@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wf.catalog import InvalidQuery
 from wf.errors import (
     BrokerUnavailable,
     InstanceAlreadyExists,
@@ -28,6 +27,7 @@ from wf.errors import (
     WfError,
     WorkflowNotFound,
 )
+from wf.listing import InvalidQuery
 
 PREFIX = "workflows.api.error."
 """What stands before the text of an error's code in the baseline's API."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wf import errors
-from wf.catalog import InvalidQuery
 from wf.codec import CodecError
 from wf.errors import (
     BrokerUnavailable,
@@ -33,6 +32,7 @@ from wf.errors import (
     WorkflowNotFound,
 )
 from wf.http import PREFIX, ROWS, answer_for, number_of
+from wf.listing import InvalidQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable

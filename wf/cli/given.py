@@ -113,9 +113,11 @@ def resolve(catalog: Catalog, workflow: str, id: str) -> str:
         NoInstances: `latest`, and there is none.
         WorkflowNotFound: There is no such workflow.
     """
+    from wf.listing import Listing  # noqa: PLC0415  (slow)
+
     if id != LATEST:
         return id
-    newest = catalog.list(workflow, status=None, since=None, until=None, cursor=None, limit=1)
+    newest = catalog.list(workflow, Listing(limit=1))
     if not newest:
         raise NoInstances(workflow)
     return str(newest[0].id)

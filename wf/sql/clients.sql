@@ -122,6 +122,27 @@ order by 1, 2, 3
 -- instance_key: The key of an instance.
 select key, status, generation, rev from wf.instance where workflow = %(workflow)s and id = %(id)s
 
+-- instance_key_at: The least key from which on instances were created at a moment or later. It is found by halving: so
+-- a list of a few minutes out of years needs no index on their times.
+with recursive probe as (
+  select coalesce(min(key), 0) as low, coalesce(max(key), 0) + 1 as high from wf.instance
+  union all
+  select case when later then low else middle + 1 end, case when later then middle else high end
+  from (select low, high, (low + high) / 2 as middle from probe where low < high) as half
+  cross join lateral (
+    select coalesce(
+      (
+        select created_at >= to_timestamp(%(at)s::float8) from wf.instance
+        where key >= half.middle
+        order by key
+        limit 1
+      ),
+      true
+    ) as later
+  ) as found
+)
+select low from probe where low >= high
+
 -- instance_read: Everything about an instance but its steps.
 select
   i.key, i.workflow, i.id, i.version, i.status, i.trigger, i.generation, i.rev, i.restarts, i.due_at, i.restart_at,
