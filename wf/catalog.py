@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer, Page
 from wf.codec import decode
 from wf.deployments import Deployments
-from wf.descriptions import description, error_answer, rollback_answer
+from wf.descriptions import description, error_answer, rollback_answer, step_answer
+from wf.errors import StepOutputNotFound
 from wf.listing import ENTRY, KEY_MAX
-from wf.plain import legible, revealed
+from wf.plain import legible, plain, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 SLACK = timedelta(hours=1)
 """Instances get their keys in the order of creation, but for those of transactions that were open for so long."""
+
+
+class Made(NamedTuple):
+    """An instance that was created."""
+
+    key: int
+    version: str
 
 
 class Catalog(Deployments):
@@ -44,23 +52,23 @@ class Catalog(Deployments):
         execute: Execute,
         keep_success: float | None = None,
         keep_error: float | None = None,
-    ) -> int | None:
+    ) -> Made | None:
         """Write a new instance, of the newest version and with the retention of that if none is given.
 
         Returns:
-            Its key; None if the id is taken, or no version is known.
+            None if the id is taken, or no version is known.
         """
         values = {
             "workflow": workflow, "id": id, "version": version, "params": params, "trigger": trigger,
             "due_in": due_in, "now": self.clock.override(), "keep_success": keep_success, "keep_error": keep_error,
         }  # fmt: skip
         rows = execute(self._sql["instance_create"], values)
-        return rows[0][0] if rows else None
+        return Made(*rows[0]) if rows else None
 
     def create_batch(
         self, workflow: str, version: str | None, entries: Sequence[Mapping[str, Any]], common: bytes | None, *,
         trigger: str, due_in: float, execute: Execute,
-    ) -> dict[str, int]:  # fmt: skip
+    ) -> dict[str, Made]:  # fmt: skip
         """Write new instances in the order of their entries, in one commit.
 
         Args:
@@ -73,14 +81,14 @@ class Catalog(Deployments):
             execute: Runs the statement.
 
         Returns:
-            The keys of those that were not there yet, by id.
+            Those that were not there yet, by id.
         """
         numbered = json.dumps([{"number": number, **entry} for number, entry in enumerate(entries)])
         values = {
             "workflow": workflow, "version": version, "entries": numbered, "params": common, "trigger": trigger,
             "due_in": due_in, "now": self.clock.override(),
         }  # fmt: skip
-        return {id: key for key, id in execute(self._sql["instance_create_batch"], values)}
+        return {id: Made(key, version) for key, id, version in execute(self._sql["instance_create_batch"], values)}
 
     def exists(self, workflow: str, id: str) -> bool:
         """Whether there is such an instance."""
@@ -151,6 +159,31 @@ class Catalog(Deployments):
         attempts = self.database.read(self._sql["attempt_list"], of)
         steps = self.database.read(self._sql["step_list"], of)
         return description(row, steps, attempts, partial(legible, read=read))
+
+    def step_output(self, workflow: str, id: str, step: str, type: str, attempt: int | None = None) -> Answer:
+        """All that a step gave, or one of its attempts, with `status`, `output`, `error` and, for a wait, `eventType`.
+
+        Args:
+            workflow: Its workflow.
+            id: Its id.
+            step: Its name with its counter, as in `"upload-1"`.
+            type: `step` or `waitForEvent`.
+            attempt: The last one by default.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+            StepOutputNotFound: It has no such step, or the step had no such attempt.
+        """
+        name, _, count = step.rpartition("-")
+        values = {
+            "workflow": workflow, "id": id, "kind": "do" if type == "step" else type, "name": name,
+            "count": int(count) if count.isdecimal() and len(count) < 10 else 0, "attempt": attempt,
+        }  # fmt: skip
+        rows = self.database.read(self._sql["step_read"], values)
+        if not rows or (attempt is not None and attempt > rows[0][2]):
+            self.status_of(workflow, id)  # which tells of an instance that is not there
+            raise StepOutputNotFound(workflow, id, step, type, attempt)
+        return step_answer(rows[0], attempt, partial(legible, read=plain))
 
     def _one(self, statement: str, workflow: str, id: str) -> tuple[Any, ...]:
         rows = self.database.read(self._sql[statement], {"workflow": workflow, "id": id})

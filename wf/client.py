@@ -107,19 +107,19 @@ class Workflow:
         draft = Drafter(self.name, self._class, client.settings.max_payload).draft(id, params, retention)
         client.rates.take(self.name)
         version = self._class.workflow_version if self._class is not None else None
-        key = client.catalog.create(
+        made = client.catalog.create(
             self.name, draft.id, version, draft.data, trigger=trigger, execute=client.execute(foreign),
             due_in=client.settings.renudge if foreign is None else 0.0, keep_success=draft.keep_success,
             keep_error=draft.keep_error,
         )  # fmt: skip
-        if key is None:
+        if made is None:
             if version is None:
                 client.version_of(self.name)
             if if_exists != "return":
                 raise InstanceAlreadyExists(self.name, draft.id)
-        else:
-            client.nudge(foreign, Nudge(key, 1, 0, workflow=self.name, id=draft.id))
-        return Instance(client, self.name, draft.id)
+            return Instance(client, self.name, draft.id)
+        client.nudge(foreign, Nudge(made.key, 1, 0, workflow=self.name, id=draft.id))
+        return Instance(client, self.name, draft.id, made.version)
 
     @overload
     def create_batch(

@@ -114,6 +114,18 @@ class Deployments:
             for name, version, versions, settings in self.database.read(self._sql["workflow_known"])
         ]  # fmt: skip
 
+    def schedules(self, workflow: str | None = None) -> list[Answer]:
+        """The schedules of a workflow, or of all, the next to fire first.
+
+        Raises:
+            WorkflowNotFound: There is no such workflow.
+        """
+        if workflow is not None and (error := self._unknown(workflow)) is not None:
+            raise error
+        names = ("workflow", "cron", "nextInstance", "lastInstance")
+        rows = self.database.read(self._sql["schedule_coming"], {"workflow": workflow})
+        return [Answer(zip(names, row, strict=True)) for row in rows]
+
     def versions(self, workflow: str | None = None) -> list[Answer]:
         """Every version that is registered or has instances in flight, newest first, with the numbers of these.
 

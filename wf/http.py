@@ -24,6 +24,7 @@ from wf.errors import (
     SchemaMismatch,
     SerializationError,
     StepNotFound,
+    StepOutputNotFound,
     WfError,
     WorkflowNotFound,
 )
@@ -55,6 +56,7 @@ ROWS: dict[type[WfError], Row] = {
     InvalidTransition: Row(409, 10404),
     InstanceAlreadyExists: Row(409, 10405),
     StepNotFound: Row(409, 10406),
+    StepOutputNotFound: Row(404, 10418),
     InvalidPayload: Row(400, 10407),
     SerializationError: Row(400, 10408),
     InvalidBatch: Row(400, 10409),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
+
+from wf.wire import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,18 +39,15 @@ def refused(*problems: Problem) -> Response:
 
 def to_json(value: Any) -> bytes:
     """JSON in UTF-8; times in ISO 8601, UTC."""
-    return json.dumps(value, default=_beyond_json, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def moment(at: datetime | None) -> str | None:
-    """A time as the API writes it."""
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps(value, default=_beyond_json, ensure_ascii=False, separators=(",", ":")).encode(
+        errors="backslashreplace"
+    )
 
 
 _JSON = "application/json"
 
 
-def _beyond_json(value: object) -> str | None:
+def _beyond_json(value: object) -> str:
     if isinstance(value, datetime):
         return moment(value)
     raise TypeError(f"{type(value).__name__} is not for JSON: {value!r:.120}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from wf.client import Client
+from wf_api.watch import Watch
 
 if TYPE_CHECKING:
     from wf.clock import Clock
@@ -22,6 +23,7 @@ class Parts:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.client = Client(settings=settings, clock=clock, actor="api")
+        self.watch = Watch(self.client.database, settings.api_feed_tick)
 
     def close(self) -> None:
         """Close the connections."""

@@ -48,6 +48,12 @@ class NoRoute(Refusal):
     code, row = "request.no_route", Row(404, 7003)
 
 
+class UnknownVersion(Refusal):
+    """The workflow has no such version."""
+
+    code, row = "version.not_found", Row(404, 10201)
+
+
 class WrongMethod(Refusal):
     """The route has no such method."""
 

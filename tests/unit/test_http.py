@@ -28,6 +28,7 @@ from wf.errors import (
     SchemaMismatch,
     SerializationError,
     StepNotFound,
+    StepOutputNotFound,
     WfError,
     WorkflowNotFound,
 )
@@ -47,6 +48,7 @@ EXAMPLES: list[tuple[WfError, int, int, str]] = [
     (InvalidTransition("report", "r-17", "complete", "terminate"), 409, 10404, "instance.cannot_terminate"),
     (InstanceAlreadyExists("report", "r-17"), 409, 10405, "instance.already_exists"),
     (StepNotFound("upload", 1, "do"), 409, 10406, "instance.cannot_restart"),
+    (StepOutputNotFound("report", "r-17", "upload-1", "step", None), 404, 10418, "step.not_found"),
     (InvalidPayload("report", "Report", []), 400, 10407, "payload.invalid"),
     (SerializationError("$.handle", "it is a file."), 400, 10408, "payload.not_serialisable"),
     (InvalidBatch("It is empty"), 400, 10409, "batch.invalid"),

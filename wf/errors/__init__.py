@@ -11,6 +11,7 @@
     |-- InvalidTransition            instance.cannot_<action>
     |-- InvalidSubscription          subscription.invalid: a cursor or filter that no feed has
     |-- StepNotFound                 instance.cannot_restart: no such step in its history
+    |-- StepOutputNotFound           step.not_found: no such step or attempt to show
     |-- InvalidEventType             workflow.invalid_event_type
     |-- WorkflowNotFound             workflow.not_found, names the known ones
     |-- PayloadTooLarge              names the size and the limit
@@ -61,6 +62,7 @@ from wf.errors.clients import (
     RateLimited,
     SerializationError,
     StepNotFound,
+    StepOutputNotFound,
     WfError,
     WorkflowNotFound,
 )
@@ -131,6 +133,7 @@ __all__ = [
     "StepError",
     "StepLimitError",
     "StepNotFound",
+    "StepOutputNotFound",
     "StuckRunError",
     "WfError",
     "WorkerLostError",

@@ -18,11 +18,11 @@ with chosen as (
     coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
   from chosen
   on conflict (workflow, id) do nothing
-  returning key
+  returning key, version
+), stored as (
+  insert into wf.payload (instance, params) select key, %(params)s from made
 )
-insert into wf.payload (instance, params)
-select key, %(params)s from made
-returning instance
+select key, version from made
 
 -- instance_create_batch: New instances with keys in the order of their entries. They are inserted in the order of their
 -- ids, lest two batches that share ids wait for each other. An entry's params are in base64; without, it gets the
@@ -53,12 +53,12 @@ with chosen as (
   from entry cross join chosen
   order by id
   on conflict (workflow, id) do nothing
-  returning key
+  returning key, version
 ), stored as (
   insert into wf.payload (instance, params)
   select key, coalesce(decode(entry.params, 'base64'), cast(%(params)s as bytea)) from made join entry using (key)
 )
-select key, id from made join entry using (key)
+select key, id, version from made join entry using (key)
 
 -- event_accept: An event for a live instance: stored, counted, and the instance due at once, in one commit.
 with live as (
@@ -169,6 +169,16 @@ select
 from wf.step
 where instance = %(key)s and generation = %(generation)s
 order by seq
+
+-- step_read: One step of an instance, with the error of one of its attempts.
+select step.status, step.config, step.attempt, step.output, step.error, attempt.outcome, attempt.error
+from wf.instance
+join wf.step on step.instance = instance.key and step.generation = instance.generation
+left join wf.attempt
+  on attempt.instance = step.instance and attempt.generation = step.generation and attempt.seq = step.seq
+  and attempt.attempt = coalesce(%(attempt)s, step.attempt)
+where instance.workflow = %(workflow)s and instance.id = %(id)s
+  and step.kind = %(kind)s and step.name = %(name)s and step.count = %(count)s
 
 -- attempt_list: The failed and lost attempts of an instance.
 select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at

@@ -1,5 +1,9 @@
 """The routes, one module a noun. They read the request, call a client, and shape the answer; they decide nothing."""
 
-from wf_api.routes import health
+from wf_api.routes import audit, creation, feed, health, instances, schedules, workflows
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    health.router, workflows.router, schedules.router, creation.router,
+    feed.router,  # before those of instances, whose ids may be anything
+    instances.router, audit.router,
+)  # fmt: skip

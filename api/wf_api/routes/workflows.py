@@ -1,0 +1,90 @@
+"""Workflows, their versions and schedules."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from wf import wire
+from wf.answers import Answer
+from wf.errors import WorkflowNotFound
+from wf_api.access import Caller, Reader
+from wf_api.documented import EVERYWHERE, refusals
+from wf_api.envelope import answered
+from wf_api.models import workflows as models
+from wf_api.models.common import Envelope, Listed
+from wf_api.problems import UnknownVersion
+
+router = APIRouter(prefix="/api/workflows", tags=["workflows"], responses=EVERYWHERE)
+
+
+@router.get("", summary="List workflows", response_model=Listed[models.Workflow])
+def list_workflows(
+    caller: Reader,
+    search: Annotated[str | None, Query(description="Only those whose name holds this.", max_length=64)] = None,
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    per_page: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """By name."""
+    found = [
+        wire.workflow(workflow)
+        for workflow in caller.client.catalog.describe_workflows()
+        if caller.sees(workflow.name) and (search is None or search.casefold() in workflow.name.casefold())
+    ]
+    return _paged(found, page, per_page)
+
+
+@router.get("/{name}", summary="Show a workflow", response_model=Envelope[models.Workflow], responses=refusals(404))
+def describe(name: str, caller: Reader) -> Response:
+    """Its versions, settings, schedules, and how many instances are in each status."""
+    caller.check(name)
+    found = {workflow.name: workflow for workflow in caller.client.catalog.describe_workflows()}
+    if name not in found:
+        raise WorkflowNotFound(name, found)
+    return answered(wire.workflow(found[name]))
+
+
+@router.get("/{name}/versions", summary="List versions", response_model=Listed[models.Version], responses=refusals(404))
+def list_versions(
+    name: str,
+    caller: Reader,
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    per_page: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Every version that is registered or has instances in flight, the newest first."""
+    caller.check(name)
+    found = caller.client.catalog.versions(name)
+    return _paged([wire.version(version) for version in found], page, per_page)
+
+
+@router.get(
+    "/{name}/versions/{version}", summary="Show a version", response_model=Envelope[models.Version],
+    responses=refusals(404),
+)  # fmt: skip
+def describe_version(name: str, version: str, caller: Reader) -> Response:
+    """One of them."""
+    return answered(wire.version(_version(caller, name, version)))
+
+
+@router.get(
+    "/{name}/versions/{version}/graph", summary="Show the diagram of a version", response_model=Envelope[models.Graph],
+    responses=refusals(404),
+)  # fmt: skip
+def graph(name: str, version: str, caller: Reader) -> Response:
+    """What is known of its code; `graph` is null as long as no worker has analysed it."""
+    found = wire.version(_version(caller, name, version))
+    return answered({key: found.get(key) for key in models.Graph.model_fields})
+
+
+def _version(caller: Caller, name: str, version: str) -> Answer:
+    caller.check(name)
+    for found in caller.client.catalog.versions(name):
+        if found.version == version:
+            return found
+    raise UnknownVersion(f"Workflow {name!r} has no version {version!r:.60}; see /api/workflows/{name}/versions.")
+
+
+def _paged(found: list[dict[str, object]], page: int, per_page: int) -> Response:
+    first = (page - 1) * per_page
+    shown = found[first : first + per_page]
+    info = {"count": len(shown), "per_page": per_page, "page": page, "total_count": len(found)}
+    return answered(shown, info=info)
