@@ -15,6 +15,8 @@ from wf.status import TERMINAL
 from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wf.clock import Clock
     from wf.database import Database
     from wf.workflow import WorkflowEntrypoint
@@ -63,6 +65,7 @@ class Deployments:
         crons = settings.get("schedules", [])
         params: dict[str, Any] = {
             "name": name, "version": version, "settings": Jsonb(dict(settings)), "crons": crons,
+            "class_name": cls.__name__, "module": cls.__module__,
             "concurrency": settings.get("concurrency", {}).get("limit"), "now": self.clock.override(),
         }  # fmt: skip
         done = False
@@ -97,21 +100,34 @@ class Deployments:
             return None
         return WorkflowNotFound(workflow, known)
 
-    def describe_workflows(self) -> list[Answer]:
-        """Every registered workflow: versions, schedules and their next firings, number of instances in each status."""
+    def describe_workflows(self, workflow: str | None = None) -> list[Answer]:
+        """Every registered workflow: class, versions, schedules, times, number of instances in each status.
+
+        Args:
+            workflow: Only this one.
+
+        Raises:
+            WorkflowNotFound: No worker has registered it.
+        """
+        of = {"workflow": workflow}
+        rows = self.database.read(self._sql["workflow_describe"], of)
+        if not rows and workflow is not None:
+            raise WorkflowNotFound(workflow, self.workflows())
         counts: dict[str, dict[str, int]] = {}
-        query = "select workflow, status, count(*) from wf.instance group by 1, 2"
-        for name, status, number in self.database.read(query):
+        for name, status, number in self.database.read(
+            self._sql["instance_counts" if workflow is None else "instance_counts_of"], of
+        ):
             counts.setdefault(name, {})[status] = number
         schedules: dict[str, list[Answer]] = {}
         for name, cron, next_at in self.database.read(self._sql["schedule_list"]):
             schedules.setdefault(name, []).append(Answer(cron=cron, nextInstance=next_at))
         return [
             Answer(
-                name=name, version=version, versions=sorted(versions), settings=settings,
+                name=name, version=version, versions=sorted(versions, key=version_order), scriptName=module,
+                className=class_name, createdOn=created, modifiedOn=modified, triggeredOn=triggered, settings=settings,
                 schedules=schedules.get(name, []), instances=counts.get(name, {}),
             )
-            for name, version, versions, settings in self.database.read(self._sql["workflow_known"])
+            for name, version, versions, settings, created, modified, class_name, module, triggered in rows
         ]  # fmt: skip
 
     def versions(self, workflow: str | None = None) -> list[Answer]:
@@ -125,18 +141,26 @@ class Deployments:
         """
         if workflow is not None and (error := self._unknown(workflow)) is not None:
             raise error
+        of = {"workflow": workflow, "terminal": sorted(TERMINAL)}
+        told = {row[:2]: row[2:] for row in self.database.read(self._sql["version_list"], of)}
         found: dict[tuple[str, str], Answer] = {}
         for name, newest, registered, _ in self.database.read(self._sql["workflow_known"]):
             for version, at in registered.items() if workflow in (None, name) else ():
-                found[name, version] = _version(name, version, at, newest=version == newest)
-        live = {"workflow": workflow, "terminal": sorted(TERMINAL)}
-        for name, version, status, number in self.database.read(self._sql["version_counts"], live):
-            entry = found.setdefault((name, version), _version(name, version, None, newest=False))
+                found[name, version] = _version(name, version, at, told, newest=version == newest)
+        for name, version, status, number in self.database.read(self._sql["version_counts"], of):
+            entry = found.setdefault((name, version), _version(name, version, None, told, newest=False))
             entry["instances"][status] = number
         newest_first = sorted(found.values(), key=lambda entry: version_order(entry.version), reverse=True)
         return sorted(newest_first, key=lambda entry: str(entry.workflow))
 
 
-def _version(workflow: str, version: str, registered: float | None, *, newest: bool) -> Answer:
+def _version(
+    workflow: str, version: str, registered: float | None, told: Mapping[tuple[Any, ...], tuple[Any, ...]], *,
+    newest: bool,
+) -> Answer:  # fmt: skip
     at = None if registered is None else datetime.fromtimestamp(registered, UTC)
-    return Answer(workflow=workflow, version=version, registeredOn=at, newest=newest, instances={})
+    class_name, module, settings, created, modified = told.get((workflow, version), (None,) * 5)
+    return Answer(
+        workflow=workflow, version=version, scriptName=module, className=class_name, createdOn=created,
+        modifiedOn=modified, registeredOn=at, settings=settings or {}, newest=newest, instances={},
+    )  # fmt: skip

@@ -25,7 +25,7 @@ from wf_reaper.restarts import Restarts
 if TYPE_CHECKING:
     from tests.support import Rig
 
-SMALL = {"workflow", "tick", "slot", "schedule"}
+SMALL = {"workflow", "version", "tick", "slot", "schedule"}
 """Tables of a few rows, which may be read from end to end."""
 
 HOT = {
@@ -164,3 +164,18 @@ def test_a_page_deep_in_a_list_costs_what_the_first_one_costs(rig: Rig, seen: se
         plan = str(plan_of(connection, text))
     assert "Sort" not in plan
     assert "'Index Name': 'instance_newest'" in plan
+
+
+def test_a_workflow_is_described_from_indexes(rig: Rig, seen: set[str]) -> None:
+    """Its instances are counted, and the newest one is found, without those of other workflows."""
+    rig.workers[0].catalog.register(Errand)
+    fill(rig)
+    rig.sql("update wf.instance set workflow = 'w-' || mod(key, 20) where workflow = 'other'")
+    rig.sql("vacuum analyze wf.instance")
+    seen.clear()
+    rig.client.catalog.describe_workflows("errand")
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        plans = [plan_of(connection, text) for text in seen]
+    assert set().union(*map(scans, plans)) <= SMALL
+    assert "'Index Name': 'instance_newest'" in str(plans)
+    assert "'Index Name': 'instance_status'" in str(plans)
