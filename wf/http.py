@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wf.deployments import TooManySchedules
 from wf.errors import (
     BrokerUnavailable,
     InstanceAlreadyExists,
@@ -63,6 +64,7 @@ ROWS: dict[type[WfError], Row] = {
     InvalidQuery: Row(400, 10410),
     InvalidSubscription: Row(400, 10411),
     PayloadTooLarge: Row(413, 10413),
+    TooManySchedules: Row(409, 10419),
     RateLimited: Row(429, 10429),
     JournalUnavailable: Row(503, 10503),
     BrokerUnavailable: Row(503, 10503),

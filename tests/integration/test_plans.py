@@ -26,7 +26,7 @@ from wf_reaper.restarts import Restarts
 if TYPE_CHECKING:
     from tests.support import Rig
 
-SMALL = {"workflow", "tick", "slot", "schedule"}
+SMALL = {"workflow", "version", "tick", "slot", "schedule"}
 """Tables of a few rows, which may be read from end to end."""
 
 HOT = {
@@ -191,3 +191,18 @@ def limited(plan: Any) -> Any:
     while plan["Node Type"] != "Limit":
         plan = plan["Plans"][0]
     return plan["Plans"][0]
+
+
+def test_a_workflow_is_described_from_indexes(rig: Rig, seen: set[str]) -> None:
+    """Its instances are counted, and the newest one is found, without those of other workflows."""
+    rig.workers[0].catalog.register(Errand)
+    fill(rig)
+    rig.sql("update wf.instance set workflow = 'w-' || mod(key, 20) where workflow = 'other'")
+    rig.sql("vacuum analyze wf.instance")
+    seen.clear()
+    rig.client.catalog.describe_workflows("errand")
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        plans = [plan_of(connection, text) for text in seen]
+    assert set().union(*map(scans, plans)) <= SMALL
+    assert "'Index Name': 'instance_newest'" in str(plans)
+    assert "'Index Name': 'instance_status'" in str(plans)

@@ -8,6 +8,7 @@ import pytest
 
 from wf import errors
 from wf.codec import CodecError
+from wf.deployments import TooManySchedules
 from wf.errors import (
     BrokerUnavailable,
     InstanceAlreadyExists,
@@ -55,6 +56,7 @@ EXAMPLES: list[tuple[WfError, int, int, str]] = [
     (InvalidQuery("limit is 0"), 400, 10410, "list.invalid"),
     (InvalidSubscription("cursor is -1"), 400, 10411, "subscription.invalid"),
     (PayloadTooLarge("The payload", 2, 1), 413, 10413, "payload.too_large"),
+    (TooManySchedules("report", 2, 99, 100), 409, 10419, "workflow.too_many_schedules"),
     (RateLimited("report", 5, 0.3, "WF_CREATION_RATE"), 429, 10429, "rate_limited"),
     (JournalUnavailable("db-7.internal"), 503, 10503, "journal.unavailable"),
     (JournalBusy("db-7.internal"), 503, 10503, "journal.busy"),
@@ -74,7 +76,7 @@ def test_each_error_has_its_status_and_number(error: WfError, status: int, code:
 def test_every_error_for_callers_has_a_row() -> None:
     """A new class of error cannot be forgotten: it is in the examples above, by itself, or this fails."""
     kinds = {cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, WfError)} - {WfError}
-    assert kinds | {InvalidQuery} == {type(error) for error, *_ in EXAMPLES}
+    assert kinds | {InvalidQuery, TooManySchedules} == {type(error) for error, *_ in EXAMPLES}
     assert set(ROWS) <= {type(error) for error, *_ in EXAMPLES}
 
 

@@ -6,13 +6,12 @@ from fastapi import APIRouter, Query, Response
 
 from wf import wire
 from wf.answers import Answer
-from wf.errors import WorkflowNotFound
-from wf_api.access import Caller, Reader
+from wf_api.access import Admin, Caller, Reader
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
 from wf_api.models import workflows as models
 from wf_api.models.common import Envelope, Listed
-from wf_api.problems import UnknownVersion
+from wf_api.problems import UnknownVersion, as_given
 
 router = APIRouter(prefix="/api/workflows", tags=["workflows"], responses=EVERYWHERE)
 
@@ -37,10 +36,32 @@ def list_workflows(
 def describe(name: str, caller: Reader) -> Response:
     """Its versions, settings, schedules, and how many instances are in each status."""
     caller.check(name)
-    found = {workflow.name: workflow for workflow in caller.client.catalog.describe_workflows()}
-    if name not in found:
-        raise WorkflowNotFound(name, found)
-    return answered(wire.workflow(found[name]))
+    (found,) = caller.client.catalog.describe_workflows(name)
+    return answered(wire.workflow(found))
+
+
+@router.put(
+    "/{name}", summary="Set something over the class keywords", response_model=Envelope[models.Configured],
+    responses=refusals(404, 409),
+)  # fmt: skip
+def configure(name: str, wanted: models.Settings, caller: Admin) -> Response:
+    """At once and until it is set again. What is left out is as the class says: an empty wish takes everything back.
+
+    A workflow comes to be when a worker registers its class, not here.
+    """
+    caller.check(name)
+    given = wanted.model_dump(include={"limits", "concurrency", "default_retention"}, exclude_none=True)
+    if wanted.schedules is not None:
+        given["schedules"] = [schedule.cron for schedule in wanted.schedules]
+    client = caller.client
+    with as_given():
+        client.catalog.configure(
+            name, given, module=wanted.script_name, class_name=wanted.class_name, actor=client.actor,
+            max_schedules=client.settings.max_schedules,
+        )  # fmt: skip
+    (found,) = client.catalog.describe_workflows(name)
+    told = {key: value for key, value in wire.workflow(found).items() if key in models.Configured.model_fields}
+    return answered(told | {"version_id": found.version, "is_deleted": 0, "terminator_running": 0})
 
 
 @router.get("/{name}/versions", summary="List versions", response_model=Listed[models.Version], responses=refusals(404))
