@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from wf.errors import WfError
 from wf.settings import Settings
+from wf_api.documented import openapi
 from wf_api.envelope import refused
 from wf_api.parts import Parts
 from wf_api.problems import BodyTooLarge, InvalidRequest, NoRoute, Refusal, WrongMethod, problem_of
@@ -43,6 +44,7 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
         redoc_url=None, max_body_size=parts.settings.api_max_body,
     )  # fmt: skip
     app.state.parts = parts
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(WfError, _of_ours)
@@ -74,4 +76,4 @@ async def _of_routing(request: Request, error: Exception) -> Response:
             found = BodyTooLarge(f"The request has more than {limit:,} bytes (WF_API_MAX_BODY).")
         case _:
             found = InvalidRequest(str(error.detail))
-    return refused(problem_of(found))
+    return refused(problem_of(found), headers=error.headers)

@@ -28,13 +28,12 @@ def answered(result: Any, *, status: int = 200, info: Mapping[str, Any] | None =
     return Response(to_json(found if info is None else found | {"result_info": info}), status, media_type=_JSON)
 
 
-def refused(*problems: Problem) -> Response:
-    """A bad answer, with the status of the first problem."""
+def refused(*problems: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A bad answer, with the status of the first problem, and what headers that needs."""
     first = problems[0]
     errors = [{"code": problem.code, "message": problem.name, "detail": problem.detail} for problem in problems]
     body = to_json({"success": False, "errors": errors, "messages": [], "result": None})
-    headers = {} if first.retry_after is None else {"Retry-After": str(first.retry_after)}
-    return Response(body, first.status, headers, media_type=_JSON)
+    return Response(body, first.status, {**first.headers, **(headers or {})}, media_type=_JSON)
 
 
 def to_json(value: Any) -> bytes:

@@ -67,13 +67,13 @@ class Graph(Told):
 class Limits(Given):
     """How much an instance may do."""
 
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=1_000_000)
 
 
 class Concurrency(Given):
     """How many instances may run at once."""
 
-    limit: int = Field(ge=1)
+    limit: int = Field(ge=1, le=50_000)
 
 
 class Cron(Given):

@@ -3,7 +3,5 @@
 from wf_api.routes import audit, creation, feed, health, instances, schedules, workflows
 
 ROUTERS = (
-    health.router, workflows.router, schedules.router, creation.router,
-    feed.router,  # before those of instances, whose ids may be anything
-    instances.router, audit.router,
+    health.router, workflows.router, schedules.router, creation.router, instances.router, feed.router, audit.router,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from wf.plain import plain
 from wf_api.access import Reader
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import to_json
+from wf_api.paths import ONE
 from wf_api.watch import Watch
 
 router = APIRouter(prefix="/api/workflows/{name}/instances", tags=["instances"], responses=EVERYWHERE | refusals(404))
@@ -43,7 +44,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/{id:path}/subscribe", summary="Follow an instance", response_class=StreamingResponse, responses=_STREAM)
+@router.get(ONE + "/subscribe", summary="Follow an instance", response_class=StreamingResponse, responses=_STREAM)
 async def subscribe(
     name: str,
     id: str,

@@ -17,12 +17,10 @@ from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
 from wf_api.models import instances as models
 from wf_api.models.common import Envelope, Json, Listed
+from wf_api.paths import ONE
 from wf_api.problems import InvalidRequest, as_given
 
 router = APIRouter(prefix="/api/workflows/{name}/instances", tags=["instances"], responses=EVERYWHERE | refusals(404))
-
-ONE = "/{id:path}"
-"""An instance; the ids of those that schedules create hold slashes."""
 
 
 @router.get("", summary="List instances", response_model=Listed[models.Instance])
