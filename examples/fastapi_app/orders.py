@@ -20,4 +20,4 @@ class Order(WorkflowEntrypoint, name="order"):
             print(f"{order['quantity']} x {order['item']}, packed")
             return f"parcel-{order['id']}"
 
-        return {"parcel": await pack(), "paid by": payment.payload["card"]}
+        return {"parcel": await pack(), "card": payment.payload["card"]}

@@ -64,7 +64,7 @@ def test_an_order_is_paid_and_sent(open_shop: Open, processes: Processes) -> Non
         wait_until(lambda: shop.look("o-1").json()["status"] == "waiting", 15, "it waits for its payment")
         assert shop.pay("o-1").status_code == 202
         wait_until(lambda: shop.look("o-1").json()["status"] == "complete", 15, "it is sent")
-        output = {"parcel": "parcel-o-1", "paid by": "visa"}
+        output = {"parcel": "parcel-o-1", "card": "visa"}
         assert shop.look("o-1").json() == {"item": "tea", "quantity": 2, "status": "complete", "output": output}
         again = shop.pay("o-1")
         assert (again.status_code, again.json()["code"]) == (409, "instance.finished")
