@@ -22,9 +22,14 @@ _LISTED = {
 """An entry of a list of instances: the clients' names, and those of REST."""
 
 _WORKFLOW = {
-    "name": "name", "scriptName": "script_name", "className": "class_name", "createdOn": "created_on",
-    "modifiedOn": "modified_on", "triggeredOn": "triggered_on", "instances": "instances", "schedules": "schedules",
-    "version": "version", "versions": "versions", "settings": "settings",
+    "name": "name", "version": "version", "versions": "versions", "scriptName": "script_name",
+    "className": "class_name", "createdOn": "created_on", "modifiedOn": "modified_on",
+    "triggeredOn": "triggered_on", "settings": "settings", "schedules": "schedules", "instances": "instances",
+}  # fmt: skip
+_VERSION = {
+    "workflow": "workflow_id", "version": "id", "scriptName": "script_name", "className": "class_name",
+    "createdOn": "created_on", "modifiedOn": "modified_on", "registeredOn": "registered_on", "settings": "settings",
+    "newest": "newest", "instances": "instances",
 }  # fmt: skip
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
 _DESCRIBED = {"stepCount": "step_count"}
@@ -71,23 +76,19 @@ def schedule(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def version(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A version of a workflow."""
-    settings = found.get("settings") or {}
+    """A version of a workflow; the baseline takes apart what it declares, and has milliseconds."""
+    settings = found["settings"]
     retention = settings.get("default_retention")
     return {
-        "id": found["version"], "workflow_id": found["workflow"], "class_name": found.get("className"),
-        "script_name": found.get("scriptName"), "created_on": found.get("createdOn"),
-        "modified_on": found.get("modifiedOn"), "registered_on": found.get("registeredOn"), "language": "python",
-        "has_dag": False, "newest": found["newest"], "instances": found["instances"],
+        **_renamed(found, _VERSION), "language": "python", "has_dag": False,
         "limits": settings.get("limits"), "concurrency": settings.get("concurrency"),
         "default_retention": None if retention is None else {key: value * 1000 for key, value in retention.items()},
     }  # fmt: skip
 
 
 def version_back(told: Mapping[str, Any]) -> Answer:
-    """What the command line shows of the version that `version` has told."""
-    found = Answer(workflow=told["workflow_id"], version=told["id"], registeredOn=_time(told["registered_on"]))
-    return Answer(found, newest=told["newest"], instances=told["instances"])
+    """The version that `version` has told."""
+    return _read(told, _VERSION)
 
 
 def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str, Any]:
@@ -128,8 +129,11 @@ def _renamed(found: Mapping[str, Any], names: Mapping[str, str], *, rest: bool =
 
 
 def _read(told: Mapping[str, Any], names: Mapping[str, str], *, rest: bool = False) -> Answer:
-    back = {new: old for old, new in names.items()}
-    found = Answer((back.get(name, name), value) for name, value in told.items() if rest or name in back)
+    if rest:
+        back = {new: old for old, new in names.items()}
+        found = Answer((back.get(name, name), value) for name, value in told.items())
+    else:
+        found = Answer((old, told[new]) for old, new in names.items() if new in told)
     for name in _TIMES & found.keys():
         found[name] = _time(found[name])
     return found

@@ -13,6 +13,7 @@ from wf.status import Status
 
 if TYPE_CHECKING:
     from wf.catalog import Catalog
+    from wf.remote import RemoteCatalog
 
 LATEST = "latest"
 
@@ -106,7 +107,7 @@ def parse_ids(data: bytes) -> list[str]:
     return ids
 
 
-def resolve(catalog: Catalog, workflow: str, id: str) -> str:
+def resolve(catalog: Catalog | RemoteCatalog, workflow: str, id: str) -> str:
     """The id that is meant; `latest` is the newest instance.
 
     Raises:

@@ -48,6 +48,7 @@ class Version(Told):
     has_dag: bool
     newest: bool
     instances: Count = Field(description="How many are in flight, by status.")
+    settings: dict[str, Json] = Field(description="All its class keywords.")
     limits: dict[str, int] | None
     concurrency: dict[str, int] | None
     default_retention: dict[str, float] | None = Field(description="In milliseconds.")
