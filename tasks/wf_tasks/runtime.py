@@ -81,6 +81,7 @@ class Runtime:
 
 _lock = threading.Lock()
 _runtimes: dict[int, Runtime] = {}
+_settings: Settings | None = None
 
 
 def runtime() -> Runtime:
@@ -90,8 +91,14 @@ def runtime() -> Runtime:
         with _lock:
             if pid not in _runtimes:
                 # The parent's entry stays: to drop it would end the parent's connections.
-                _runtimes[pid] = Runtime(Settings())
+                _runtimes[pid] = Runtime(_settings or Settings())
     return _runtimes[pid]
+
+
+def configure(settings: Settings) -> None:
+    """Take these settings, not those of the environment, for this process and the children that it will fork."""
+    global _settings  # noqa: PLW0603  # as the runtimes, it belongs to the process
+    _settings = settings
 
 
 class Watch(threading.Thread):
