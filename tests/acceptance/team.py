@@ -23,8 +23,8 @@ app.conf.update(
     task_track_started=True,
     task_soft_time_limit=1,
     task_time_limit=2,
-    task_serializer="pickle",
-    accept_content=["json", "pickle"],
+    task_serializer="yaml",
+    accept_content=["json", "yaml"],
     worker_prefetch_multiplier=1,
     broker_transport_options={"visibility_timeout": 1},
 )

@@ -126,7 +126,7 @@ def test_a_worker_that_would_wait_in_vain_does_not_start(settings: Settings, tmp
         argv, env=environment(wrong), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("wf: The Celery app 'team' has the global_keyprefix ''")
+    assert "\nwf: The Celery app 'team' has the global_keyprefix ''" in done.stderr, done.stderr
     assert 'WF_QUEUE_PREFIX=""' in done.stderr
 
 
@@ -135,7 +135,8 @@ def test_the_app_of_the_team_stays_the_current_one(settings: Settings, tmp_path:
     code = (
         "import sys, celery\n"
         "from tests.acceptance.team import app\n"
-        "task = celery.shared_task(lambda: 1, name='shared')\n"
+        "def one(): return 1\n"
+        "task = celery.shared_task(one, name='shared')\n"
         "print(task.app is app, celery.current_app == app, 'wf_tasks.celery' in sys.modules)\n"
         "other = celery.Celery('other', set_as_current=False)\n"
         "print([name for name in other.tasks if name.startswith('wf.')], other.conf.beat_schedule)"
