@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,12 @@ GUARDS: dict[str, Any] = {
 """What our tasks are, whatever the app says about all its tasks."""
 
 
+TICKS = ("wf.alarm", "wf.restart_errored", "wf.retention")
+
+_LOGGERS = ("celery.beat", "celery.worker.strategy", "celery.worker.request", "celery.app.trace")
+"""Those that write lines for every task that is sent, received, dropped or done."""
+
+
 def attach(app: Celery, *, settings: Settings | None = None) -> None:
     """Mount celery-wf on a Celery app: its workers run workflows, too, and its beat ticks the alarm.
 
@@ -45,6 +53,8 @@ def attach(app: Celery, *, settings: Settings | None = None) -> None:
     if is_served(app):
         return
     settings = settings or Settings()
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_is_no_tick)
     register(app, autoretry_for=(), on_bound=classmethod(_keep_guards), **GUARDS)
     queues = frozenset({settings.queue, alarm_queue(settings)})
     serve(app, partial(fitted, app, settings), queues)
@@ -68,3 +78,10 @@ def _add_ticks(app: Celery, settings: Settings) -> None:
         queues = app.amqp.queues
         for name in {settings.queue, alarm_queue(settings)} - set(queues):
             queues.add(Queue(name, Exchange(name), routing_key=name))  # known, and consumed by whoever is told to
+
+
+def _is_no_tick(record: logging.LogRecord) -> bool:
+    """Whether a line says more than that a tick of ours goes its way, which would drown all other lines."""
+    args = record.args
+    words = args.values() if isinstance(args, Mapping) else args or ()
+    return record.levelno > logging.INFO or not any(word in TICKS for word in words if isinstance(word, str))

@@ -69,6 +69,7 @@ class Runtime:
         self.environment.load()
         if not registry.names():
             log.warning("this worker knows no workflow; name their modules in WF_WORKFLOWS or on the command line")
+        self.database.disconnect()  # children may be forked next, and must not have the sockets of their parent
 
     def close(self) -> None:
         """Stop the threads, close the connections."""

@@ -102,6 +102,7 @@ def test_the_beat_of_the_team_ticks(settings: Settings, processes: Processes) ->
     processes.celery_worker(APP, *QUEUES, settings=settings.model_copy(update={"alarm_tick": 60}))  # none stands in
     with Client(settings=settings) as client:
         wait_until(lambda: client.database.read("select 1 from wf.tick where name = 'alarm'"), what="the alarm ran")
+    assert "wf.alarm[" not in "".join(processes.logs().values()), "a line for every tick would drown all others"
 
 
 def test_workers_stand_in_for_a_beat_that_is_not_there(settings: Settings, processes: Processes) -> None:

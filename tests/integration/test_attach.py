@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from celery import Celery
 from kombu import Queue
 
+from tests.support import wait_until
 from wf.dispatch import Dispatcher, Nudge, connect
 from wf.settings import InvalidSettings, Settings
 from wf_tasks import attach
 from wf_tasks.fitting import fitted
+from wf_tasks.runtime import Runtime
+
+if TYPE_CHECKING:
+    from tests.support import Rig
 
 PLAIN = Settings(queue_prefix="", redis_url="redis://127.0.0.1:6379/0")
 """As they fit an app that says nothing of its broker but where it is."""
@@ -167,6 +172,15 @@ def test_the_prefix_of_the_queue(monkeypatch: pytest.MonkeyPatch, value: str | N
     if value is not None:
         monkeypatch.setenv("WF_QUEUE_PREFIX", value)
     assert Settings().broker_prefix == prefix
+
+
+def test_nothing_is_connected_when_children_are_forked(rig: Rig) -> None:
+    """A worker that has prepared itself holds no connection that a child would share with it."""
+    prepared = Runtime(rig.settings)
+    prepared.prepare()
+    query = "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'wf'"
+    wait_until(lambda: rig.sql(query) == [(0,)], what="no connection of ours is open")
+    prepared.close()
 
 
 def test_nudges_go_to_the_queue_of_the_app(settings: Settings) -> None:
