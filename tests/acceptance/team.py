@@ -1,4 +1,4 @@
-"""A team's own Celery app, with the settings that could get in our way; its broker is `WF_REDIS_URL`."""
+"""A team's own Celery app, with the settings that could get in our way; its broker is TEAM_BROKER or WF_REDIS_URL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kombu import Queue
 
 from wf_tasks import attach
 
-BROKER = os.environ.get("WF_REDIS_URL", "redis://127.0.0.1:1/0")
+BROKER = os.environ.get("TEAM_BROKER") or os.environ.get("WF_REDIS_URL") or "redis://127.0.0.1:1/0"
 
 app = Celery("team", broker=BROKER, backend=BROKER, include=["tests.acceptance.flows"])
 app.conf.update(

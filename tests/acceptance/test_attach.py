@@ -106,10 +106,22 @@ def test_the_beat_of_the_team_ticks(settings: Settings, processes: Processes) ->
 
 
 def test_workers_stand_in_for_a_beat_that_is_not_there(settings: Settings, processes: Processes) -> None:
-    """Without a beat, a worker of the team's app runs the alarm."""
-    processes.celery_worker(APP, *QUEUES, settings=settings)
+    """Without a beat, a worker of the team's app runs the alarm; of the broker it knows what its app says."""
+    worker = processes.celery_worker(
+        APP, *QUEUES, settings=settings.model_copy(update={"redis_url": ""}), TEAM_BROKER=settings.redis_url
+    )
     with Client(settings=settings) as client:
-        wait_until(lambda: client.database.read("select 1 from wf.tick where name = 'alarm'"), what="the alarm ran")
+        assert client.workflow("nap").create("n-1", {"seconds": 3}).result(timeout=20) == "awake"
+        assert client.database.read("select 1 from wf.tick where name = 'alarm'")
+    assert "alarm not watched" not in worker.log()
+
+
+def test_a_worker_of_our_own_app_works_beside_it(settings: Settings, processes: Processes, tmp_path: Path) -> None:
+    """`wf worker` takes nudges from the same queue, prefix or not, so that either kind may be started."""
+    processes.worker("tests.acceptance.flows", settings=settings)
+    with Client(settings=settings) as client:
+        instance = client.workflow("fan").create("f-1", {"ledger": str(tmp_path / "ledger"), "width": 3})
+        assert instance.result(timeout=20) == [0, 1, 2]
 
 
 def test_a_worker_of_other_queues_has_nothing_to_do_with_us(settings: Settings, processes: Processes) -> None:
