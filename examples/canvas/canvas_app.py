@@ -1,4 +1,4 @@
-"""An album of pictures by a Celery chord; the same app runs the workflow of `workflow.py`, too."""
+"""An album of pictures by a Celery chord; the same app runs the workflow of `album.py`, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 REDIS = os.environ.get("WF_REDIS_URL", "redis://127.0.0.1:6379/0")
 
-app = Celery("pictures", broker=REDIS, backend=REDIS, include=["workflow"])
+app = Celery("pictures", broker=REDIS, backend=REDIS, include=["album"])
 attach(app)
 
 

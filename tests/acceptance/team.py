@@ -30,7 +30,7 @@ app.conf.update(
 )
 
 
-class AppTask(app.Task):  # type: ignore[misc, name-defined]  # Celery's classes carry no types
+class AppTask(app.Task):  # type: ignore[name-defined]  # Celery's classes carry no types
     """The base of the team's tasks: tried again after any error."""
 
     autoretry_for = (Exception,)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def test_the_guide_shows_the_files_as_they_are() -> None:
     """The two versions of the album in the guide are those that run."""
     chord, workflow, *_ = SNIPPETS
     assert (EXAMPLE / "canvas_app.py").read_text().endswith(chord)
-    assert (EXAMPLE / "workflow.py").read_text().endswith(workflow)
+    assert (EXAMPLE / "album.py").read_text().endswith(workflow)
 
 
 def test_the_pieces_of_a_canvas_run_as_they_stand(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +96,7 @@ def test_a_worker_that_is_killed_ends_the_chord_but_not_the_workflow(
         instance = client.workflow("album").create("kept", kept)
         for folder in (tmp_path / "lost", tmp_path / "kept"):
             wait_until((folder / "a.small").exists, 20, "the first picture is small")
-        writers = [wait_until(lambda path=big: opened(path), 20, f"{big} is being read") for big in (lost[1], kept[1])]
+        writers = [wait_until(partial(opened, big), 20, f"{big} is being read") for big in (lost[1], kept[1])]
         worker.kill()
         for writer, big in zip(writers, (lost[1], kept[1]), strict=True):
             os.close(writer)

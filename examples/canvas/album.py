@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pictures import bind, shrink
 
@@ -22,9 +22,10 @@ class Album(WorkflowEntrypoint, name="album"):
     async def run(self, event: Event, step: Step) -> str:
         """Make each picture small, then the page."""
 
-        async def resize(picture: str) -> str:
+        def resize(picture: str) -> Any:
             name = f"resize {Path(picture).name}"
-            return await step.do(name, lambda: shrink(picture), config={"retries": RETRIES})
+            return step.do(name, lambda: shrink(picture), config={"retries": RETRIES})
 
         small = await asyncio.gather(*map(resize, event.payload))
-        return await step.do("make album", lambda: bind(small))
+        page: str = await step.do("make album", lambda: bind(small))
+        return page
