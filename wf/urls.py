@@ -27,6 +27,11 @@ def database_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
+def redis_url(url: str) -> str:
+    """The same Redis as redis-py reads it; Celery writes Unix sockets in another way."""
+    return url.replace("redis+socket://", "unix://").replace("?virtual_host=", "?db=")
+
+
 def conninfo(url: str) -> str:
     """The same URL as libpq reads it.
 
