@@ -21,7 +21,7 @@ class Instance(models.Model):
     ended_at = models.DateTimeField("ended", null=True)
     due_at = models.DateTimeField("next look", null=True)
 
-    class Meta:
+    class Meta:  # noqa: D106  # Django's own word
         managed = False
         db_table = '"wf"."instance"'  # quoted as Django would: a table of another schema
         default_permissions = ("change", "view")

@@ -50,8 +50,9 @@ def error_text(error: Answer | None) -> str | None:
 
 
 def _step(step: Answer) -> dict[str, Any]:
+    attempts = [{**each, "error": error_text(each.error)} for each in step.attempts]
     return {
         "name": step.name, "type": step.type, "status": step.status, "start": step.start, "end": step.end,
         "wake_at": step.wake_at, "output": None if step.output is None else as_text(step.output),
-        "error": error_text(step.error), "attempts": [{**each, "error": error_text(each.error)} for each in step.attempts],
+        "error": error_text(step.error), "attempts": attempts,
     }  # fmt: skip
