@@ -16,6 +16,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support import wait_until
+from tests.support.errands import Errand
 from tests.support.processes import environment
 from tests.support.web import free_port, status_of
 from wf.client import Client
@@ -61,7 +62,9 @@ class Project:
 
     def manage(self, *argv: str, code: int = 0) -> str:
         """What `manage.py ...` prints; it must end with this exit code."""
-        done = subprocess.run(self._argv(*argv), env=self._env, cwd=EXAMPLE, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            self._argv(*argv), env=self._env, cwd=EXAMPLE, capture_output=True, text=True, check=False
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -108,8 +111,10 @@ class Project:
 
     def _start(self, name: str, *argv: str) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
-            options = {"env": self._env, "cwd": EXAMPLE, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-            self._running.append(spawn(self._argv(*argv), **options))
+            process = spawn(
+                self._argv(*argv), env=self._env, cwd=EXAMPLE, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._running.append(process)
 
 
 @pytest.fixture
@@ -117,9 +122,9 @@ def project(settings: Settings, tmp_path: Path) -> Iterator[Project]:
     """The example with its tables, a product of which there are three, and two users."""
     made = Project(settings.model_copy(update={"alarm_tick": 0.2}), tmp_path)
     try:
-        made.manage("migrate", "--verbosity", "0")
         made.manage(
             "shell", "--no-imports", "-c",
+            "from django.core.management import call_command; call_command('migrate', verbosity=0)\n"
             "from django.contrib.auth.models import Permission, User; from shop.models import Product\n"
             "Product.objects.create(name='pen', stock=3); User.objects.create_superuser('root', password='root')\n"
             "User.objects.create_user('viewer', password='viewer', is_staff=True).user_permissions.add("
@@ -160,7 +165,10 @@ def test_an_order_is_paid_and_a_failing_one_leaves_nothing(project: Project, poo
     assert [found.id for found in project.client.workflow("order").list()] == [f"order-{number}", f"order-{first}"]
 
     for paid in (first, number):
-        project.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = ''")
+        project.sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and application_name = '' and pid <> pg_backend_pid()"
+        )
         assert project.http.post(f"/orders/{paid}/pay", json={"amount": 7}).status_code == 202
         payment = project.client.workflow("order").get(f"order-{paid}")
         assert payment.result(timeout=PATIENCE) == {"receipt": f"R-{paid}-7"}
@@ -174,10 +182,11 @@ def test_an_order_is_paid_and_a_failing_one_leaves_nothing(project: Project, poo
 def test_the_admin_shows_instances_and_moves_them(project: Project) -> None:
     """List, search, filters, details and actions; whatever comes from outside is text, not markup."""
     project.serve()
-    register(project)
+    project.work()
     orders = project.client.workflow("order")
     for id in ("o-1", "o-2"):
         orders.create(id, {"order": HOSTILE})
+    wait_until(lambda: len(orders.list(status="waiting")) == 2, PATIENCE, "both wait")
     keys = dict(project.sql("select id, key from wf.instance"))
 
     assert project.http.get("/admin/wf/instance/").status_code == 302  # to the login
@@ -189,19 +198,19 @@ def test_the_admin_shows_instances_and_moves_them(project: Project) -> None:
     assert "?version=1" in page
     assert re.findall(r">(o-\d)</a>", project.http.get("/admin/wf/instance/?q=o-1").text) == ["o-1"]
     assert ">o-" not in project.http.get("/admin/wf/instance/?status=complete").text
-    assert re.findall(r">(o-\d)</a>", project.http.get("/admin/wf/instance/?status=queued&p=1").text) == ["o-2", "o-1"]
+    assert re.findall(r">(o-\d)</a>", project.http.get("/admin/wf/instance/?status=waiting&p=1").text) == ["o-2", "o-1"]
 
     project.act("pause", keys["o-1"], keys["o-2"])
     assert [orders.get(id).status().status for id in keys] == ["paused", "paused"]
     project.act("resume", keys["o-2"])
     asked = project.act("terminate", keys["o-2"])
     assert "stopped for good" in asked.text
-    assert orders.get("o-2").status().status == "queued"
+    assert orders.get("o-2").status().status == "waiting"
     assert "1 instance(s) terminated" in project.act("terminate", keys["o-2"], confirmed="yes").text
     refused = project.act("terminate", keys["o-2"], confirmed="yes").text
     assert "it is terminated" in html.unescape(refused)
     project.act("restart", keys["o-2"])
-    assert orders.get("o-2").status().status == "queued"
+    assert orders.get("o-2").describe().generation == 2
     done = project.sql("select action, instance, actor from wf.audit order by id")
     moves = [("pause", "o-2"), ("pause", "o-1"), ("resume", "o-2"), ("terminate", "o-2"), ("restart", "o-2")]
     assert [(action, id) for action, id, _ in done] == moves
@@ -217,32 +226,25 @@ def test_the_admin_shows_instances_and_moves_them(project: Project) -> None:
 def test_who_may_only_view_moves_nothing(project: Project) -> None:
     """Without the right to change there are no actions, on the page or behind it."""
     project.serve()
-    register(project)
-    project.client.workflow("order").create("o-1")
+    project.client.catalog.register(Errand)
+    project.client.workflow("errand").create("o-1")
     [(key,)] = project.sql("select key from wf.instance")
     project.log_in("viewer")
     assert "o-1" in project.http.get("/admin/wf/instance/").text
     assert "o-1" in project.http.get(f"/admin/wf/instance/{key}/change/").text
     project.act("terminate", key, confirmed="yes")
-    assert project.client.workflow("order").get("o-1").status().status == "queued"
+    assert project.client.workflow("errand").get("o-1").status().status == "queued"
     assert project.http.get("/admin/wf/instance/add/").status_code == 403
     assert project.http.get(f"/admin/wf/instance/{key}/delete/").status_code == 403
 
 
 def test_manage_py_is_the_command_line(project: Project) -> None:
     """`check` is content, `wf ...` takes its own options and Django's, and an error is one line."""
+    project.client.catalog.register(Errand)
+    project.client.workflow("errand").create("o-1")
     assert "no issues" in project.manage("check")
-    assert "up to date" in project.manage("wf", "migrate")
-    register(project)
-    project.client.workflow("order").create("o-1")
-    assert "o-1" in project.manage("wf", "instances", "list", "order")
-    shown = json.loads(project.manage("wf", "instances", "describe", "order", "latest", "--json", "--settings=settings"))
-    assert shown["id"] == "o-1"
-    assert "manage.py wf worker" in project.manage("wf", "worker", "--help")
-    assert project.manage("wf", "instances", "describe", "order", "o-2", code=1).startswith("wf: ")
-
-
-def register(project: Project) -> None:
-    """Let a worker make the workflows known, and end."""
-    project.work()
-    end(project._running.pop())
+    assert "o-1" in project.manage("wf", "instances", "list", "errand")
+    shown = project.manage("wf", "instances", "describe", "errand", "latest", "--json", "--settings=settings")
+    assert json.loads(shown)["id"] == "o-1"
+    assert project.manage("wf", "instances", "describe", "errand", "o-2", code=1).startswith("wf: ")
+    assert project.manage("wf", "--help").startswith("Usage: manage.py wf ")

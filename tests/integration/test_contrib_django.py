@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, connections, transaction
 from django.db.transaction import TransactionManagementError
 from django.test import Client as Browser
 from django.test import TestCase, override_settings
+from django.test.utils import CaptureQueriesContext
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.django_site import Note, connected, set_database
@@ -20,6 +24,7 @@ from tests.support.errands import Errand
 from wf import InstanceAlreadyExists
 from wf.contrib.django import CannotJoin, client, conf, workflow
 from wf.contrib.django import settings as wf_settings
+from wf.contrib.django.admin import BoundedPaginator
 from wf.contrib.django.clients import forget
 from wf.errors import WfError
 
@@ -60,6 +65,14 @@ class Undo(Exception):
     """Rolls a block back."""
 
 
+@contextmanager
+def undone(using: str = "default") -> Iterator[None]:
+    """A transaction, or a savepoint, that is rolled back at its end."""
+    with suppress(Undo), transaction.atomic(using=using):
+        yield
+        raise Undo
+
+
 # Transactions.
 
 
@@ -83,10 +96,9 @@ def test_in_atomic_nothing_exists_before_the_commit(site: Rig) -> None:
 
 def test_a_rollback_leaves_neither_rows_nor_instance_nor_nudge(site: Rig) -> None:
     """An error out of atomic() takes back the instance, too, and its id is free."""
-    with pytest.raises(Undo), transaction.atomic():
+    with undone():
         Note.objects.create(text="n")
         workflow("errand").create("i-1")
-        raise Undo
     assert (instances(site), notes(site), site.queued()) == ([], [], 0)
     workflow("errand").create("i-1")
 
@@ -95,9 +107,8 @@ def test_a_savepoint_takes_back_what_was_created_in_it_and_no_more(site: Rig) ->
     """Of nested blocks, that which fails leaves nothing, and no nudge; what is around it goes on."""
     with transaction.atomic():
         workflow("errand").create("outer")
-        with pytest.raises(Undo), transaction.atomic():
+        with undone():
             workflow("errand").create("inner")
-            raise Undo
         with transaction.atomic():
             workflow("errand").create("second")
     assert (instances(site), site.queued()) == (["outer", "second"], 2)
@@ -108,17 +119,13 @@ def test_events_and_batches_join_too(site: Rig, commits: bool) -> None:
     """send_event and create_batch share the fate of the transaction, also for an instance that was created in it."""
     waiting = workflow("errand").create("waits", {"do": "wait"})
     site.settle()
-    try:
-        with transaction.atomic():
-            waiting.send_event("go", "now")
-            workflow("errand").create("new", {"do": "wait"}).send_event("go", "early")
-            workflow("errand").create_batch([{"id": "b-1"}, {"id": "b-2"}])
-            site.settle()
-            assert (instances(site), waiting.status().status) == (["waits"], "waiting")
-            if not commits:
-                raise Undo
-    except Undo:
-        assert site.queued() == 0
+    with transaction.atomic() if commits else undone():
+        waiting.send_event("go", "now")
+        workflow("errand").create("new", {"do": "wait"}).send_event("go", "early")
+        workflow("errand").create_batch([{"id": "b-1"}, {"id": "b-2"}])
+        site.settle()
+        assert (instances(site), waiting.status().status) == (["waits"], "waiting")
+    assert (site.queued() > 0) == commits
     site.settle()
     assert waiting.status().output == ("now" if commits else None)
     assert instances(site) == (["waits", "new", "b-1", "b-2"] if commits else ["waits"])
@@ -141,11 +148,10 @@ def test_atomic_requests_hold_the_instance_too(site: Rig, outcome: str) -> None:
 
 def test_a_test_case_can_capture_the_nudge(site: Rig) -> None:
     """In Django's TestCase, whose transaction never commits, captureOnCommitCallbacks sees and runs the nudge."""
-    with pytest.raises(Undo), transaction.atomic():
+    with undone():
         with TestCase.captureOnCommitCallbacks(execute=True) as callbacks:
             workflow("errand").create("i-1")
         assert (len(callbacks), site.queued()) == (1, 1)
-        raise Undo
 
 
 def test_without_autocommit_the_alarm_nudges(site: Rig) -> None:
@@ -203,9 +209,9 @@ def test_a_connection_that_is_named_comes_first(site: Rig) -> None:
 @pytest.mark.usefixtures("other_database")
 def test_a_transaction_of_another_database_cannot_hold_an_instance(site: Rig) -> None:
     """Inside it an error says why and what to do; after its commit the instance is created."""
-    with pytest.raises(CannotJoin, match=r"DATABASES\['other'\].*atomic\(using='default'\)"):
-        with transaction.atomic(using="other"):
-            workflow("errand").create("i-1")
+    told = r"DATABASES\['other'\].*atomic\(using='default'\)"
+    with pytest.raises(CannotJoin, match=told), transaction.atomic(using="other"):
+        workflow("errand").create("i-1")
     assert instances(site) == []
     with transaction.atomic(using="other"):
         transaction.on_commit(lambda: workflow("errand").create("i-1"), using="other")
@@ -236,10 +242,9 @@ def test_a_journal_outside_of_djangos_databases_joins_nothing(site: Rig, empty_d
 
 def test_the_journal_may_be_named_by_its_url_and_still_be_djangos(site: Rig) -> None:
     """A URL that means the default database, whoever logs in, is joined: no instance escapes a rollback."""
-    with override_settings(WF={"DATABASE_URL": site.settings.database_url, "REDIS_URL": site.settings.redis_url}):
-        with pytest.raises(Undo), transaction.atomic():
-            workflow("errand").create("i-1")
-            raise Undo
+    given = {"DATABASE_URL": site.settings.database_url, "REDIS_URL": site.settings.redis_url}
+    with override_settings(WF=given), undone():
+        workflow("errand").create("i-1")
     assert instances(site) == []
 
 
@@ -248,11 +253,29 @@ def test_the_journal_may_be_in_another_database_of_djangos(site: Rig, empty_data
     url, given = site.settings.database_url, {"DATABASE": "other", "REDIS_URL": site.settings.redis_url}
     with connected(default=empty_database_url, other=url), override_settings(WF=given):
         assert (wf_settings().database_url, client().alias) == (conf.url_of("other"), "other")
-        with pytest.raises(Undo), transaction.atomic(using="other"):
+        with undone("other"):
             workflow("errand").create("i-1")
-            raise Undo
         workflow("errand").create("i-2")
     assert instances(site) == ["i-2"]
+
+
+def test_an_async_view_goes_through_sync_to_async(site: Rig) -> None:
+    """On an event loop, where Django has no transactions either, that is the way, as for the ORM."""
+
+    async def view() -> None:
+        await sync_to_async(workflow("errand").create)("i-1")
+
+    asyncio.run(view())
+    assert instances(site) == ["i-1"]
+
+
+def test_the_admin_counts_no_further_than_it_shows(site: Rig) -> None:
+    """A list of many has ten pages, and the query that counts has a limit."""
+    site.sql("insert into public.note (text) select generate_series(1, 50)::text")
+    with CaptureQueriesContext(connection) as seen:
+        assert BoundedPaginator(Note.objects.order_by("-pk"), per_page=3).count == 30
+    assert "LIMIT 30" in seen.captured_queries[0]["sql"]
+    assert BoundedPaginator(Note.objects.filter(text="7").order_by("pk"), per_page=3).count == 1
 
 
 def test_each_process_has_a_client_of_its_own(site: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

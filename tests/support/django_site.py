@@ -17,10 +17,10 @@ _SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
 if not django_settings.configured:
     django_settings.configure(
-        SECRET_KEY="test",  # noqa: S106  # it protects nothing
+        SECRET_KEY="test",  # it protects nothing
         ALLOWED_HOSTS=["testserver"],
         DATABASES={"default": {"ENGINE": POSTGRES}, "other": {"ENGINE": POSTGRES}, "lite": _SQLITE},
-        INSTALLED_APPS=["django.contrib.contenttypes", "wf.contrib.django"],
+        INSTALLED_APPS=[f"django.contrib.{name}" for name in ("admin", "auth", "contenttypes")] + ["wf.contrib.django"],
         ROOT_URLCONF=__name__,
         USE_TZ=True,
     )

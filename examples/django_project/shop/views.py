@@ -8,8 +8,8 @@ from django.http import JsonResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
-from shop.models import Order, Product
 
+from shop.models import Order, Product
 from wf import InstanceFinished
 from wf.contrib.django import workflow
 

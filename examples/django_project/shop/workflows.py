@@ -2,8 +2,8 @@
 
 from django.db import transaction
 from django.db.models import F
-from shop.models import Order, Product
 
+from shop.models import Order, Product
 from wf import WorkflowEntrypoint, WorkflowTimeoutError
 
 
