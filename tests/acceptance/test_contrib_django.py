@@ -53,6 +53,7 @@ class Project:
             "PGOPTIONS": "-c search_path=public",  # which this server does not have by default
             "WF_DATABASE_URL": "",
             "WF_REDIS_URL": "",
+            "WF_WORKFLOWS": "tests.acceptance.flows",  # beside those of the project's apps
         }
         self.database_url = settings.database_url
         self._env = environment(settings, variables)
@@ -155,6 +156,7 @@ def test_an_order_is_paid_and_a_failing_one_leaves_nothing(project: Project, poo
     """
     project.serve()
     project.work("--pool", pool, "--concurrency", "1")
+    assert project.client.catalog.workflows().keys() > {"order"}
     first, number = order(project, 1), order(project, 2)
     instance = project.client.workflow("order").get(f"order-{number}")
     wait_until(lambda: instance.status().status == "waiting", PATIENCE, "the order waits for its payment")

@@ -119,9 +119,13 @@ class InstanceAdmin(admin.ModelAdmin):
         """An instance is more than its row: `wf instances delete` removes it."""
         return False
 
-    def has_module_permission(self, request: Any) -> bool:
-        """Whether there is anything to see."""
-        return _alias() is not None and super().has_module_permission(request)
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        """Who may steer, if there is anything."""
+        return _alias() is not None and super().has_change_permission(request, obj)
+
+    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+        """Who may look, if there is anything."""
+        return _alias() is not None and super().has_view_permission(request, obj)
 
     def change_view(self, request: Any, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         """One instance with everything about it, to read."""
