@@ -112,10 +112,12 @@ def _given() -> Mapping[str, Any]:
 
 
 def _url(params: dict[str, str]) -> str:
+    place = params.get("host", "") + params.get("port", "")
     # A socket's folder, or several hosts, cannot stand where a host stands.
-    inner = {} if "/" in params.get("host", "") or "," in params.get("host", "") + params.get("port", "") else _PLACES
-    inner = inner or {name: place for name, place in _PLACES.items() if name not in {"host", "port"}}
-    parts: dict[str, Any] = {place: params.pop(name) for name, place in inner.items() if name in params}
+    behind = {"host", "port"} if "/" in place or "," in place else set()
+    parts: dict[str, Any] = {
+        part: params.pop(name) for name, part in _PLACES.items() if name in params and name not in behind
+    }
     if "port" in parts:
         parts["port"] = int(parts["port"])
     return conninfo(URL.create("postgresql", **parts, query=params).render_as_string(hide_password=False))
