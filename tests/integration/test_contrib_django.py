@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from asgiref.sync import sync_to_async
-from django.core.checks import run_checks
-from django.core.management import CommandError, call_command
-from django.db import ProgrammingError, connection, connections, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test import Client as Browser
 from django.test import TestCase, override_settings
 from django.test.utils import CaptureQueriesContext
-from psycopg.conninfo import conninfo_to_dict
 
-from tests.support.django_site import Note, connected, set_database
+from tests.support.django_site import Note, connected, set_database, site_of
 from tests.support.errands import Errand
 from wf import InstanceAlreadyExists
 from wf.contrib.django import CannotJoin, client, conf, workflow
 from wf.contrib.django import settings as wf_settings
 from wf.contrib.django.admin import BoundedPaginator
 from wf.contrib.django.clients import forget
-from wf.errors import WfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +33,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def site(rig: Rig) -> Iterator[Rig]:
     """A Django project whose default database holds the journal, and a rig that works for it."""
-    rig.sql("create table public.note (id bigint generated always as identity primary key, text text unique)")
     rig.workers[0].catalog.register(Errand)
-    given = {"REDIS_URL": rig.settings.redis_url, "KEY_PREFIX": rig.settings.key_prefix, "QUEUE": rig.settings.queue}
-    with connected(default=rig.settings.database_url), override_settings(WF=given):
+    with site_of(rig):
         yield rig
 
 
@@ -287,102 +281,3 @@ def test_each_process_has_a_client_of_its_own(site: Rig, monkeypatch: pytest.Mon
         assert client() is not mine
     finally:
         forget(setting="WF")
-
-
-# Settings.
-
-
-@pytest.mark.parametrize(
-    ("given", "params"),
-    [
-        (
-            {"NAME": "my db?", "USER": "a b", "PASSWORD": "p@:/+ %é'?#", "HOST": "db.example.org", "PORT": 5433},
-            {"dbname": "my db?", "user": "a b", "password": "p@:/+ %é'?#", "host": "db.example.org", "port": "5433"},
-        ),
-        (
-            {"NAME": "shop", "HOST": "/var/run/post gres", "PORT": "5433", "USER": "me"},
-            {"dbname": "shop", "host": "/var/run/post gres", "port": "5433", "user": "me"},
-        ),
-        ({"NAME": "shop"}, {"dbname": "shop"}),
-        ({"NAME": "shop", "HOST": "::1"}, {"dbname": "shop", "host": "::1"}),
-        (
-            {"NAME": "shop", "HOST": "a,b", "PORT": "1,2", "OPTIONS": {"target_session_attrs": "read-write"}},
-            {"dbname": "shop", "host": "a,b", "port": "1,2", "target_session_attrs": "read-write"},
-        ),
-        (
-            {"NAME": "", "OPTIONS": {"service": "shop", "pool": False, "isolation_level": 2, "prepare_threshold": 1}},
-            {"service": "shop"},
-        ),
-        (
-            {"NAME": "shop", "OPTIONS": {"options": "-c search_path=a,b -c x.y=1+1", "sslmode": "require"}},
-            {"dbname": "shop", "options": "-c search_path=a,b -c x.y=1+1", "sslmode": "require"},
-        ),
-    ],
-    ids=["quoted", "socket", "bare", "ipv6", "several hosts", "service", "options"],
-)
-def test_a_database_of_djangos_becomes_a_url_that_means_the_same(given: dict[str, Any], params: dict[str, str]) -> None:
-    """Whatever stands in DATABASES, libpq reads the same out of the URL; what is Django's own is left out."""
-    empty: dict[str, Any] = {"NAME": "", "USER": "", "PASSWORD": "", "HOST": "", "PORT": "", "OPTIONS": {}}
-    before = dict(connections.settings["other"])
-    try:
-        set_database("other", **(empty | given))
-        assert conninfo_to_dict(conf.url_of("other")) == params
-    finally:
-        set_database("other", **before)
-
-
-def test_the_dict_comes_before_the_environment(site: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """WF wins over WF_..., a variable counts where WF says nothing, and a URL wins over DATABASES."""
-    monkeypatch.setenv("WF_LEASE", "11")
-    monkeypatch.setenv("WF_POOL_SIZE", "3")
-    with override_settings(WF={"LEASE": 12}):
-        assert (wf_settings().lease, wf_settings().pool_size) == (12.0, 3)
-        assert wf_settings().database_url == conf.url_of("default")
-        monkeypatch.setenv("WF_DATABASE_URL", "postgresql://env/journal")
-        assert wf_settings().database_url == "postgresql://env/journal"
-    with override_settings(WF={"DATABASE_URL": "postgresql://dict/journal"}):
-        assert wf_settings().database_url == "postgresql://dict/journal"
-    with override_settings(WF={"DATABASE": "default"}):
-        assert wf_settings().database_url == conf.url_of("default")
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ({"LAESE": 1}, r"unknown key 'LAESE'. Did you mean 'LEASE'"),
-        ({"WF_LEASE": 1}, r"unknown key 'WF_LEASE'. Did you mean 'LEASE'"),
-        ({"lease": 1}, r"unknown key 'lease'. Did you mean 'LEASE'"),
-        ({"LEASE": -1}, "WF_LEASE: Input should be greater than 0"),
-        ({"REDIS_URL": None}, "WF_REDIS_URL: Input should be a valid string"),
-        ({"DATABASE": "nowhere"}, r"WF\['DATABASE'\] is 'nowhere'; DATABASES has default, other, lite"),
-        ({"DATABASE": "lite"}, r"DATABASES\['lite'\] is not Postgres \(sqlite\)"),
-        ({"DATABASE_URL": "mysql://secret@x/y"}, "WF_DATABASE_URL must begin with postgresql://"),
-        ([("LEASE", 1)], "must be a dict, not list"),
-    ],
-)
-def test_check_names_what_cannot_be_used(site: Rig, given: Any, told: str) -> None:
-    """`manage.py check` has one error of ours, which names the key; and whoever asks for the settings gets the same."""
-    with override_settings(WF=given):
-        (error,) = run_checks(tags=["wf"])
-        assert error.id == "wf.E001"
-        with pytest.raises(WfError, match=told) as caught:
-            client()
-        assert error.msg == str(caught.value)
-    assert run_checks(tags=["wf"]) == []
-
-
-def test_call_command_runs_a_command_and_leaves_the_environment_alone(
-    site: Rig, empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A project's tests can migrate the journal; a failure is Django's CommandError."""
-    monkeypatch.setenv("WF_LEASE", "17")
-    before = dict(os.environ)
-    with connected(default=empty_database_url):
-        with pytest.raises(CommandError):
-            call_command("wf", "instances", "list", "errand")
-        with pytest.raises(CommandError, match="No such command"):
-            call_command("wf", "nonsense")
-        call_command("wf", "migrate")
-        call_command("wf", "list", "--json")
-    assert "up to date" in capsys.readouterr().out
-    assert dict(os.environ) == before

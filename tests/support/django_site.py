@@ -12,6 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.rig import Rig
+
 POSTGRES = "django.db.backends.postgresql"
 _SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
@@ -28,6 +30,7 @@ if not django_settings.configured:
 
 from django.db import connections, models  # noqa: E402  # only now
 from django.http import HttpResponse  # noqa: E402
+from django.test import override_settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from wf.contrib.django import clients, workflow  # noqa: E402
@@ -70,6 +73,15 @@ def connected(**urls: str) -> Iterator[None]:
     finally:
         for alias, values in before.items():
             set_database(alias, **values)
+
+
+@contextmanager
+def site_of(rig: Rig) -> Iterator[None]:
+    """Let the default database hold the journal of a rig, and a table of notes."""
+    rig.sql("create table public.note (id bigint generated always as identity primary key, text text unique)")
+    given = {"REDIS_URL": rig.settings.redis_url, "KEY_PREFIX": rig.settings.key_prefix, "QUEUE": rig.settings.queue}
+    with connected(default=rig.settings.database_url), override_settings(WF=given):
+        yield
 
 
 def set_database(alias: str, **values: Any) -> None:
