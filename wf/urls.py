@@ -38,4 +38,7 @@ def conninfo(url: str) -> str:
     Raises:
         JournalUnavailable: As `database_url`.
     """
-    return database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    rendered = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    place, mark, query = rendered.partition("?")
+    # SQLAlchemy leaves blanks as they are, and writes them as + in the query; libpq knows %20 alone.
+    return place.replace(" ", "%20") + mark + query.replace("+", "%20")
