@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -26,7 +25,6 @@ from wf.status import Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from wf.client import Client
     from wf.instance import Instance as ClientInstance
 
 AT_ONCE = 100
@@ -170,7 +168,7 @@ class InstanceAdmin(admin.ModelAdmin):
 
     def _move(self, request: Any, queryset: Any, done: str, act: Callable[[ClientInstance], None]) -> None:
         """Act on each instance, in the name of the user, and tell what came of it."""
-        acting = _acting_as(client(), f"django:{request.user.get_username()}")
+        acting = client().acting_as(f"django:{request.user.get_username()}")
         moved = 0
         for row in self._chosen(request, queryset) or []:
             try:
@@ -195,10 +193,3 @@ class InstanceAdmin(admin.ModelAdmin):
 
 def _alias() -> str | None:
     return joined_alias(settings())
-
-
-def _acting_as(client: Client, actor: str) -> Client:
-    """A client that shares the connections, and is another one for the audit."""
-    acting = copy.copy(client)
-    acting.actor = actor
-    return acting
