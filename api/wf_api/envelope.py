@@ -31,7 +31,7 @@ def refused(*problems: Problem) -> Response:
     first = problems[0]
     errors = [{"code": problem.code, "message": problem.name, "detail": problem.detail} for problem in problems]
     body = to_json({"success": False, "errors": errors, "messages": [], "result": None})
-    headers = {} if first.retry_after is None else {"Retry-After": str(first.retry_after)}
+    headers = first.headers | ({"WWW-Authenticate": "Bearer"} if first.status == 401 else {})
     return Response(body, first.status, headers, media_type=_JSON)
 
 
