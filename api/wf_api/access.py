@@ -1,4 +1,4 @@
-"""What callers may do: every route says what it needs, `Reader`, `Writer` or `Admin`. `wf_api.door` says who they are."""
+"""What callers may do: a route says what it needs, `Reader`, `Writer` or `Admin`. Who they are, `wf_api.door` says."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ sends them. A rule makes an event of each delivery, or an instance::
 In a text, `{body.a.b}` stands for a value of the JSON body (numbers count items of lists), `{headers.x-name}` for a
 header. Types of events have letters, digits, '-' and '_' only: any other character becomes '_'.
 
-A delivery counts once, however often it is sent: senders repeat what they have no answer to. Which one it is, the header
-`webhook-id` of Standard Webhooks says, or else the body as a whole; `delivery` says it better where a sender repeats an
-event with another body, or sends the same body for two events.
+A delivery counts once, however often it is sent: senders repeat what they have no answer to. Which one it is says the
+header `webhook-id` of Standard Webhooks, or else the body as a whole; `delivery` says it better where a sender
+repeats an event with another body, or sends the same body for two events.
 """
 
 from __future__ import annotations
