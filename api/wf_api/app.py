@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 
 from wf.errors import WfError
 from wf.settings import Settings
+from wf_api.bodies import LengthLimit, too_large
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
 from wf_api.pages import STATIC_FOLDER
 from wf_api.parts import Parts
-from wf_api.problems import BodyTooLarge, InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
+from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
 from wf_api.routes import ROUTERS
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 class _App(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         # Around Starlette's own outermost layer, too: that answers what nobody has caught.
-        return SecurityHeaders(super().build_middleware_stack())
+        limit = self.state.parts.settings.api_max_body
+        return SecurityHeaders(LengthLimit(super().build_middleware_stack(), limit))
 
 
 def make_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:
@@ -88,8 +90,7 @@ async def _of_routing(request: Request, error: Exception) -> Response:
         case 405:
             found = WrongMethod(f"There is no {what}; the same path has other methods.")
         case 413:
-            limit = request.app.state.parts.settings.api_max_body
-            found = BodyTooLarge(f"The request has more than {limit:,} bytes (WF_API_MAX_BODY).")
+            found = too_large(request.app.state.parts.settings.api_max_body)
         case _:
             found = InvalidRequest(str(error.detail))
     return refused(problem_of(found))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -75,7 +77,8 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     say(f"wf api listens on {_url(listening)}")
     if not protected:
         say("There is no token yet, so it serves this machine only. Create one: wf tokens create NAME --scope admin")
-    uvicorn.Server(config).run([listening])
+    with suppress(KeyboardInterrupt):  # uvicorn hands it on when all is closed
+        uvicorn.Server(config).run([listening])
 
 
 def log_to_stderr() -> None:
@@ -107,7 +110,8 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        raise CannotListen(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from None
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+        raise CannotListen(f"Cannot listen on {host}, port {port}: {reason}.") from None
 
 
 def _url(listening: socket.socket) -> str:
