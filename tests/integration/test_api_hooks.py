@@ -122,7 +122,11 @@ class Sender:
 
     def slack(self, hook: str, body: Any, *, late: float = 0, order: str = "") -> tuple[Any, ...]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.post(hook, data, signing.slack("plain", data, self.rig.clock.now() - late) | {"X-Order": order})
+        return self.post(
+            hook,
+            data,
+            signing.slack("plain", data, self.rig.clock.now() - late) | ({"X-Order": order} if order else {}),
+        )
 
     def post(self, hook: str, data: bytes, headers: Mapping[str, Any]) -> tuple[Any, ...]:
         """What comes of it: status and result, or status, number and code."""
