@@ -161,23 +161,23 @@ def _create(target: Target, batch: _Batch) -> Answer:
     firsts: dict[str, Draft] = {}
     for draft in batch.drafts:
         firsts.setdefault(draft.id, draft)
-    keys = client.catalog.create_batch(
+    made = client.catalog.create_batch(
         workflow, cls.workflow_version if cls is not None else None,
         [_entry(client, draft, alone=batch.common is None) for draft in firsts.values()], batch.common,
         trigger=batch.trigger, execute=client.execute(foreign),
         due_in=client.settings.renudge if foreign is None else 0.0,
     )  # fmt: skip
-    if not keys and cls is None:
+    if not made and cls is None:
         client.version_of(workflow)
-    created = [id for id in firsts if id in keys]
+    created = [id for id in firsts if id in made]
     if created:
-        client.nudge(foreign, *(Nudge(keys[id], 1, 0, workflow=workflow, id=id) for id in created))
+        client.nudge(foreign, *(Nudge(made[id].key, 1, 0, workflow=workflow, id=id) for id in created))
     errors = [
         _refusal(workflow, index, draft.id, repeated=firsts[draft.id] is not draft)
         for index, draft in enumerate(batch.drafts)
-        if draft.id not in keys or firsts[draft.id] is not draft
+        if draft.id not in made or firsts[draft.id] is not draft
     ]
-    return Answer(created=[Instance(client, workflow, id) for id in created], errors=errors)
+    return Answer(created=[Instance(client, workflow, id, made[id].version) for id in created], errors=errors)
 
 
 def _entry(client: Connections, draft: Draft, *, alone: bool) -> dict[str, Any]:

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.dialects import postgresql
-
-from wf import tables
 from wf.answers import Answer, Page
 from wf.codec import decode
 from wf.deployments import Deployments
-from wf.descriptions import description, error_answer, rollback_answer
-from wf.errors import WfError
-from wf.plain import legible, revealed
-from wf.status import Status
+from wf.descriptions import description, error_answer, rollback_answer, step_answer
+from wf.errors import StepOutputNotFound
+from wf.listing import ENTRY, KEY_MAX
+from wf.plain import legible, plain, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wf.listing import Listing
     from wf.transactions import Execute
 
-PAGE = 20
-PAGE_MAX = 100
-KEY_MAX = 2**63 - 1
-
-_DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+SLACK = timedelta(hours=1)
+"""Instances get their keys in the order of creation, but for those of transactions that were open for so long."""
 
 
-class InvalidQuery(WfError):
-    """A list was asked for in a way that makes no sense."""
+class Made(NamedTuple):
+    """An instance that was created."""
 
-    code = "list.invalid"
+    key: int
+    version: str
 
 
 class Catalog(Deployments):
@@ -57,23 +52,23 @@ class Catalog(Deployments):
         execute: Execute,
         keep_success: float | None = None,
         keep_error: float | None = None,
-    ) -> int | None:
+    ) -> Made | None:
         """Write a new instance, of the newest version and with the retention of that if none is given.
 
         Returns:
-            Its key; None if the id is taken, or no version is known.
+            None if the id is taken, or no version is known.
         """
         values = {
             "workflow": workflow, "id": id, "version": version, "params": params, "trigger": trigger,
             "due_in": due_in, "now": self.clock.override(), "keep_success": keep_success, "keep_error": keep_error,
         }  # fmt: skip
         rows = execute(self._sql["instance_create"], values)
-        return rows[0][0] if rows else None
+        return Made(*rows[0]) if rows else None
 
     def create_batch(
         self, workflow: str, version: str | None, entries: Sequence[Mapping[str, Any]], common: bytes | None, *,
         trigger: str, due_in: float, execute: Execute,
-    ) -> dict[str, int]:  # fmt: skip
+    ) -> dict[str, Made]:  # fmt: skip
         """Write new instances in the order of their entries, in one commit.
 
         Args:
@@ -86,14 +81,14 @@ class Catalog(Deployments):
             execute: Runs the statement.
 
         Returns:
-            The keys of those that were not there yet, by id.
+            Those that were not there yet, by id.
         """
         numbered = json.dumps([{"number": number, **entry} for number, entry in enumerate(entries)])
         values = {
             "workflow": workflow, "version": version, "entries": numbered, "params": common, "trigger": trigger,
             "due_in": due_in, "now": self.clock.override(),
         }  # fmt: skip
-        return {id: key for key, id in execute(self._sql["instance_create_batch"], values)}
+        return {id: Made(key, version) for key, id, version in execute(self._sql["instance_create_batch"], values)}
 
     def exists(self, workflow: str, id: str) -> bool:
         """Whether there is such an instance."""
@@ -119,44 +114,34 @@ class Catalog(Deployments):
         status, output, error, _ = self._one("instance_outcome", workflow, id)
         return status, output, error
 
-    def list(
-        self, workflow: str, *, status: str | None, since: datetime | None, until: datetime | None,
-        cursor: str | None, limit: int | None, oldest_first: bool = False,
-    ) -> Page:  # fmt: skip
-        """Instances of a workflow, newest first, or oldest first.
+    def list(self, workflow: str, listing: Listing) -> Page:
+        """A page of the instances of a workflow.
 
         Raises:
-            InvalidQuery: An argument cannot be used.
             WorkflowNotFound: There is no such workflow.
         """
-        table = tables.instance.c
-        size = _page_size(limit)
-        query = select(
-            table.key, table.id, table.version, table.status, table.trigger, table.created_at, table.started_at,
-            table.ended_at, table.due_at,
-        )  # fmt: skip
-        if status is not None:
-            query = query.where(table.status == _known_status(status))
-        if since is not None:
-            query = query.where(table.created_at >= _moment("since", since))
-        if until is not None:
-            query = query.where(table.created_at <= _moment("until", until))
-        # Place and order are of (workflow, key), so that nothing but the index on both will do: in the order of keys
-        # alone, a small workflow would be looked for among all the instances of the big ones.
-        place = tuple_(table.workflow, table.key)
-        if oldest_first:
-            after = place > (workflow, 0 if cursor is None else _cursor(cursor))
-            query = query.where(after, table.workflow <= workflow).order_by(table.workflow, table.key)
-        else:
-            after = place < (workflow, KEY_MAX if cursor is None else _cursor(cursor))
-            query = query.where(after, table.workflow >= workflow).order_by(table.workflow.desc(), table.key.desc())
-        compiled = query.limit(size + 1).compile(dialect=_DIALECT)
-        rows = self.database.read(str(compiled), compiled.params)
+        low = 0 if listing.since is None else self._key_at(listing.since - SLACK)
+        high = KEY_MAX if listing.until is None else self._key_at(listing.until + SLACK)
+        if listing.skipped:
+            listing = listing.after(self._last_before(workflow, listing, low, high))
+        rows = self.database.read(*listing.statement(workflow, low, high))
         if not rows and (error := self._unknown(workflow)) is not None:
             raise error
-        names = ("id", "version", "status", "trigger", "createdOn", "startedOn", "endedOn", "dueAt")
-        entries = [Answer(zip(names, row[1:], strict=True)) for row in rows[:size]]
-        return Page(entries, str(rows[size - 1][0]) if len(rows) > size else None)
+        entries = [Answer(zip(ENTRY, row[1:], strict=True)) for row in rows[: listing.size]]
+        more = len(rows) > listing.size
+        return Page(entries, str(rows[listing.size - 1][0]) if more else None)
+
+    def _last_before(self, workflow: str, listing: Listing, low: int, high: int) -> int:
+        """The key of the last instance before a page that is given by its number."""
+        ((number, last),) = self.database.read(*listing.skipping(workflow, low, high))
+        beyond = KEY_MAX if listing.oldest_first else 0
+        return beyond if number < listing.skipped else last
+
+    def _key_at(self, moment: datetime) -> int:
+        """A key that divides the instances created before a moment from the later ones."""
+        rows = self.database.read(self._sql["instance_key_at"], {"at": moment.timestamp()})
+        key: int = rows[0][0]
+        return key
 
     def describe(self, workflow: str, id: str, *, read: Callable[[bytes], Any] = decode) -> Answer:
         """Everything about an instance: steps, attempts, what it waits for and until when.
@@ -175,6 +160,31 @@ class Catalog(Deployments):
         steps = self.database.read(self._sql["step_list"], of)
         return description(row, steps, attempts, partial(legible, read=read))
 
+    def step_output(self, workflow: str, id: str, step: str, type: str, attempt: int | None = None) -> Answer:
+        """All that a step gave, or one of its attempts, with `status`, `output`, `error` and, for a wait, `eventType`.
+
+        Args:
+            workflow: Its workflow.
+            id: Its id.
+            step: Its name with its counter, as in `"upload-1"`.
+            type: `step` or `waitForEvent`.
+            attempt: The last one by default.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+            StepOutputNotFound: It has no such step, or the step had no such attempt.
+        """
+        name, _, count = step.rpartition("-")
+        values = {
+            "workflow": workflow, "id": id, "kind": "do" if type == "step" else type, "name": name,
+            "count": int(count) if count.isdecimal() and len(count) < 10 else 0, "attempt": attempt,
+        }  # fmt: skip
+        rows = self.database.read(self._sql["step_read"], values)
+        if not rows or (attempt is not None and attempt > rows[0][2]):
+            self.status_of(workflow, id)  # which tells of an instance that is not there
+            raise StepOutputNotFound(workflow, id, step, type, attempt)
+        return step_answer(rows[0], attempt, partial(legible, read=plain))
+
     def _one(self, statement: str, workflow: str, id: str) -> tuple[Any, ...]:
         rows = self.database.read(self._sql[statement], {"workflow": workflow, "id": id})
         if not rows:
@@ -189,32 +199,3 @@ class Catalog(Deployments):
         )  # fmt: skip
         row = dict(zip(names, self._one("instance_read", workflow, id), strict=True))
         return row | {"rollback": revealed(row["rollback"], self.database.cipher)}
-
-
-def _page_size(limit: int | None) -> int:
-    if limit is None:
-        return PAGE
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_MAX:
-        raise InvalidQuery(f"limit must be a whole number from 1 to {PAGE_MAX}, not {limit!r}.")
-    return limit
-
-
-def _known_status(status: str) -> str:
-    if status not in set(Status):
-        raise InvalidQuery(f"There is no status {status!r}. Valid statuses are: {', '.join(Status)}.")
-    return status
-
-
-def _moment(name: str, value: datetime) -> datetime:
-    if not isinstance(value, datetime):
-        raise InvalidQuery(f"{name} must be a datetime, not {value!r:.120}.")
-    try:
-        return value.astimezone(UTC)
-    except (OverflowError, ValueError):
-        raise InvalidQuery(f"{name} {value} is beyond the times that can be compared.") from None
-
-
-def _cursor(cursor: str) -> int:
-    if not isinstance(cursor, str) or not cursor.isdecimal():
-        raise InvalidQuery(f"The cursor {cursor!r:.40} is not one that a list has given.")
-    return min(int(cursor), KEY_MAX)

@@ -12,6 +12,7 @@ from wf.dispatch import Nudge
 from wf.errors import InstanceAlreadyExists, WorkflowNotFound
 from wf.ids import check_address
 from wf.instance import Instance
+from wf.listing import Listing
 from wf.workflow import WorkflowEntrypoint, is_name
 
 if TYPE_CHECKING:
@@ -106,19 +107,19 @@ class Workflow:
         draft = Drafter(self.name, self._class, client.settings.max_payload).draft(id, params, retention)
         client.rates.take(self.name)
         version = self._class.workflow_version if self._class is not None else None
-        key = client.catalog.create(
+        made = client.catalog.create(
             self.name, draft.id, version, draft.data, trigger=trigger, execute=client.execute(foreign),
             due_in=client.settings.renudge if foreign is None else 0.0, keep_success=draft.keep_success,
             keep_error=draft.keep_error,
         )  # fmt: skip
-        if key is None:
+        if made is None:
             if version is None:
                 client.version_of(self.name)
             if if_exists != "return":
                 raise InstanceAlreadyExists(self.name, draft.id)
-        else:
-            client.nudge(foreign, Nudge(key, 1, 0, workflow=self.name, id=draft.id))
-        return Instance(client, self.name, draft.id)
+            return Instance(client, self.name, draft.id)
+        client.nudge(foreign, Nudge(made.key, 1, 0, workflow=self.name, id=draft.id))
+        return Instance(client, self.name, draft.id, made.version)
 
     @overload
     def create_batch(
@@ -220,5 +221,10 @@ class Workflow:
             until: Only those created then or earlier.
             cursor: The `cursor` of the page before.
             limit: 20 by default, 100 at most.
+
+        Raises:
+            InvalidQuery: A value cannot be used.
+            WorkflowNotFound: There is no such workflow.
         """
-        return self._client.catalog.list(self.name, status=status, since=since, until=until, cursor=cursor, limit=limit)
+        listing = Listing(status=status, since=since, until=until, cursor=cursor, limit=limit)
+        return self._client.catalog.list(self.name, listing)

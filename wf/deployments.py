@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
 from wf.answers import Answer
 from wf.crons import next_firing
 from wf.errors import InstanceNotFound, WfError, WorkflowNotFound
+from wf.keywords import class_settings
 from wf.sql import statements
 from wf.status import TERMINAL
 from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wf.clock import Clock
     from wf.database import Database
     from wf.workflow import WorkflowEntrypoint
@@ -32,6 +35,20 @@ class TooManySchedules(WfError):
             f"Declare fewer, or raise the limit for every worker."
         )
         self.workflow, self.asked, self.others, self.limit = workflow, asked, others, limit
+
+
+_NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None}
+
+
+class _Standing(NamedTuple):
+    """A workflow as it was read: its versions, the newest one, what that declares, and what is set over it."""
+
+    name: str
+    versions: dict[str, float]
+    version: str
+    declared: dict[str, Any]
+    overrides: dict[str, Any]
+    now: float
 
 
 class Deployments:
@@ -59,23 +76,73 @@ class Deployments:
         Raises:
             TooManySchedules: There is no room for the schedules of this class; those of before stay.
         """
-        name, version, settings = cls.workflow_name, cls.workflow_version, cls.workflow_settings
-        crons = settings.get("schedules", [])
-        params: dict[str, Any] = {
-            "name": name, "version": version, "settings": Jsonb(dict(settings)), "crons": crons,
-            "concurrency": settings.get("concurrency", {}).get("limit"), "now": self.clock.override(),
+        name, version = cls.workflow_name, cls.workflow_version
+        declared = dict(cls.workflow_settings)
+        told = {
+            "name": name, "version": version, "settings": Jsonb(declared), "class_name": cls.__name__,
+            "module": cls.__module__, "concurrency": _limit(declared), "now": self.clock.override(),
         }  # fmt: skip
         done = False
         while not done:  # once more if another version was registered between the two statements
-            versions, now = self.database.rows(self._sql["workflow_register"], params)[0]
+            versions, overrides, now = self.database.rows(self._sql["workflow_register"], told)[0]
             newest = max(versions, key=lambda known: (version_order(known), versions[known]))
-            if done := version != newest:
-                continue
-            if crons and max_schedules is not None:
-                self._check_room(name, len(crons), max_schedules)
-            params |= {"versions": Jsonb(versions), "next_at": [next_firing(cron, now) for cron in crons]}
-            done = bool(self.database.rows(self._sql["workflow_newest"], params))
+            if not (done := version != newest):
+                standing = _Standing(name, versions, version, declared, overrides, now)
+                done = self._settle(standing, overrides, max_schedules=max_schedules)
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
+
+    def configure(
+        self, name: str, overrides: Mapping[str, Any], *, module: str, class_name: str, actor: str,
+        max_schedules: int | None = None,
+    ) -> None:  # fmt: skip
+        """Set something over the class keywords of a workflow, until it is set again; whatever is registered meanwhile.
+
+        Args:
+            name: The workflow.
+            overrides: Of `concurrency`, `schedules` and `default_retention`; what is absent is as the class says.
+                `limits` may only repeat what the class says, because workers go by the class.
+            module: Where a registered class of the workflow is.
+            class_name: Its name.
+            actor: Who does it, for the audit.
+            max_schedules: As for `register`.
+
+        Raises:
+            WorkflowNotFound: There is no such workflow.
+            TooManySchedules: There is no room for the schedules.
+            ValueError: Something cannot be used, or no worker has registered this class.
+        """
+        wanted = class_settings(name, **{**_NOTHING, **overrides}, strict=False)
+        done = False
+        while not done:
+            told = {"name": name, "class_name": class_name, "module": module, "now": self.clock.override()}
+            rows = self.database.rows(self._sql["workflow_standing"], told)
+            if not rows:
+                raise WorkflowNotFound(name, self.workflows())
+            versions, seen, version, declared, now, known = rows[0]
+            if not known:
+                raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
+            if "limits" in wanted and wanted["limits"] != declared.get("limits"):
+                raise ValueError(f"Workflow {name!r}: limits stand on the class; change them there.")
+            standing = _Standing(name, versions, version, declared, seen, now)
+            done = self._settle(standing, wanted, actor=actor, max_schedules=max_schedules)
+        self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
+
+    def _settle(
+        self, standing: _Standing, overrides: Mapping[str, Any], *, actor: str | None = None,
+        max_schedules: int | None = None,
+    ) -> bool:  # fmt: skip
+        """Bring in force what is declared and set; False if something has changed since the standing was read."""
+        effective = {**standing.declared, **overrides}
+        crons = effective.get("schedules", [])
+        if crons and max_schedules is not None:
+            self._check_room(standing.name, len(crons), max_schedules)
+        values = {
+            "name": standing.name, "version": standing.version, "versions": Jsonb(standing.versions),
+            "effective": Jsonb(effective), "overrides": Jsonb(dict(overrides)), "seen": Jsonb(standing.overrides),
+            "concurrency": _limit(effective), "crons": crons, "actor": actor, "now": self.clock.override(),
+            "next_at": [next_firing(cron, standing.now) for cron in crons],
+        }  # fmt: skip
+        return bool(self.database.rows(self._sql["workflow_settle"], values))
 
     def _check_room(self, workflow: str, asked: int, limit: int) -> None:
         """Refuse schedules beyond the limit; it guards against mistakes, so two workers at once may both get in."""
@@ -97,22 +164,47 @@ class Deployments:
             return None
         return WorkflowNotFound(workflow, known)
 
-    def describe_workflows(self) -> list[Answer]:
-        """Every registered workflow: versions, schedules and their next firings, number of instances in each status."""
+    def describe_workflows(self, workflow: str | None = None) -> list[Answer]:
+        """Every registered workflow: class, versions, schedules, times, number of instances in each status.
+
+        Args:
+            workflow: Only this one.
+
+        Raises:
+            WorkflowNotFound: No worker has registered it.
+        """
+        of = {"workflow": workflow}
+        rows = self.database.read(self._sql["workflow_describe"], of)
+        if not rows and workflow is not None:
+            raise WorkflowNotFound(workflow, self.workflows())
         counts: dict[str, dict[str, int]] = {}
-        query = "select workflow, status, count(*) from wf.instance group by 1, 2"
-        for name, status, number in self.database.read(query):
+        for name, status, number in self.database.read(
+            self._sql["instance_counts" if workflow is None else "instance_counts_of"], of
+        ):
             counts.setdefault(name, {})[status] = number
         schedules: dict[str, list[Answer]] = {}
         for name, cron, next_at in self.database.read(self._sql["schedule_list"]):
             schedules.setdefault(name, []).append(Answer(cron=cron, nextInstance=next_at))
         return [
             Answer(
-                name=name, version=version, versions=sorted(versions), settings=settings,
+                name=name, version=version, versions=sorted(versions, key=version_order), scriptName=module,
+                className=class_name, createdOn=created, modifiedOn=modified, triggeredOn=triggered, settings=settings,
                 schedules=schedules.get(name, []), instances=counts.get(name, {}),
             )
-            for name, version, versions, settings in self.database.read(self._sql["workflow_known"])
+            for name, version, versions, settings, created, modified, class_name, module, triggered in rows
         ]  # fmt: skip
+
+    def schedules(self, workflow: str | None = None) -> list[Answer]:
+        """The schedules of a workflow, or of all, the next to fire first.
+
+        Raises:
+            WorkflowNotFound: There is no such workflow.
+        """
+        if workflow is not None and (error := self._unknown(workflow)) is not None:
+            raise error
+        names = ("workflow", "cron", "nextInstance", "lastInstance")
+        rows = self.database.read(self._sql["schedule_coming"], {"workflow": workflow})
+        return [Answer(zip(names, row, strict=True)) for row in rows]
 
     def versions(self, workflow: str | None = None) -> list[Answer]:
         """Every version that is registered or has instances in flight, newest first, with the numbers of these.
@@ -125,18 +217,31 @@ class Deployments:
         """
         if workflow is not None and (error := self._unknown(workflow)) is not None:
             raise error
+        of = {"workflow": workflow, "terminal": sorted(TERMINAL)}
+        told = {row[:2]: row[2:] for row in self.database.read(self._sql["version_list"], of)}
         found: dict[tuple[str, str], Answer] = {}
         for name, newest, registered, _ in self.database.read(self._sql["workflow_known"]):
             for version, at in registered.items() if workflow in (None, name) else ():
-                found[name, version] = _version(name, version, at, newest=version == newest)
-        live = {"workflow": workflow, "terminal": sorted(TERMINAL)}
-        for name, version, status, number in self.database.read(self._sql["version_counts"], live):
-            entry = found.setdefault((name, version), _version(name, version, None, newest=False))
+                found[name, version] = _version(name, version, at, told, newest=version == newest)
+        for name, version, status, number in self.database.read(self._sql["version_counts"], of):
+            entry = found.setdefault((name, version), _version(name, version, None, told, newest=False))
             entry["instances"][status] = number
         newest_first = sorted(found.values(), key=lambda entry: version_order(entry.version), reverse=True)
         return sorted(newest_first, key=lambda entry: str(entry.workflow))
 
 
-def _version(workflow: str, version: str, registered: float | None, *, newest: bool) -> Answer:
+def _limit(settings: Mapping[str, Any]) -> int | None:
+    limit: int | None = settings.get("concurrency", {}).get("limit")
+    return limit
+
+
+def _version(
+    workflow: str, version: str, registered: float | None, told: Mapping[tuple[Any, ...], tuple[Any, ...]], *,
+    newest: bool,
+) -> Answer:  # fmt: skip
     at = None if registered is None else datetime.fromtimestamp(registered, UTC)
-    return Answer(workflow=workflow, version=version, registeredOn=at, newest=newest, instances={})
+    class_name, module, settings, created, modified = told.get((workflow, version), (None,) * 5)
+    return Answer(
+        workflow=workflow, version=version, scriptName=module, className=class_name, createdOn=created,
+        modifiedOn=modified, registeredOn=at, settings=settings or {}, newest=newest, instances={},
+    )  # fmt: skip

@@ -101,6 +101,32 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
     )  # fmt: skip
 
 
+def step_answer(row: tuple[Any, ...], attempt: int | None, read: Callable[[bytes], Any]) -> Answer:
+    """All that a step gave, or one of its attempts.
+
+    Args:
+        row: What `step_read` gives.
+        attempt: Which attempt; None means the last one.
+        read: How to read stored values.
+    """
+    status, config, last, output, error, outcome, failure = row
+    hidden = (config or {}).get("sensitive") == "output"
+    if attempt not in (None, last) or status == StepStatus.RETRYING:  # then it is the attempt's failure that tells
+        output, error = None, failure
+    told = {StepStatus.READY: "running", StepStatus.RETRYING: "running", StepStatus.CANCELLED: "errored"}
+    shown = str(told.get(status, status)) if attempt in (None, last) else "errored"
+    if outcome == "lost":
+        found: Answer | None = Answer(name="WorkerLostError", message="The worker was lost in the middle of it.")
+    elif status == StepStatus.CANCELLED and error is None:
+        found = Answer(name="Cancelled", message="The instance ended first, or `run` no longer wanted it.")
+    else:
+        found = error_answer(error)
+    answer = Answer(
+        status=shown, output=None if output is None else "[REDACTED]" if hidden else read(output), error=found
+    )
+    return answer if "type" not in (config or {}) else Answer(answer, event_type=config["type"])
+
+
 def _termination(row: dict[str, Any]) -> Answer:
     """The last entry of an instance that was terminated: by whom, in the baseline's words."""
     at, source = row["ended_at"], _source(row["terminated_by"])

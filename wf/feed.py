@@ -72,6 +72,11 @@ class Feed:
         self._found: deque[Answer] = deque()
         self._lock = threading.Lock()  # a look whose waiter has gone may still be on its way
 
+    @property
+    def rev(self) -> int:
+        """The rev of the instance up to which everything has been taken; -1 before the first look."""
+        return -1 if self._seen is None else self._seen[1]
+
     def find(self) -> int:
         """The key of the instance.
 

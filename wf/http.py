@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from wf.catalog import InvalidQuery
+from wf.deployments import TooManySchedules
 from wf.errors import (
     BrokerUnavailable,
     InstanceAlreadyExists,
@@ -26,11 +26,13 @@ from wf.errors import (
     SchemaMismatch,
     SerializationError,
     StepNotFound,
+    StepOutputNotFound,
     TokenExists,
     TokenNotFound,
     WfError,
     WorkflowNotFound,
 )
+from wf.listing import InvalidQuery
 
 PREFIX = "workflows.api.error."
 """What stands before the text of an error's code in the baseline's API."""
@@ -58,6 +60,7 @@ ROWS: dict[type[WfError], Row] = {
     InvalidTransition: Row(409, 10404),
     InstanceAlreadyExists: Row(409, 10405),
     StepNotFound: Row(409, 10406),
+    StepOutputNotFound: Row(404, 10418),
     InvalidPayload: Row(400, 10407),
     SerializationError: Row(400, 10408),
     InvalidBatch: Row(400, 10409),
@@ -67,6 +70,7 @@ ROWS: dict[type[WfError], Row] = {
     TokenNotFound: Row(404, 10420),
     TokenExists: Row(409, 10421),
     InvalidToken: Row(400, 10422),
+    TooManySchedules: Row(409, 10419),
     RateLimited: Row(429, 10429),
     JournalUnavailable: Row(503, 10503),
     BrokerUnavailable: Row(503, 10503),

@@ -24,10 +24,16 @@ if TYPE_CHECKING:
 
 
 class Instance:
-    """An instance as a client sees it."""
+    """An instance as a client sees it.
 
-    def __init__(self, client: Connections, workflow: str, id: str) -> None:
-        self._client, self.workflow, self.id = client, workflow, id
+    Attributes:
+        workflow: The name of its workflow.
+        id: Its id.
+        version: The version that it got, if it was created by this call.
+    """
+
+    def __init__(self, client: Connections, workflow: str, id: str, version: str | None = None) -> None:
+        self._client, self.workflow, self.id, self.version = client, workflow, id, version
 
     def __repr__(self) -> str:
         return f"<Instance {self.id!r} of workflow {self.workflow!r}>"

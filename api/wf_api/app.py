@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from wf.errors import WfError
 from wf.settings import Settings
 from wf_api.bodies import LengthLimit, too_large
+from wf_api.documented import openapi
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
 from wf_api.pages import STATIC_FOLDER
@@ -59,6 +60,7 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
         redoc_url=None, max_body_size=parts.settings.api_max_body,
     )  # fmt: skip
     app.state.parts = parts
+    app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     for router in ROUTERS:
         app.include_router(router)
     app.mount(STATIC, StaticFiles(directory=STATIC_FOLDER))
@@ -93,4 +95,4 @@ async def _of_routing(request: Request, error: Exception) -> Response:
             found = too_large(request.app.state.parts.settings.api_max_body)
         case _:
             found = InvalidRequest(str(error.detail))
-    return refused(problem_of(found))
+    return refused(problem_of(found), headers=error.headers)

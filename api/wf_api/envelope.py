@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Response
+
+from wf.wire import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,29 +28,26 @@ def answered(result: Any, *, status: int = 200, info: Mapping[str, Any] | None =
     return Response(to_json(found if info is None else found | {"result_info": info}), status, media_type=_JSON)
 
 
-def refused(*problems: Problem) -> Response:
-    """A bad answer, with the status of the first problem."""
+def refused(*problems: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A bad answer, with the status of the first problem, and what headers that needs."""
     first = problems[0]
     errors = [{"code": problem.code, "message": problem.name, "detail": problem.detail} for problem in problems]
     body = to_json({"success": False, "errors": errors, "messages": [], "result": None})
-    headers = first.headers | ({"WWW-Authenticate": "Bearer"} if first.status == 401 else {})
-    return Response(body, first.status, headers, media_type=_JSON)
+    more = {"WWW-Authenticate": "Bearer"} if first.status == 401 else {}
+    return Response(body, first.status, {**first.headers, **more, **(headers or {})}, media_type=_JSON)
 
 
 def to_json(value: Any) -> bytes:
     """JSON in UTF-8; times in ISO 8601, UTC."""
-    return json.dumps(value, default=_beyond_json, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def moment(at: datetime | None) -> str | None:
-    """A time as the API writes it."""
-    return None if at is None else at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps(value, default=_beyond_json, ensure_ascii=False, separators=(",", ":")).encode(
+        errors="backslashreplace"
+    )
 
 
 _JSON = "application/json"
 
 
-def _beyond_json(value: object) -> str | None:
+def _beyond_json(value: object) -> str:
     if isinstance(value, datetime):
         return moment(value)
     raise TypeError(f"{type(value).__name__} is not for JSON: {value!r:.120}")

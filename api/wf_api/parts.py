@@ -11,6 +11,7 @@ from wf_api.door import Door
 from wf_api.hooks import read_hooks
 from wf_api.limits import Limits
 from wf_api.sessions import Sessions
+from wf_api.watch import Watch
 
 if TYPE_CHECKING:
     from wf.settings import Settings
@@ -35,6 +36,7 @@ class Parts:
         self.tokens = Tokens(self.client.database, self.clock)
         self.sessions = Sessions(self.client.database, self.clock, settings.login_ttl)
         self.door = Door(self.tokens, self.sessions, Limits(settings), self.clock)
+        self.watch = Watch(self.client.database, settings.api_feed_tick)
 
     def close(self) -> None:
         """Close the connections."""

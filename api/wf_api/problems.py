@@ -66,6 +66,12 @@ class UnusableDelivery(InvalidRequest):
     code = "hook.unusable"
 
 
+class UnknownVersion(Refusal):
+    """The workflow has no such version."""
+
+    code, row = "version.not_found", Row(404, 10201)
+
+
 class WrongMethod(Refusal):
     """The route has no such method."""
 

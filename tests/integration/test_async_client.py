@@ -6,6 +6,7 @@ import asyncio
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -142,6 +143,29 @@ async def async_session(url: str) -> AsyncIterator[tuple[dict[str, Any], Any]]:
         yield {"session": session}, session
 
 
+@asynccontextmanager
+async def on_the_loop(redis_url: str) -> AsyncIterator[str]:
+    """A way to Redis that leads through the event loop: whoever blocks the loop waits for himself."""
+    target = urlsplit(redis_url)
+    calls = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+        writer.close()
+        await writer.wait_closed()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.add(asyncio.current_task())
+        there, back = await asyncio.open_connection(target.hostname, target.port)
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield target._replace(netloc=f"127.0.0.1:{port}").geturl()
+        await asyncio.gather(*filter(None, calls))
+
+
 every_kind = pytest.mark.parametrize("begin", [async_connection, async_session])
 
 
@@ -181,6 +205,20 @@ def test_a_rollback_leaves_nothing(rig: Rig, begin: Any) -> None:
         assert rig.sql("select count(*) from wf.event") == [(0,)]
 
     serve(rig, body)
+
+
+def test_the_nudge_after_a_commit_does_not_hold_up_the_loop(rig: Rig) -> None:
+    """A slow Redis is waited for on a thread: the commit sends its nudge, while the loop serves others."""
+
+    async def main() -> None:
+        async with on_the_loop(rig.settings.redis_url) as url, async_session(rig.settings.database_url) as (_, session):
+            settings = rig.settings.model_copy(update={"redis_url": url, "redis_timeout": 5.0})
+            async with AsyncClient(settings=settings) as client:
+                await client.workflow(Errand).create("r-17", session=session)
+                await session.commit()
+                assert rig.queued() == 1
+
+    asyncio.run(main())
 
 
 @every_kind

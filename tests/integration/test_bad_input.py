@@ -16,8 +16,8 @@ from wf import (
     SerializationError,
     WorkflowNotFound,
 )
-from wf.catalog import InvalidQuery
 from wf.errors import BrokerUnavailable, JournalUnavailable
+from wf.listing import InvalidQuery
 from wf.settings import InvalidSettings, Settings
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.support.errands import Errand, moment
+from wf.listing import Listing
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -65,6 +66,56 @@ def test_list_filters_by_status_and_time(rig: Rig) -> None:
     assert ids(since=moment(121)) == ["i-3"]
     assert ids(until=moment(59).astimezone(None)) == ["i-0"]
     assert ids(status="waiting", until=moment(120)) == ["i-2"]
+
+
+def test_pages_have_numbers_too(rig: Rig) -> None:
+    """A page by its number is what the cursors lead to, in both orders; behind the last one there is nothing."""
+    workflow = rig.client.workflow(Errand)
+    for n in range(5):
+        workflow.create(f"i-{n}")
+
+    def ids(**listing: Any) -> list[str]:
+        return [entry.id for entry in rig.client.catalog.list("errand", Listing(limit=2, **listing))]
+
+    assert [ids(page=page) for page in (1, 2, 3, 4)] == [["i-4", "i-3"], ["i-2", "i-1"], ["i-0"], []]
+    assert [ids(page=page, oldest_first=True) for page in (1, 3, 9)] == [["i-0", "i-1"], ["i-4"], []]
+    assert ids(page=1, status="queued", until=moment(0)) == ["i-4", "i-3"]
+    assert ids(page=2, status="complete") == []
+
+
+def test_a_version_narrows_a_list(rig: Rig) -> None:
+    """Only the instances of that version are given."""
+    rig.create(Errand, "i-1")
+    assert [entry.id for entry in rig.client.catalog.list("errand", Listing(version="1"))] == ["i-1"]
+    assert list(rig.client.catalog.list("errand", Listing(version="2"))) == []
+
+
+def test_a_list_of_a_short_time_is_found_among_all_that_came_before_and_after(rig: Rig) -> None:
+    """The keys between which the time lies are found by halving, with gaps where instances were deleted."""
+    workflow = rig.client.workflow(Errand)
+    for n in range(40):
+        workflow.create(f"i-{n}")
+        rig.clock.advance(3600)
+    for n in range(40):
+        if n % 3 == 0:
+            workflow.get(f"i-{n}").delete()
+    found = workflow.list(since=moment(10 * 3600), until=moment(14 * 3600))
+    assert [entry.id for entry in found] == ["i-14", "i-13", "i-11", "i-10"]
+    listing = Listing(since=moment(37 * 3600), oldest_first=True)
+    assert [entry.id for entry in rig.client.catalog.list("errand", listing)] == ["i-37", "i-38"]
+    assert list(workflow.list(since=moment(41 * 3600))) == list(workflow.list(until=moment(-1))) == []
+
+
+def test_an_instance_was_modified_when_its_last_step_moved(rig: Rig) -> None:
+    """An instance that sleeps was last modified when it fell asleep."""
+    instance = rig.create(Errand, "i-1", {"do": "sleep"})
+    rig.clock.advance(5)
+    rig.settle()
+    rig.clock.advance(1)
+    (entry,) = rig.client.workflow(Errand).list()
+    assert (entry.created_on, entry.modified_on) == (moment(0), moment(5))
+    instance.pause()
+    assert rig.client.workflow(Errand).list()[0].modified_on == moment(6)
 
 
 def test_a_listed_instance_tells_its_status_version_and_times(rig: Rig) -> None:

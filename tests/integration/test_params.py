@@ -248,10 +248,10 @@ def raw(rig: Rig, cls: type[WorkflowEntrypoint], payload: Any) -> Any:
     """An instance as a process creates it that does not know the class."""
     rig.workers[0].catalog.register(cls)
     name, version = cls.workflow_name, cls.workflow_version
-    key = rig.client.catalog.create(
+    made = rig.client.catalog.create(
         name, "raw", version, encode(payload), trigger="binding", due_in=0, execute=rig.client.execute(None)
     )
-    assert key is not None
+    assert made is not None
     rig.pass_time(1)
     return rig.client.workflow(name).get("raw")
 

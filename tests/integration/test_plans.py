@@ -19,13 +19,14 @@ from wf.commits import FEW
 from wf.core import StepConfig
 from wf.database import Database
 from wf.leases import Leases
+from wf.listing import Listing
 from wf.sql import statements
 from wf_reaper.restarts import Restarts
 
 if TYPE_CHECKING:
     from tests.support import Rig
 
-SMALL = {"workflow", "tick", "slot", "schedule"}
+SMALL = {"workflow", "version", "tick", "slot", "schedule"}
 """Tables of a few rows, which may be read from end to end."""
 
 HOT = {
@@ -104,7 +105,8 @@ def list_all_ways(rig: Rig) -> None:
     now = rig.client.workflow(Errand).create().describe().queued
     for filters in ({}, {"cursor": "500"}, {"status": "complete"}, {"since": now, "until": now}):
         rig.client.workflow(Errand).list(**filters)
-    rig.client.catalog.list("errand", status=None, since=None, until=None, cursor="5", limit=None, oldest_first=True)
+    for listing in (Listing(cursor="5", oldest_first=True), Listing(status="errored", page=2, version="1")):
+        rig.client.catalog.list("errand", listing)
 
 
 def fill(rig: Rig) -> None:
@@ -161,6 +163,46 @@ def test_a_page_deep_in_a_list_costs_what_the_first_one_costs(rig: Rig, seen: se
     rig.client.workflow(Errand).list(cursor="3000")
     (text,) = seen
     with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
-        plan = str(plan_of(connection, text))
-    assert "Sort" not in plan
-    assert "'Index Name': 'instance_newest'" in plan
+        page = limited(plan_of(connection, text))
+    assert (page["Node Type"], page["Index Name"]) == ("Index Scan", "instance_newest")
+    seen.clear()
+    rig.client.catalog.list("errand", Listing(cursor="3000", status="errored"))
+    (text,) = seen
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        page = limited(plan_of(connection, text))
+    assert (page["Node Type"], page["Index Name"]) == ("Index Scan", "instance_status")
+
+
+def test_a_page_far_behind_is_found_by_the_index_too(rig: Rig, seen: set[str]) -> None:
+    """A page that is given by its number costs the index rows that it skips, and no sorting."""
+    rig.create(Errand)
+    fill(rig)
+    seen.clear()
+    rig.client.catalog.list("errand", Listing(page=3, oldest_first=True))
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        pages = [limited(plan_of(connection, text)) for text in seen]
+    assert len(pages) == 2
+    assert all(page["Index Name"] == "instance_newest" for page in pages), pages
+
+
+def limited(plan: Any) -> Any:
+    """What stands directly below the LIMIT of a plan: where its rows come from, in their order."""
+    plan = plan[0]["Plan"]
+    while plan["Node Type"] != "Limit":
+        plan = plan["Plans"][0]
+    return plan["Plans"][0]
+
+
+def test_a_workflow_is_described_from_indexes(rig: Rig, seen: set[str]) -> None:
+    """Its instances are counted, and the newest one is found, without those of other workflows."""
+    rig.workers[0].catalog.register(Errand)
+    fill(rig)
+    rig.sql("update wf.instance set workflow = 'w-' || mod(key, 20) where workflow = 'other'")
+    rig.sql("vacuum analyze wf.instance")
+    seen.clear()
+    rig.client.catalog.describe_workflows("errand")
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        plans = [plan_of(connection, text) for text in seen]
+    assert set().union(*map(scans, plans)) <= SMALL
+    assert "'Index Name': 'instance_newest'" in str(plans)
+    assert "'Index Name': 'instance_status'" in str(plans)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.errands import Errand, by_name, versions
-from wf import (
-    WorkflowEntrypoint,
-)
+from tests.support.rig import START
+from wf import WorkflowEntrypoint, WorkflowNotFound
 from wf.workflow import registry
 
 if TYPE_CHECKING:
@@ -87,3 +89,60 @@ def test_an_instance_keeps_its_version_while_a_class_of_it_is_there(rig: Rig) ->
     del registry._classes["client-kept"]["0"]
     rig.settle()
     assert [i.result(timeout=1) for i in (old, new, orphan)] == ["1", "2", "2"]
+
+
+def test_a_registration_tells_class_module_and_times(rig: Rig) -> None:
+    """Each version keeps its class, its module, its settings, and when it was registered first and last."""
+    catalog = rig.workers[0].catalog
+
+    class Old(WorkflowEntrypoint, name="client-told", version="1"):
+        pass
+
+    class New(WorkflowEntrypoint, name="client-told", version="2", limits={"steps": 7}):
+        pass
+
+    first, later, last = (datetime.fromtimestamp(START + seconds, UTC) for seconds in (0, 60, 120))
+    for cls in (Old, New, Old):
+        catalog.register(cls)
+        rig.clock.advance(60)
+    (known,) = catalog.describe_workflows("client-told")
+    assert (known.script_name, known.class_name) == (__name__, "New")
+    assert (known.created_on, known.modified_on, known.triggered_on) == (first, last, None)
+    new, old = catalog.versions("client-told")
+    assert (new.class_name, new.script_name, new.settings) == ("New", __name__, {"limits": {"steps": 7}})
+    assert (new.created_on, new.modified_on) == (later, later)
+    assert (old.class_name, old.created_on, old.modified_on, old.settings) == ("Old", first, last, {})
+
+
+def test_a_version_that_nobody_registered_has_no_class(rig: Rig) -> None:
+    """An instance may be of a version that only its client knows; it is shown with what is known."""
+    (one,) = versions("client-loose", "1")
+    rig.workers[0].catalog.register(one)
+    rig.create(versions("client-loose", "2")[0])
+    loose, _ = rig.workers[0].catalog.versions("client-loose")
+    assert (loose.version, loose.class_name, loose.created_on, loose.registered_on) == ("2", None, None, None)
+
+
+def test_a_workflow_tells_when_it_was_last_triggered(rig: Rig) -> None:
+    """That is when its newest instance was made, not that of another workflow; counts are its own, too."""
+    catalog = rig.workers[0].catalog
+    one, two, none = (versions(f"client-triggered-{n}", "1")[0] for n in (1, 2, 3))
+    for cls in (one, two, none):
+        catalog.register(cls)
+    for seconds, cls, id in ((0, one, "a"), (60, one, "b"), (60, two, "c")):
+        rig.clock.advance(seconds)
+        rig.create(cls, id)
+    rig.client.workflow(one).get("a").terminate()
+    known = {entry.name[-1]: entry for entry in catalog.describe_workflows()}
+    assert [known[n].triggered_on for n in "123"] == [
+        datetime.fromtimestamp(START + 60, UTC), datetime.fromtimestamp(START + 120, UTC), None,
+    ]  # fmt: skip
+    assert [known[n].instances for n in "123"] == [{"queued": 1, "terminated": 1}, {"queued": 1}, {}]
+    assert catalog.describe_workflows("client-triggered-1") == [known["1"]]
+
+
+def test_an_unknown_workflow_cannot_be_described(rig: Rig) -> None:
+    """It is refused, with a suggestion."""
+    rig.workers[0].catalog.register(versions("client-known", "1")[0])
+    with pytest.raises(WorkflowNotFound, match="Did you mean 'client-known'"):
+        rig.workers[0].catalog.describe_workflows("client-knwn")

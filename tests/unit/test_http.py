@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wf import errors
-from wf.catalog import InvalidQuery
 from wf.codec import CodecError
+from wf.deployments import TooManySchedules
 from wf.errors import (
     BrokerUnavailable,
     InstanceAlreadyExists,
@@ -30,12 +30,14 @@ from wf.errors import (
     SchemaMismatch,
     SerializationError,
     StepNotFound,
+    StepOutputNotFound,
     TokenExists,
     TokenNotFound,
     WfError,
     WorkflowNotFound,
 )
 from wf.http import PREFIX, ROWS, answer_for, number_of
+from wf.listing import InvalidQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,7 @@ EXAMPLES: list[tuple[WfError, int, int, str]] = [
     (InvalidTransition("report", "r-17", "complete", "terminate"), 409, 10404, "instance.cannot_terminate"),
     (InstanceAlreadyExists("report", "r-17"), 409, 10405, "instance.already_exists"),
     (StepNotFound("upload", 1, "do"), 409, 10406, "instance.cannot_restart"),
+    (StepOutputNotFound("report", "r-17", "upload-1", "step", None), 404, 10418, "step.not_found"),
     (InvalidPayload("report", "Report", []), 400, 10407, "payload.invalid"),
     (SerializationError("$.handle", "it is a file."), 400, 10408, "payload.not_serialisable"),
     (InvalidBatch("It is empty"), 400, 10409, "batch.invalid"),
@@ -59,6 +62,7 @@ EXAMPLES: list[tuple[WfError, int, int, str]] = [
     (TokenNotFound("ci"), 404, 10420, "token.not_found"),
     (TokenExists("ci"), 409, 10421, "token.already_exists"),
     (InvalidToken("The name '' is invalid"), 400, 10422, "token.invalid"),
+    (TooManySchedules("report", 2, 99, 100), 409, 10419, "workflow.too_many_schedules"),
     (RateLimited("report", 5, 0.3, "WF_CREATION_RATE"), 429, 10429, "rate_limited"),
     (JournalUnavailable("db-7.internal"), 503, 10503, "journal.unavailable"),
     (JournalBusy("db-7.internal"), 503, 10503, "journal.busy"),
@@ -78,7 +82,7 @@ def test_each_error_has_its_status_and_number(error: WfError, status: int, code:
 def test_every_error_for_callers_has_a_row() -> None:
     """A new class of error cannot be forgotten: it is in the examples above, by itself, or this fails."""
     kinds = {cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, WfError)} - {WfError}
-    assert kinds | {InvalidQuery} == {type(error) for error, *_ in EXAMPLES}
+    assert kinds | {InvalidQuery, TooManySchedules} == {type(error) for error, *_ in EXAMPLES}
     assert set(ROWS) <= {type(error) for error, *_ in EXAMPLES}
 
 

@@ -13,6 +13,7 @@ from wf.status import Status
 
 if TYPE_CHECKING:
     from wf.catalog import Catalog
+    from wf.remote import RemoteCatalog
 
 LATEST = "latest"
 
@@ -106,16 +107,18 @@ def parse_ids(data: bytes) -> list[str]:
     return ids
 
 
-def resolve(catalog: Catalog, workflow: str, id: str) -> str:
+def resolve(catalog: Catalog | RemoteCatalog, workflow: str, id: str) -> str:
     """The id that is meant; `latest` is the newest instance.
 
     Raises:
         NoInstances: `latest`, and there is none.
         WorkflowNotFound: There is no such workflow.
     """
+    from wf.listing import Listing  # noqa: PLC0415  (slow)
+
     if id != LATEST:
         return id
-    newest = catalog.list(workflow, status=None, since=None, until=None, cursor=None, limit=1)
+    newest = catalog.list(workflow, Listing(limit=1))
     if not newest:
         raise NoInstances(workflow)
     return str(newest[0].id)

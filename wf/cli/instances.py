@@ -35,12 +35,16 @@ def list_instances(
     from rich.text import Text  # noqa: PLC0415  (slow)
 
     from wf.cli.show import print_json, show, table  # noqa: PLC0415
+    from wf.listing import Listing  # noqa: PLC0415
 
     since, until = parse_dates(date_start, date_end)
     with open_catalog() as catalog:
         page = catalog.list(
-            name, status=parse_status(status), since=since, until=until, cursor=cursor, limit=per_page,
-            oldest_first=reverse,
+            name,
+            Listing(
+                status=parse_status(status), since=since, until=until, cursor=cursor, limit=per_page,
+                oldest_first=reverse,
+            ),
         )  # fmt: skip
     filtered = any(given is not None for given in (status, date_start, date_end, cursor))
     if as_json:

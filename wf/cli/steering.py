@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from wf.answers import Answer
     from wf.instance import Instance
+    from wf.remote import RemoteInstance
 
 _name = click.argument("name")
 _id = click.argument("id")
@@ -127,17 +128,17 @@ COMMANDS = (send_event, pause, resume, terminate, restart, delete)
 
 
 @contextmanager
-def _instance(name: str, id: str) -> Iterator[Instance]:
+def _instance(name: str, id: str) -> Iterator[Instance | RemoteInstance]:
     """The instance that is meant."""
     with open_client() as client:
         yield client.workflow(name).get(resolve(client.catalog, name, id))
 
 
-def _the(instance: Instance) -> str:
+def _the(instance: Instance | RemoteInstance) -> str:
     return f'The instance "{instance.id}" from {instance.workflow}'
 
 
-def _tell(instance: Instance, text: str, *, as_json: bool) -> None:
+def _tell(instance: Instance | RemoteInstance, text: str, *, as_json: bool) -> None:
     """Say what was done; for programs, in which status the instance is now."""
     from wf.cli.show import print_json, show  # noqa: PLC0415  (slow)
 

@@ -1,4 +1,7 @@
-"""Where the commands find their servers: the environment, else what `wf dev` of this folder has written down."""
+"""Where the commands find their servers: the environment, else what `wf dev` of this folder has written down.
+
+WF_API_URL goes before all of that: then commands that look or act ask the API, and need no servers.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from wf.catalog import Catalog
     from wf.client import Client
+    from wf.remote import RemoteCatalog, RemoteClient
     from wf.settings import Settings
 
 SESSION = Path(".wf/env")
@@ -95,8 +99,12 @@ def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
 
 
 @contextmanager
-def open_catalog() -> Iterator[Catalog]:
+def open_catalog() -> Iterator[Catalog | RemoteCatalog]:
     """The journal, for commands that need no Redis. Raises what `settings` raises."""
+    if (remote := _remote()) is not None:
+        with remote:
+            yield remote.catalog
+        return
     from wf.catalog import Catalog  # noqa: PLC0415  (slow)
     from wf.clock import DatabaseClock  # noqa: PLC0415
     from wf.database import Database  # noqa: PLC0415
@@ -110,8 +118,12 @@ def open_catalog() -> Iterator[Catalog]:
 
 
 @contextmanager
-def open_client() -> Iterator[Client]:
+def open_client() -> Iterator[Client | RemoteClient]:
     """A client; what it logs goes to standard error. Raises what `settings` raises."""
+    if (remote := _remote()) is not None:
+        with remote:
+            yield remote
+        return
     import structlog  # noqa: PLC0415  (slow)
 
     from wf.client import Client  # noqa: PLC0415
@@ -119,3 +131,13 @@ def open_client() -> Iterator[Client]:
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     with settings() as found, Client(settings=found, actor="cli") as client:
         yield client
+
+
+def _remote() -> RemoteClient | None:
+    """A client of the API at WF_API_URL, if that is set."""
+    if not os.environ.get("WF_API_URL"):
+        return None
+    from wf.remote import RemoteClient  # noqa: PLC0415  (slow)
+    from wf.settings import Settings  # noqa: PLC0415
+
+    return RemoteClient(Settings())

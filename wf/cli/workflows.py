@@ -42,13 +42,9 @@ def list_workflows(*, as_json: bool) -> None:
 def describe_workflow(name: str, *, as_json: bool) -> None:
     """Show a workflow: its versions, its settings, and how many instances are in each status."""
     from wf.cli.show import as_text, labelled, print_json, show  # noqa: PLC0415  (slow)
-    from wf.errors import WorkflowNotFound  # noqa: PLC0415
 
     with open_catalog() as catalog:
-        found = {workflow.name: workflow for workflow in catalog.describe_workflows()}
-    if name not in found:
-        raise WorkflowNotFound(name, found)
-    workflow = found[name]
+        (workflow,) = catalog.describe_workflows(name)
     if as_json:
         print_json(workflow)
         return

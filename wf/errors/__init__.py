@@ -11,6 +11,7 @@
     |-- InvalidTransition            instance.cannot_<action>
     |-- InvalidSubscription          subscription.invalid: a cursor or filter that no feed has
     |-- StepNotFound                 instance.cannot_restart: no such step in its history
+    |-- StepOutputNotFound           step.not_found: no such step or attempt to show
     |-- InvalidEventType             workflow.invalid_event_type
     |-- WorkflowNotFound             workflow.not_found, names the known ones
     |-- PayloadTooLarge              names the size and the limit
@@ -65,6 +66,7 @@ from wf.errors.clients import (
     RateLimited,
     SerializationError,
     StepNotFound,
+    StepOutputNotFound,
     TokenExists,
     TokenNotFound,
     WfError,
@@ -138,6 +140,7 @@ __all__ = [
     "StepError",
     "StepLimitError",
     "StepNotFound",
+    "StepOutputNotFound",
     "StuckRunError",
     "TokenExists",
     "TokenNotFound",

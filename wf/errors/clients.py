@@ -102,6 +102,20 @@ class StepNotFound(WfError):
         self.name, self.count, self.kind = name, count, kind
 
 
+class StepOutputNotFound(WfError):
+    """The instance has no such step, or the step had no such attempt."""
+
+    code = "step.not_found"
+
+    def __init__(self, workflow: str, id: str, step: str, type: str, attempt: int | None) -> None:
+        which = f"step {step!r} ({type})" if attempt is None else f"attempt {attempt} of step {step!r} ({type})"
+        super().__init__(
+            f"Instance {id!r} of workflow {workflow!r} has no {which:.200}. Describe the instance to see its steps; "
+            f"a name has its counter, as in 'upload-1'."
+        )
+        self.workflow, self.id, self.step, self.type, self.attempt = workflow, id, step, type, attempt
+
+
 class InvalidEventType(WfError):
     """The event type breaks the rule for event types."""
 

@@ -6,6 +6,9 @@ select key from wf.instance where workflow = %(workflow)s and id = %(id)s
 -- feed_look: Whether anything has happened: one look at the hot row, for subscribers that wait.
 select generation, rev, status from wf.instance where key = %(key)s
 
+-- feed_watch: The same for many instances at once, whose feeds are followed: by key, one statement for all of them.
+select key, rev from wf.instance where key = any(%(keys)s::bigint[])
+
 -- feed_page: The facts from a rev on, in one snapshot, up to so many facts or bytes; each row says where the page ends,
 -- and from which step row on the next one has to look. Rows of steps come whole; which of their facts are on this page,
 -- the reader sees by their revs. The values of the instance stand in the first row only.

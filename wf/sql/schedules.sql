@@ -38,3 +38,9 @@ select workflow, cron, next_at from wf.schedule order by workflow, next_at, cron
 
 -- schedule_count: How many schedules the other workflows have.
 select count(*) from wf.schedule where workflow <> %(but)s
+
+-- schedule_coming: The schedules of a workflow, or of all, in the order in which they fire next.
+select workflow, cron, next_at, last_at
+from wf.schedule
+where %(workflow)s::text is null or workflow = %(workflow)s
+order by next_at, workflow, cron

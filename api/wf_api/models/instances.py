@@ -1,0 +1,202 @@
+"""Instances: created, listed, described, moved."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from wf.status import Status
+from wf_api.models.common import Ended, Given, Json, Moment, Told
+from wf_api.models.workflows import Retention
+
+
+class NewInstance(Given):
+    """An instance to create."""
+
+    instance_id: str | None = Field(default=None, description="A random one by default.", examples=["r-17"])
+    params: Json = Field(default=None, description="What `run` gets as `event.payload`; `{}` by default.")
+    instance_retention: Retention | None = None
+    location_hint: str | None = Field(default=None, description="Accepted and ignored: there is one place here.")
+
+
+class Created(Told):
+    """An instance that was created."""
+
+    id: str = Field(examples=["r-17"])
+    status: Status
+    version_id: str
+    workflow_id: str
+    trigger_source: str
+
+
+class Instance(Told):
+    """An entry of a list."""
+
+    id: str
+    workflow_id: str
+    version_id: str
+    status: Status
+    trigger_source: str
+    created_on: Moment
+    modified_on: Moment = Field(description="When its status or its last step changed.")
+    started_on: Moment | None
+    ended_on: Moment | None
+    due_on: Moment | None = Field(description="When the alarm looks at it; null if it has ended or is paused.")
+
+
+class Attempt(Told):
+    """A try of a step."""
+
+    attempt: int
+    start: Moment | None
+    end: Moment | None
+    success: bool | None
+    outcome: Literal["complete", "errored", "lost", "running"]
+    error: Ended | None
+    worker: str | None
+    retryAt: Moment | None  # noqa: N815  # as in the clients
+
+
+class Step(Told):
+    """A step of an instance."""
+
+    name: str = Field(description="With the number of its occurrence.", examples=["upload-1"])
+    type: Literal["step", "sleep", "waitForEvent", "rollback", "termination"]
+    status: str
+    start: Moment | None
+    end: Moment | None
+    success: bool | None
+    config: dict[str, Json]
+    output: Json = Field(description="Cut, as text, if it is long; the step route gives all of it.")
+    error: Ended | None
+    event_type: str | None
+    attempts: list[Attempt]
+
+
+class Trigger(Told):
+    """Where the wish came from."""
+
+    source: str
+
+
+class Rollback(Told):
+    """What a rollback came to."""
+
+    outcome: Literal["complete", "failed"]
+    error: Ended | None
+
+
+class Details(Told):
+    """Everything about an instance."""
+
+    id: str
+    workflow: str
+    status: Status
+    params: Json
+    trigger: Trigger
+    versionId: str  # noqa: N815  # the baseline's name
+    queued: Moment
+    start: Moment | None
+    end: Moment | None
+    success: bool | None
+    error: Ended | None
+    output: Json
+    rollback: Rollback | None
+    step_count: int
+    schedule: dict[str, Json] | None
+    steps: list[Step] | None = Field(default=None, description="Absent in the simple form.")
+    warnings: list[Json]
+    retries: int
+    recoveries: int
+    restarts: int
+    generation: int
+
+
+class StepOutput(Told):
+    """All that a step gave."""
+
+    status: Literal["running", "waiting", "complete", "errored"]
+    output: Json
+    error: Ended | None
+    event_type: str | None = None
+
+
+class FromStep(Given):
+    """The step that a restart begins with."""
+
+    name: str
+    count: int | None = Field(default=None, ge=1)
+    type: Literal["do", "sleep", "waitForEvent"] | None = None
+
+
+class Pause(Given):
+    """Let no attempt begin any more."""
+
+    status: Literal["pause"]
+
+
+class Resume(Given):
+    """Go on after a pause."""
+
+    status: Literal["resume"]
+
+
+class Terminate(Given):
+    """Stop for good."""
+
+    status: Literal["terminate"]
+    rollback: bool = Field(default=False, description="Undo its steps first, the last one first.")
+
+
+class Restart(Given):
+    """Begin again."""
+
+    status: Literal["restart"]
+    from_: FromStep | None = Field(default=None, alias="from", description="Keep what began before this step.")
+
+
+Change = Annotated[Pause | Resume | Terminate | Restart, Field(discriminator="status")]
+
+
+class Moved(Told):
+    """An instance after a change."""
+
+    status: Status
+    timestamp: Moment
+
+
+class Sent(Told):
+    """An event that is in the journal."""
+
+    instanceId: str  # noqa: N815  # the baseline's name
+    timestamp: Moment
+
+
+class Ids(Given):
+    """Instances by their ids."""
+
+    instances: list[str] = Field(examples=[["r-17", "r-18"]])
+
+
+class DeletedOne(Told):
+    """An instance that is gone."""
+
+    id: str
+
+
+class NotDeleted(Told):
+    """An instance that is still there, or was not."""
+
+    id: str
+    code: int
+    message: str
+
+
+class Deleted(Told):
+    """What became of each."""
+
+    deleted: list[DeletedOne]
+    errors: list[NotDeleted]
+
+
+Batch = Annotated[list[NewInstance], Field(description="1 to 100 instances; those whose ids exist are left out.")]
+Extra = dict[str, Any]

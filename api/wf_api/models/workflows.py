@@ -1,0 +1,117 @@
+"""Workflows and their versions."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from wf_api.models.common import Given, Json, Moment, Told
+
+Count = dict[str, int]
+
+
+class Schedule(Told):
+    """When a workflow begins by itself."""
+
+    cron: str = Field(examples=["0 9 * * MON-FRI"])
+    next_instance: Moment
+    last_instance: Moment | None = None
+
+
+class Workflow(Told):
+    """A workflow that workers have registered."""
+
+    id: str = Field(description="Its name.")
+    name: str = Field(examples=["report"])
+    script_name: str | None = Field(description="The module of its newest class.", examples=["shop.workflows"])
+    class_name: str | None = Field(examples=["Report"])
+    created_on: Moment
+    modified_on: Moment
+    triggered_on: Moment | None = Field(description="When its newest instance was created.")
+    instances: Count = Field(description="How many are in each status.", examples=[{"complete": 41, "waiting": 3}])
+    schedules: list[Schedule]
+    version: str = Field(description="What a new instance gets.")
+    versions: list[str]
+    settings: dict[str, Json] = Field(description="The class keywords, and what operators have set over them.")
+
+
+class Version(Told):
+    """A version of a workflow, registered by a worker or still in flight."""
+
+    id: str
+    workflow_id: str
+    class_name: str | None
+    script_name: str | None
+    created_on: Moment | None
+    modified_on: Moment | None
+    registered_on: Moment | None = Field(description="null: no worker knows it, but instances of it are in flight.")
+    language: Literal["python"]
+    has_dag: bool
+    newest: bool
+    instances: Count = Field(description="How many are in flight, by status.")
+    settings: dict[str, Json] = Field(description="All its class keywords.")
+    limits: dict[str, int] | None
+    concurrency: dict[str, int] | None
+    default_retention: dict[str, float] | None = Field(description="In milliseconds.")
+
+
+class Graph(Told):
+    """A version with the diagram of its code."""
+
+    id: str
+    workflow_id: str
+    class_name: str | None
+    created_on: Moment | None
+    modified_on: Moment | None
+    graph: dict[str, Json] | None = Field(description="null: the code was not analysed.")
+
+
+class Limits(Given):
+    """How much an instance may do."""
+
+    steps: int = Field(ge=1, le=1_000_000)
+
+
+class Concurrency(Given):
+    """How many instances may run at once."""
+
+    limit: int = Field(ge=1, le=50_000)
+
+
+class Cron(Given):
+    """A schedule."""
+
+    cron: str = Field(max_length=256, examples=["0 9 * * *"])
+
+
+class Retention(Given):
+    """How long an instance is kept after its end, in seconds or as text; terminated counts as success."""
+
+    success_retention: float | str | None = Field(default=None, examples=["7 days"])
+    error_retention: float | str | None = None
+
+
+class Settings(Given):
+    """What operators set over the keywords of the class; what is absent is as the class says."""
+
+    script_name: str = Field(description="The module of a registered class.")
+    class_name: str = Field(description="A registered class.")
+    limits: Limits | None = Field(default=None, description="Only as the class says: workers go by the class.")
+    concurrency: Concurrency | None = None
+    schedules: list[Cron] | None = Field(default=None, max_length=100)
+    default_retention: Retention | None = None
+
+
+class Configured(Told):
+    """A workflow whose settings were changed."""
+
+    id: str
+    name: str
+    version_id: str
+    class_name: str | None
+    script_name: str | None
+    created_on: Moment
+    modified_on: Moment
+    triggered_on: Moment | None
+    is_deleted: Literal[0]
+    terminator_running: Literal[0, 1]
+    settings: dict[str, Json]

@@ -1,0 +1,111 @@
+"""Workflows, their versions and schedules."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from wf import wire
+from wf.answers import Answer
+from wf_api.access import Admin, Caller, Reader
+from wf_api.documented import EVERYWHERE, refusals
+from wf_api.envelope import answered
+from wf_api.models import workflows as models
+from wf_api.models.common import Envelope, Listed
+from wf_api.problems import UnknownVersion, as_given
+
+router = APIRouter(prefix="/api/workflows", tags=["workflows"], responses=EVERYWHERE)
+
+
+@router.get("", summary="List workflows", response_model=Listed[models.Workflow])
+def list_workflows(
+    caller: Reader,
+    search: Annotated[str | None, Query(description="Only those whose name holds this.", max_length=64)] = None,
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    per_page: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """By name."""
+    found = [
+        wire.workflow(workflow)
+        for workflow in caller.client.catalog.describe_workflows()
+        if caller.sees(workflow.name) and (search is None or search.casefold() in workflow.name.casefold())
+    ]
+    return _paged(found, page, per_page)
+
+
+@router.get("/{name}", summary="Show a workflow", response_model=Envelope[models.Workflow], responses=refusals(404))
+def describe(name: str, caller: Reader) -> Response:
+    """Its versions, settings, schedules, and how many instances are in each status."""
+    caller.check(name)
+    (found,) = caller.client.catalog.describe_workflows(name)
+    return answered(wire.workflow(found))
+
+
+@router.put(
+    "/{name}", summary="Set something over the class keywords", response_model=Envelope[models.Configured],
+    responses=refusals(404, 409),
+)  # fmt: skip
+def configure(name: str, wanted: models.Settings, caller: Admin) -> Response:
+    """At once and until it is set again. What is left out is as the class says: an empty wish takes everything back.
+
+    A workflow comes to be when a worker registers its class, not here.
+    """
+    caller.check(name)
+    given = wanted.model_dump(include={"limits", "concurrency", "default_retention"}, exclude_none=True)
+    if wanted.schedules is not None:
+        given["schedules"] = [schedule.cron for schedule in wanted.schedules]
+    client = caller.client
+    with as_given():
+        client.catalog.configure(
+            name, given, module=wanted.script_name, class_name=wanted.class_name, actor=client.actor,
+            max_schedules=client.settings.max_schedules,
+        )  # fmt: skip
+    (found,) = client.catalog.describe_workflows(name)
+    told = {key: value for key, value in wire.workflow(found).items() if key in models.Configured.model_fields}
+    return answered(told | {"version_id": found.version, "is_deleted": 0, "terminator_running": 0})
+
+
+@router.get("/{name}/versions", summary="List versions", response_model=Listed[models.Version], responses=refusals(404))
+def list_versions(
+    name: str,
+    caller: Reader,
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+    per_page: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> Response:
+    """Every version that is registered or has instances in flight, the newest first."""
+    caller.check(name)
+    found = caller.client.catalog.versions(name)
+    return _paged([wire.version(version) for version in found], page, per_page)
+
+
+@router.get(
+    "/{name}/versions/{version}", summary="Show a version", response_model=Envelope[models.Version],
+    responses=refusals(404),
+)  # fmt: skip
+def describe_version(name: str, version: str, caller: Reader) -> Response:
+    """One of them."""
+    return answered(wire.version(_version(caller, name, version)))
+
+
+@router.get(
+    "/{name}/versions/{version}/graph", summary="Show the diagram of a version", response_model=Envelope[models.Graph],
+    responses=refusals(404),
+)  # fmt: skip
+def graph(name: str, version: str, caller: Reader) -> Response:
+    """What is known of its code; `graph` is null as long as no worker has analysed it."""
+    found = wire.version(_version(caller, name, version))
+    return answered({key: found.get(key) for key in models.Graph.model_fields})
+
+
+def _version(caller: Caller, name: str, version: str) -> Answer:
+    caller.check(name)
+    for found in caller.client.catalog.versions(name):
+        if found.version == version:
+            return found
+    raise UnknownVersion(f"Workflow {name!r} has no version {version!r:.60}; see /api/workflows/{name}/versions.")
+
+
+def _paged(found: list[dict[str, object]], page: int, per_page: int) -> Response:
+    first = (page - 1) * per_page
+    shown = found[first : first + per_page]
+    info = {"count": len(shown), "per_page": per_page, "page": page, "total_count": len(found)}
+    return answered(shown, info=info)

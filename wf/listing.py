@@ -1,0 +1,182 @@
+"""Lists of instances: pages by key, with filters, and an index for each of them however many instances there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.dialects import postgresql
+
+from wf import tables
+from wf.errors import WfError
+from wf.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PAGE = 20
+PAGE_MAX = 100
+OFFSET_MAX = 10_000
+"""Instances that a page given by its number may skip; they are read and thrown away. A cursor skips any number."""
+
+KEY_MAX = 2**63 - 1
+
+ENTRY = ("id", "version", "status", "trigger", "createdOn", "modifiedOn", "startedOn", "endedOn", "dueAt")
+"""What is told of each instance."""
+
+Statement = tuple[str, "Mapping[str, Any]"]
+
+_DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
+
+
+class InvalidQuery(WfError):
+    """A list was asked for in a way that makes no sense."""
+
+    code = "list.invalid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Which instances of a workflow, and which page of them.
+
+    Attributes:
+        status: Only those in this status.
+        version: Only those of this version.
+        since: Only those created then or later.
+        until: Only those created then or earlier.
+        cursor: The `cursor` of the page before.
+        page: The number of the page, from 1, in place of a cursor.
+        limit: Instances on a page; 20 by default, 100 at most.
+        oldest_first: Else the newest come first.
+
+    Raises:
+        InvalidQuery: A value cannot be used.
+    """
+
+    status: str | None = None
+    version: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    cursor: str | None = None
+    page: int | None = None
+    limit: int | None = None
+    oldest_first: bool = False
+
+    def __post_init__(self) -> None:
+        _check_number("limit", self.limit, PAGE_MAX)
+        _check_number("page", self.page, OFFSET_MAX // self.size + 1)
+        if self.status is not None and self.status not in set(Status):
+            raise InvalidQuery(f"There is no status {self.status!r}. Valid statuses are: {', '.join(Status)}.")
+        if self.cursor is not None and not (isinstance(self.cursor, str) and self.cursor.isdecimal()):
+            raise InvalidQuery(f"The cursor {self.cursor!r:.40} is not one that a list has given.")
+        if self.cursor is not None and self.page is not None:
+            raise InvalidQuery("Give a cursor or the number of a page, not both.")
+        _check_moment("since", self.since)
+        _check_moment("until", self.until)
+
+    @property
+    def size(self) -> int:
+        """Instances on a page."""
+        return PAGE if self.limit is None else self.limit
+
+    @property
+    def skipped(self) -> int:
+        """Instances before a page that is given by its number."""
+        return 0 if self.page is None else (self.page - 1) * self.size
+
+    def after(self, cursor: int) -> Listing:
+        """The same list from a cursor on, in place of the number of a page."""
+        return replace(self, page=None, cursor=str(cursor))
+
+    def statement(self, workflow: str, low: int = 0, high: int = KEY_MAX) -> Statement:
+        """The statement that gives key and entry of each instance of the page, and of one more if there is one.
+
+        Args:
+            workflow: Its name.
+            low: No instance below this key is looked at.
+            high: None from this key on.
+        """
+        entries = _entries(self._first(self.size + 1, workflow, low, high).subquery("page").c)
+        key = entries.selected_columns[0]
+        return _compiled(entries.order_by(key if self.oldest_first else key.desc()))
+
+    def skipping(self, workflow: str, low: int, high: int) -> Statement:
+        """The statement that gives the numbers of the instances before the page, and the key of the last one.
+
+        A page that is given by its number is looked up by it first: an OFFSET beside the LIMIT makes Postgres sort.
+        """
+        skipped = self._first(self.skipped, workflow, low, high).subquery("skipped").c
+        last = func.max(skipped.key) if self.oldest_first else func.min(skipped.key)
+        return _compiled(select(func.count(), last))
+
+    def _first(self, number: int, workflow: str, low: int, high: int) -> Select[Any]:
+        """So many instances from the cursor on.
+
+        Place and order are of whole index rows, so that nothing but the index on them will do: in the order of keys
+        alone, a small workflow would be looked for among all the instances of the big ones, and a rare status among
+        those of the common one.
+        """
+        table = tables.instance.c
+        pairs = [(table.workflow, workflow)] + ([] if self.status is None else [(table.status, self.status)])
+        columns, values = [column for column, _ in pairs], [value for _, value in pairs]
+        cursor = None if self.cursor is None else min(int(self.cursor), KEY_MAX)
+        place = tuple_(*columns, table.key)
+        if self.oldest_first:
+            low = low if cursor is None else max(low, cursor + 1)
+            within = [place > (*values, low - 1), *(column <= value for column, value in pairs)]
+            within += [] if high == KEY_MAX else [table.key < high]
+        else:
+            high = high if cursor is None else min(high, cursor)
+            within = [place < (*values, high), *(column >= value for column, value in pairs)]
+            within += [] if low == 0 else [table.key >= low]
+        order = [column if self.oldest_first else column.desc() for column in (*columns, table.key)]
+        return select(tables.instance).where(*within, *self._conditions()).order_by(*order).limit(number)
+
+    def _conditions(self) -> Iterator[Any]:
+        table = tables.instance.c
+        if self.version is not None:
+            yield table.version == self.version
+        if self.since is not None:
+            yield table.created_at >= self.since
+        if self.until is not None:
+            yield table.created_at <= self.until
+
+
+def _compiled(query: Select[Any]) -> Statement:
+    compiled = query.compile(dialect=_DIALECT)
+    return str(compiled), compiled.params
+
+
+def _entries(page: Any) -> Select[Any]:
+    """Key and entry of each instance of a page. When one was modified, its last step and its own times tell."""
+    step = tables.step.c
+    last = (
+        select(func.greatest(step.started_at, step.attempt_at, step.ended_at))
+        .where(step.instance == page.key, step.generation == page.generation, step.seq == page.seq)
+        .scalar_subquery()
+    )
+    modified = func.greatest(page.created_at, page.started_at, page.paused_at, page.ended_at, last)
+    return select(
+        page.key, page.id, page.version, page.status, page.trigger, page.created_at, modified, page.started_at,
+        page.ended_at, page.due_at,
+    )  # fmt: skip
+
+
+def _check_number(name: str, value: object, most: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidQuery(f"{name} must be a whole number from 1 to {most}, not {value!r:.40}.")
+
+
+def _check_moment(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, datetime):
+        raise InvalidQuery(f"{name} must be a datetime, not {value!r:.120}.")
+    try:
+        value.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise InvalidQuery(f"{name} {value} is beyond the times that can be compared.") from None
