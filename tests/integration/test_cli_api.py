@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,7 +17,8 @@ import psutil
 import pytest
 
 from tests.support import wait_until
-from tests.support.cli import Shell
+from tests.support.cli import Shell, Worked
+from tests.support.errands import Errand
 from tests.support.processes import environment
 from tests.support.web import free_port, status_of
 from wf.dev.process import end, spawn
@@ -174,8 +176,27 @@ def test_its_log_is_json(serve: type) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT.*Z", logged["timestamp"])
 
 
-def test_an_answer_without_end_does_not_keep_it(serve: type) -> None:
-    """A request that is still being sent when the process shall stop is cut off after a few seconds."""
+def test_an_open_feed_does_not_keep_it(settings: Settings, serve: type) -> None:
+    """Whoever follows an instance is cut off after a few seconds, and connects again elsewhere."""
+    with Worked(settings) as worked:
+        worked.know(Errand)
+        worked.client.workflow(Errand).create("i-1")
+    server = serve()
+    feed = f"{server.ready()}/api/workflows/errand/instances/i-1/subscribe"
+    with httpx.stream("GET", feed, timeout=30) as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith("retry:")
+        start = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(20)
+        assert time.monotonic() - start < 8
+        with suppress(httpx.RemoteProtocolError):
+            list(lines)
+    assert "Traceback" not in server.log()
+
+
+def test_a_request_without_end_does_not_keep_it(serve: type) -> None:
+    """What is still being sent when the process shall stop is cut off after a few seconds."""
     server = serve()
     server.ready()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:

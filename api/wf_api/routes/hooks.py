@@ -1,29 +1,37 @@
 """Where signed webhooks arrive; no token is needed, and `wf_api.hooks` says what becomes of them."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from wf.client import Client
 from wf.ids import check_address
 from wf.instance import Instance
+from wf_api.documented import refusals
 from wf_api.envelope import answered
 from wf_api.hooks import Delivery, Hook
+from wf_api.models.common import Envelope, Told
+from wf_api.parts import Parts
 from wf_api.problems import NoHook, UnusableDelivery, as_given
 from wf_api.signatures import check_signature
 
-if TYPE_CHECKING:
-    from wf.client import Client
-    from wf_api.parts import Parts
-
-router = APIRouter(prefix="/hooks", tags=["hooks"])
+router = APIRouter(prefix="/hooks", tags=["hooks"], responses=refusals(400, 401, 404, 409, 413, 429, 503))
 
 
-@router.post("/{name}", status_code=202, summary="Deliver a signed webhook")
-async def deliver(name: str, request: Request) -> Any:
+class Taken(Told):
+    """What became of a delivery."""
+
+    workflow: str
+    id: str | None = Field(default=None, description="The instance that got the event, or that was created.")
+    event: str | None = Field(default=None, description="The type of the event.")
+    ignored: str | None = Field(default=None, description="Why nothing came of it.")
+
+
+@router.post("/{name}", status_code=202, summary="Deliver a signed webhook", response_model=Envelope[Taken])
+async def deliver(name: str, request: Request) -> Response:
     """Send an event, or create an instance, as the rule of this name says."""
     parts: Parts = request.app.state.parts
     parts.door.count(request)
