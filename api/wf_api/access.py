@@ -1,12 +1,15 @@
-"""Who calls, and what they may do. Every route says what it needs: `Reader`, `Writer` or `Admin`."""
+"""What callers may do: a route says what it needs, `Reader`, `Writer` or `Admin`. Who they are, `wf_api.door` says."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from wf.tokens import Scope
+from wf_api.door import Principal
+from wf_api.problems import Forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,31 +17,7 @@ if TYPE_CHECKING:
     from wf.client import Client, Workflow
     from wf_api.parts import Parts
 
-
-class Scope(IntEnum):
-    """What a caller may do; each holds those before it."""
-
-    READ = 1
-    """Look."""
-    WRITE = 2
-    """Create instances, send events, move and remove instances."""
-    ADMIN = 3
-    """Settings of workflows, removal of workflows, tokens."""
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Somebody who has shown who they are.
-
-    Attributes:
-        name: For the audit.
-        scope: What they may do.
-        workflows: To these workflows only; None means all.
-    """
-
-    name: str
-    scope: Scope
-    workflows: frozenset[str] | None = None
+__all__ = ["Admin", "Caller", "Principal", "Reader", "Scope", "Writer", "need"]
 
 
 class Caller:
@@ -64,10 +43,24 @@ class Caller:
         Raises:
             Forbidden: They may not.
         """
+        if not self.sees(workflow):
+            raise Forbidden(f"This token is not for workflow {workflow!r:.120}, but for {self._only()} only.")
+
+    def check_unrestricted(self) -> None:
+        """Refuse a caller who may touch some workflows only: what follows concerns them all.
+
+        Raises:
+            Forbidden: They may not.
+        """
+        if self.principal.workflows is not None:
+            raise Forbidden(f"This needs a token for all workflows; yours is for {self._only()} only.")
 
     def sees(self, workflow: str) -> bool:
         """Whether lists show this caller things of this workflow."""
         return self.principal.workflows is None or workflow in self.principal.workflows
+
+    def _only(self) -> str:
+        return ", ".join(sorted(self.principal.workflows or ()))
 
 
 def need(scope: Scope) -> Callable[..., Any]:
@@ -78,12 +71,18 @@ def need(scope: Scope) -> Callable[..., Any]:
         Forbidden: They may not.
     """
 
-    async def caller(request: Request) -> Caller:
+    async def caller(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Caller:
         parts: Parts = request.app.state.parts
-        return Caller(Principal("local", max(scope, Scope.ADMIN)), parts)
+        principal = await parts.door.enter(request)
+        if principal.scope < scope:
+            raise Forbidden(f"This needs a token of scope {scope.word}; yours has {principal.scope.word}.")
+        return Caller(principal, parts)
 
     return caller
 
+
+_BEARER = HTTPBearer(auto_error=False, description="A token, made by `wf tokens create`.")
+"""For OpenAPI, which tells clients so; the door reads the header itself."""
 
 Reader = Annotated[Caller, Depends(need(Scope.READ))]
 Writer = Annotated[Caller, Depends(need(Scope.WRITE))]

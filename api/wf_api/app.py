@@ -7,22 +7,35 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from wf.errors import WfError
 from wf.settings import Settings
+from wf_api.bodies import LengthLimit, too_large
 from wf_api.documented import openapi
 from wf_api.envelope import refused
+from wf_api.headers import STATIC, SecurityHeaders
+from wf_api.pages import STATIC_FOLDER
 from wf_api.parts import Parts
-from wf_api.problems import BodyTooLarge, InvalidRequest, NoRoute, Refusal, WrongMethod, problem_of
+from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
 from wf_api.routes import ROUTERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import Response
+    from starlette.types import ASGIApp
 
     from wf.clock import Clock
+
+
+class _App(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        # Around Starlette's own outermost layer, too: that answers what nobody has caught.
+        limit = self.state.parts.settings.api_max_body
+        return SecurityHeaders(LengthLimit(super().build_middleware_stack(), limit))
 
 
 def make_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:
@@ -31,6 +44,9 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
     Args:
         settings: From the environment by default.
         clock: Takes the place of the database's clock, in tests.
+
+    Raises:
+        InvalidHooks: WF_HOOKS names a file that cannot be used.
     """
     parts = Parts(settings or Settings(), clock)
 
@@ -39,7 +55,7 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
         with parts:
             yield
 
-    app = FastAPI(
+    app = _App(
         title="celery-wf", lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None,
         redoc_url=None, max_body_size=parts.settings.api_max_body,
     )  # fmt: skip
@@ -47,13 +63,17 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     for router in ROUTERS:
         app.include_router(router)
+    app.mount(STATIC, StaticFiles(directory=STATIC_FOLDER))
     app.add_exception_handler(WfError, _of_ours)
+    app.add_exception_handler(Exception, _of_ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_routing)
     return app
 
 
-async def _of_ours(_: Request, error: Exception) -> Response:
+async def _of_ours(request: Request, error: Exception) -> Response:
+    if isinstance(error, Unauthenticated) and request.url.path == "/":  # a browser, which can be asked
+        return RedirectResponse("/login", 303)
     return refused(problem_of(error))
 
 
@@ -72,8 +92,7 @@ async def _of_routing(request: Request, error: Exception) -> Response:
         case 405:
             found = WrongMethod(f"There is no {what}; the same path has other methods.")
         case 413:
-            limit = request.app.state.parts.settings.api_max_body
-            found = BodyTooLarge(f"The request has more than {limit:,} bytes (WF_API_MAX_BODY).")
+            found = too_large(request.app.state.parts.settings.api_max_body)
         case _:
             found = InvalidRequest(str(error.detail))
     return refused(problem_of(found), headers=error.headers)

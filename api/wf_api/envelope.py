@@ -33,7 +33,8 @@ def refused(*problems: Problem, headers: Mapping[str, str] | None = None) -> Res
     first = problems[0]
     errors = [{"code": problem.code, "message": problem.name, "detail": problem.detail} for problem in problems]
     body = to_json({"success": False, "errors": errors, "messages": [], "result": None})
-    return Response(body, first.status, {**first.headers, **(headers or {})}, media_type=_JSON)
+    more = {"WWW-Authenticate": "Bearer"} if first.status == 401 else {}
+    return Response(body, first.status, {**first.headers, **more, **(headers or {})}, media_type=_JSON)
 
 
 def to_json(value: Any) -> bytes:

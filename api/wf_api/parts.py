@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from wf.client import Client
+from wf.clock import Clock, DatabaseClock
+from wf.tokens import Tokens
+from wf_api.door import Door
+from wf_api.hooks import read_hooks
+from wf_api.limits import Limits
+from wf_api.sessions import Sessions
 from wf_api.watch import Watch
 
 if TYPE_CHECKING:
-    from wf.clock import Clock
     from wf.settings import Settings
 
 
@@ -18,11 +23,19 @@ class Parts:
     Args:
         settings: Read once.
         clock: Takes the place of the database's clock, in tests.
+
+    Raises:
+        InvalidHooks: WF_HOOKS names a file that cannot be used.
     """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
+        self.clock = clock or DatabaseClock()
+        self.hooks = read_hooks(settings.hooks)
         self.client = Client(settings=settings, clock=clock, actor="api")
+        self.tokens = Tokens(self.client.database, self.clock)
+        self.sessions = Sessions(self.client.database, self.clock, settings.login_ttl)
+        self.door = Door(self.tokens, self.sessions, Limits(settings), self.clock)
         self.watch = Watch(self.client.database, settings.api_feed_tick)
 
     def close(self) -> None:

@@ -36,6 +36,12 @@ class Unauthenticated(Refusal):
     code, row = "auth.unauthenticated", Row(401, 10000)
 
 
+class BadSignature(Refusal):
+    """A webhook is not signed as it should be."""
+
+    code, row = "hook.bad_signature", Row(401, 10000)
+
+
 class Forbidden(Refusal):
     """The caller is known, and may not do this."""
 
@@ -46,6 +52,18 @@ class NoRoute(Refusal):
     """There is no such route."""
 
     code, row = "request.no_route", Row(404, 7003)
+
+
+class NoHook(NoRoute):
+    """There is no rule for such a webhook."""
+
+    code = "hook.not_found"
+
+
+class UnusableDelivery(InvalidRequest):
+    """A webhook has not what its rule asks for."""
+
+    code = "hook.unusable"
 
 
 class UnknownVersion(Refusal):

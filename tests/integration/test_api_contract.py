@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.access import make_token
 from tests.support.errands import Errand
 from wf import WorkflowEntrypoint
 
@@ -53,12 +54,14 @@ def populate(rig: Rig) -> None:
 def test_the_api_answers_as_documented_whatever_it_is_asked(rig: Rig, api: Api, tmp_path: Path) -> None:
     """Requests made up from the OpenAPI, right and wrong ones, find no 5xx and no undocumented answer."""
     populate(rig)
+    token = make_token(rig, "trial", "admin")["Authorization"]  # or the first one that is made would lock us out
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"),
         *(f"{api.url}/api/openapi.json", "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
         *("--max-examples", "15", "--seed", "17", "--request-timeout", "10", "--continue-on-failure", "--no-color"),
+        *("--header", f"Authorization: {token}"),
     ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-4_000:]

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.support import wait_until
+from tests.support.web import free_port, status_of
 from wf.dev.process import kill_group, spawn
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("WF_", "FLOWER_"))}
-        self.env["PYTHONPATH"] = os.pathsep.join(str(_ROOT / part) for part in ("", "tasks", "reaper"))
+        self.env["PYTHONPATH"] = os.pathsep.join(str(_ROOT / part) for part in ("", "tasks", "reaper", "api"))
         self.log = folder / "dev.log"
         self.started: list[subprocess.Popen[bytes]] = []
         (folder / "greetings.py").write_text(WORKFLOW)
@@ -80,16 +81,19 @@ def terminal(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[T
 
 def test_dev_runs_everything_and_stops_it(terminal: Terminal) -> None:
     """Without any setting, `wf dev` runs workflows, other commands find it, and Ctrl-C leaves no process behind."""
-    dev = terminal.dev("greetings", "--workers", "2", "--no-flower")
+    port = free_port()
+    dev = terminal.dev("greetings", "--workers", "2", "--no-flower", WF_API_PORT=str(port))
     terminal.ready(2)
     wait_until(lambda: "beat: Starting..." in terminal.text(), 30, "beat has started")
+    wait_until(lambda: f"wf api listens on http://127.0.0.1:{port}\n" in terminal.text(), 30, "the API has started")
+    assert status_of(f"http://127.0.0.1:{port}/readyz") == 200
     assert re.search(r"^export WF_DATABASE_URL=.*\nexport WF_REDIS_URL=", terminal.text(), re.MULTILINE)
     assert (terminal.folder / ".wf/env").stat().st_mode & 0o777 == 0o600
     assert terminal.wf("trigger", "greet", '"you"', "--id", "g-1").returncode == 0
     watched = terminal.wf("instances", "describe", "greet", "--watch")
     assert 'Output:                "hello you"' in watched.stdout, watched
     family = psutil.Process(dev.pid).children(recursive=True)
-    assert len(family) >= 5  # two workers, beat, two servers
+    assert len(family) >= 6  # two workers, beat, API, two servers
     dev.send_signal(signal.SIGINT)
     assert dev.wait(40) == 0, terminal.text()
     assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
@@ -105,9 +109,10 @@ def test_dev_uses_the_servers_that_are_set(terminal: Terminal, empty_database_ur
         "WF_QUEUE": settings.queue,
         "WF_KEY_PREFIX": settings.key_prefix,
     }
-    dev = terminal.dev("greetings", "--no-flower", **urls)
+    dev = terminal.dev("greetings", "--no-flower", "--no-api", **urls)
     terminal.ready(1)
     assert [path.name for path in (terminal.folder / ".wf").iterdir()] == ["env"]
+    assert not re.search(r"^(api|flower) ", terminal.text(), re.MULTILINE)
     names = terminal.wf("list", "--json", WF_DATABASE_URL=empty_database_url)
     assert '"name": "greet"' in names.stdout
     dev.send_signal(signal.SIGTERM)
@@ -137,5 +142,5 @@ def test_other_servers_are_not_mixed_with_those_of_dev(terminal: Terminal) -> No
 def test_help_is_there_without_any_setting(terminal: Terminal) -> None:
     """`wf --help` names every command."""
     said = terminal.wf("--help").stdout
-    for name in ("dev", "worker", "beat", "flower", "migrate", "list", "describe", "trigger", "instances"):
+    for name in ("dev", "worker", "beat", "flower", "api", "migrate", "list", "tokens", "instances"):
         assert re.search(rf"^  {name} +\w", said, re.MULTILINE), said

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wf.settings import Settings
 
 _ROOT = Path(__file__).parents[2]
-OURS = ("migrate", "worker", "beat", "flower")
+OURS = ("migrate", "worker", "beat", "api", "flower")
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +57,22 @@ class Deployment:
         declared = self._services[name]["environment"]
         own = {variable: interpolated(text, {"FLOWER_BASIC_AUTH": "me:secret"}) for variable, text in declared.items()}
         assert {"WF_DATABASE_URL", "WF_REDIS_URL"} <= set(own)
-        path = os.pathsep.join(str(_ROOT / part) for part in ("", "tasks", "reaper"))
+        path = os.pathsep.join(str(_ROOT / part) for part in ("", "tasks", "reaper", "api"))
         return own | self._replaced | {"PATH": os.environ["PATH"], "PYTHONPATH": path}
 
-    def start(self, name: str) -> Path:
-        """Start a service; gives its log."""
-        program, *args = shlex.split(self._services[name]["command"])
+    def start(self, name: str, command: str = "") -> Path:
+        """Start a service, or another command in its place; gives its log."""
+        program, *args = shlex.split(command or self._services[name]["command"])
         assert program == "wf"
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
             argv = [sys.executable, "-m", "wf", *args]
             self.processes.append(spawn(argv, env=self.environment(name), cwd=_ROOT, stdout=output, stderr=output))
         return log
+
+    def replace(self, **variables: str) -> None:
+        """Put more of the test's own in the place of what is declared."""
+        self._replaced |= variables
 
     def stop(self) -> None:
         for process in self.processes:
@@ -82,7 +86,7 @@ def deployment(
     made = Deployment(
         services, tmp_path, WF_DATABASE_URL=empty_database_url, WF_REDIS_URL=settings.redis_url,
         WF_QUEUE=settings.queue, WF_KEY_PREFIX=settings.key_prefix,
-        FLOWER_PORT=str(free_port()), FLOWER_ADDRESS="127.0.0.1",
+        FLOWER_PORT=str(free_port()), FLOWER_ADDRESS="127.0.0.1", WF_API_PORT=str(free_port()),
     )  # fmt: skip
     yield made
     made.stop()
@@ -96,16 +100,31 @@ def test_the_commands_of_our_services_become_ready(deployment: Deployment, servi
     """Migrate ends well on an empty database; then worker, beat and Flower start as they are declared."""
     migrated = deployment.start("migrate")
     assert deployment.processes[0].wait(60) == 0, migrated.read_text()
+    assert deployment.environment("api")["WF_API_HOST"] == "0.0.0.0"  # nobody listens there without a token:
+    refused = deployment.start("api")
+    assert deployment.processes[1].wait(60) == 1
+    assert "wf tokens create NAME --scope admin" in refused.read_text()
+    (first,) = re.findall(r"docker compose run --rm api (wf tokens create .*)", (_ROOT / "compose.yaml").read_text())
+    token = deployment.start("api", first)
+    assert deployment.processes[2].wait(60) == 0, token.read_text()
+    deployment.replace(WF_API_HOST="127.0.0.1")
     logs = {name: deployment.start(name) for name in OURS[1:]}
-    for name, line in (("worker", " ready."), ("beat", "beat: Starting..."), ("flower", "Visit me at")):
+    ready = {"worker": " ready.", "beat": "beat: Starting...", "api": "wf api listens on", "flower": "Visit me at"}
+    for name, line in ready.items():
         says = partial(contains, logs[name], line)
         wait_until(says, 60, f"{name} says {line!r}")
     port = deployment.environment("flower")["FLOWER_PORT"]
     url = f"http://127.0.0.1:{port}/workers"
     assert (status_of(url), status_of(url, "me:secret")) == (401, 200)
-    kind, program, *args = services["flower"]["healthcheck"]["test"]
+    check_health(services["flower"], "5555", port)
+    check_health(services["api"], "8000", deployment.environment("api")["WF_API_PORT"])
+
+
+def check_health(service: dict[str, Any], inside: str, port: str) -> None:
+    """Run a service's own check against the port that it has here."""
+    kind, program, *args = service["healthcheck"]["test"]
     assert (kind, program) == ("CMD", "python")
-    check = [sys.executable, *(arg.replace(":5555", f":{port}") for arg in args)]
+    check = [sys.executable, *(arg.replace(f":{inside}", f":{port}") for arg in args)]
     assert subprocess.run(check, timeout=30, check=False).returncode == 0
 
 
@@ -118,7 +137,7 @@ def test_flower_is_never_without_a_password(services: dict[str, Any]) -> None:
 def test_no_port_is_open_to_others(services: dict[str, Any]) -> None:
     """Every published port is bound to loopback."""
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 3
+    assert len(ports) == 4
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 

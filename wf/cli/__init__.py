@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import dev, instances, migrate, processes, versions, workflows
+from wf.cli import api, dev, instances, migrate, processes, tokens, versions, workflows
 from wf.errors import WfError
 
 
@@ -37,11 +37,13 @@ for _command in (
     processes.worker,
     processes.beat,
     processes.flower,
+    api.api,
     migrate.migrate,
     workflows.list_workflows,
     workflows.describe_workflow,
     workflows.trigger,
     versions.versions,
     instances.instances,
+    tokens.tokens,
 ):
     main.add_command(_command)

@@ -1,4 +1,4 @@
-"""`wf dev`: servers, schema, worker, beat and Flower, in one terminal."""
+"""`wf dev`: servers, schema, worker, beat, API and Flower, in one terminal."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def run(
     *,
     workers: int,
     flower: bool,
+    api: bool,
     data: Path,
     note: Path,
     database_url: str = "",
@@ -33,6 +34,7 @@ def run(
         modules: Modules of workflows; none means WF_WORKFLOWS.
         workers: Worker processes.
         flower: Whether to run Flower, too.
+        api: Whether to run the API, too.
         data: Where embedded servers keep their data and logs.
         note: Where to write the URLs down while they are valid, for commands in other terminals.
         database_url: A Postgres to use; empty means an embedded one.
@@ -47,16 +49,18 @@ def run(
         migrate(urls.database_url)
         check(urls.database_url)
         with _written_down(urls, note):
-            Supervisor(_children(urls, modules, workers, flower=flower)).run()
+            Supervisor(_children(urls, modules, workers, flower=flower, api=api)).run()
 
 
-def _children(urls: Urls, modules: Sequence[str], workers: int, *, flower: bool) -> list[Child]:
+def _children(urls: Urls, modules: Sequence[str], workers: int, *, flower: bool, api: bool) -> list[Child]:
     """In the order in which they stop: workers first, because they may still nudge and be nudged."""
     env = _variables(urls)
     wf = [sys.executable, "-m", "wf"]
     names = ["worker"] if workers == 1 else [f"worker-{number}" for number in range(1, workers + 1)]
     children = [Child(name, [*wf, "worker", *modules], env) for name in names]
     children.append(Child("beat", [*wf, "beat"], env))
+    if api:
+        children.append(Child("api", [*wf, "api"], env))
     if flower:
         children.append(Child("flower", [*wf, "flower"], env))
     return children

@@ -18,6 +18,9 @@
     |-- SerializationError           names the path to the value that cannot be stored
     |-- InvalidPayload               payload.invalid, names the fields that do not fit the model
     |-- InvalidBatch                 batch.invalid, nothing of the batch was done
+    |-- TokenNotFound                token.not_found
+    |-- TokenExists                  token.already_exists
+    |-- InvalidToken                 token.invalid, no token was made
     |-- RateLimited                  rate_limited, too many instances in a second; says when to try again
     |-- JournalUnavailable           Postgres does not answer
     |   |-- JournalBusy              journal.busy, nothing was written; try again
@@ -57,12 +60,15 @@ from wf.errors.clients import (
     InvalidInstanceId,
     InvalidPayload,
     InvalidSubscription,
+    InvalidToken,
     InvalidTransition,
     PayloadTooLarge,
     RateLimited,
     SerializationError,
     StepNotFound,
     StepOutputNotFound,
+    TokenExists,
+    TokenNotFound,
     WfError,
     WorkflowNotFound,
 )
@@ -110,6 +116,7 @@ __all__ = [
     "InvalidInstanceId",
     "InvalidPayload",
     "InvalidSubscription",
+    "InvalidToken",
     "InvalidTransition",
     "JournalBusy",
     "JournalRefused",
@@ -135,6 +142,8 @@ __all__ = [
     "StepNotFound",
     "StepOutputNotFound",
     "StuckRunError",
+    "TokenExists",
+    "TokenNotFound",
     "WfError",
     "WorkerLostError",
     "WorkflowNotFound",

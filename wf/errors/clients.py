@@ -213,3 +213,32 @@ class RateLimited(WfError):
             f"Nothing was done; try again in {retry_after:.2g} s."
         )
         self.workflow, self.limit, self.retry_after, self.setting = workflow, limit, retry_after, setting
+
+
+class TokenExists(WfError):
+    """A token of this name exists and has not been revoked."""
+
+    code = "token.already_exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a token {name!r} already. Choose another name, or revoke that one first.")
+        self.name = name
+
+
+class TokenNotFound(WfError):
+    """There is no token of this name."""
+
+    code = "token.not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no token {name!r:.120}. `wf tokens list` shows those that there are.")
+        self.name = name
+
+
+class InvalidToken(WfError, ValueError):
+    """A token cannot be made as it was asked for."""
+
+    code = "token.invalid"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"{problem}. No token was made.")

@@ -1,0 +1,213 @@
+"""The door: who sends a request. A token in the `Authorization` header, a browser's session, or nobody in particular.
+
+**Without any token** in the journal, whoever works on this machine is let in as `local` and may do everything, so that
+`wf dev` needs no setup: the peer and the `Host` header must be loopback, no proxy may stand between, and a page of
+another site may change nothing. As soon as there is a token, every request needs one.
+
+What the journal says about a token is believed for `TRUST` seconds, so that a request costs no round trip more: a token
+that another process has revoked, and the life without tokens after the first one was made elsewhere, last so much
+longer.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from wf.tokens import LOCAL_NAME, Scope, Token, Tokens, hashed
+from wf_api.origins import SAFE, from_other_site, from_own_page, is_local, peer
+from wf_api.problems import Forbidden, Unauthenticated
+from wf_api.sessions import COOKIE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from wf.clock import Clock
+    from wf_api.limits import Limits
+    from wf_api.sessions import Session, Sessions
+
+TRUST = 2.0
+"""Seconds for which an answer of the journal is believed."""
+
+CSRF_HEADER, CSRF_FIELD = "x-csrf-token", "csrf"
+
+_KEPT = 1000  # tokens and sessions that are remembered
+_FIRST = "Create a token: wf tokens create NAME --scope admin"
+_ASK = "Send a token: `Authorization: Bearer wf_...`, or log in at /login."
+_UNKNOWN = (
+    "Nobody knows this token: it is misspelt, has expired, or was revoked. `wf tokens list` shows those there are."
+)
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who has shown who they are.
+
+    Attributes:
+        name: For the audit.
+        scope: What they may do.
+        workflows: To these workflows only; None means all.
+        csrf: What the forms of their pages must send along; None for whoever has not logged in with a browser.
+    """
+
+    name: str
+    scope: Scope
+    workflows: frozenset[str] | None = None
+    csrf: str | None = None
+
+
+LOCAL = Principal(LOCAL_NAME, Scope.ADMIN)
+"""Whoever works on this machine while there is no token."""
+
+
+class Door:
+    """Knows who sends a request.
+
+    Args:
+        tokens: The journal's tokens.
+        sessions: The browsers that are logged in.
+        limits: Counts what nobody knows.
+        clock: Whose time.
+    """
+
+    def __init__(self, tokens: Tokens, sessions: Sessions, limits: Limits, clock: Clock) -> None:
+        self._limits = limits
+        self._tokens = _Remembered(tokens.find, clock)
+        self._sessions = _Remembered(sessions.find, clock)
+        self._any = _Remembered(lambda _: tokens.any_active() or None, clock, also_none=True)
+
+    async def enter(self, request: Request) -> Principal:
+        """Who sends a request.
+
+        Raises:
+            Unauthenticated: Nobody knows them.
+            Forbidden: A page of another site sends it, or a form of ours that is too old.
+            TooManyRequests: They have asked too often, or tried too many tokens.
+            JournalUnavailable: Postgres does not answer.
+        """
+        try:
+            principal = await self._known(request)
+        except Unauthenticated:
+            self.count(request)
+            raise
+        if principal is LOCAL:
+            self.count(request)
+        else:
+            self._limits.take(f"token {principal.name}")
+        return principal
+
+    def count(self, request: Request) -> None:
+        """Count a request of somebody of whom only the address is known.
+
+        Raises:
+            TooManyRequests: There were too many from there.
+        """
+        self._limits.take(f"address {peer(request)}")
+
+    async def find_token(self, text: str, address: str) -> Token:
+        """What a token stands for.
+
+        Raises:
+            Unauthenticated: Nobody knows it.
+            TooManyRequests: This address has tried too many; tokens that were known before are looked up nevertheless.
+        """
+        if not self._tokens.remembers(text):
+            self._limits.check_failures(address)
+        found = await self._tokens.find(text)
+        if found is None:
+            self._limits.failed(address)
+            raise Unauthenticated(_UNKNOWN)
+        return found
+
+    async def is_open(self) -> bool:
+        """Whether there is no token yet."""
+        return await self._any.find("") is None
+
+    def forget(self) -> None:
+        """Believe nothing any more, because tokens or sessions have just been changed here."""
+        for remembered in (self._tokens, self._sessions, self._any):
+            remembered.clear()
+
+    async def _known(self, request: Request) -> Principal:
+        if (header := request.headers.get("authorization")) is not None:
+            scheme, _, text = header.partition(" ")
+            if scheme.lower() != "bearer":
+                raise Unauthenticated(_ASK)
+            return _of_token(await self.find_token(text.strip(), peer(request)))
+        if (cookie := request.cookies.get(COOKIE)) and (session := await self._sessions.find(cookie)) is not None:
+            if request.method not in SAFE:
+                await _check_form(request, session)
+            return replace(_of_token(session.token), csrf=session.csrf)
+        if not await self.is_open():
+            raise Unauthenticated(_ASK)
+        if not is_local(request):
+            raise Unauthenticated(f"Without any token the API serves its own machine only. {_FIRST}")
+        if request.method not in SAFE and from_other_site(request):
+            raise Forbidden("A page of another site may change nothing here.")
+        return LOCAL
+
+
+def _of_token(token: Token) -> Principal:
+    return Principal(token.name, token.scope, token.workflows)
+
+
+async def _check_form(request: Request, session: Session) -> None:
+    """Refuse what a browser may have been tricked into: a cookie is sent along whoever asks for it."""
+    if not from_own_page(request):
+        raise Forbidden("With the cookie of a login, only our own pages may change something. Programs send a token.")
+    given = request.headers.get(CSRF_HEADER)
+    if given is None and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        given = str((await request.form()).get(CSRF_FIELD, ""))
+    if not same(given or "", session.csrf):
+        raise Forbidden("X-CSRF-Token, or the field csrf of a form, is not that of this login. Load the page again.")
+
+
+def same(given: str, wanted: str) -> bool:
+    """Whether two secrets are the same; takes as long whatever they have in common."""
+    return secrets.compare_digest(given.encode(errors="surrogateescape"), wanted.encode())
+
+
+class _Remembered(Generic[Found]):
+    """What a lookup has found, for a while. Keyed by hash: no secret stays in memory.
+
+    Args:
+        look: The lookup; None means that there is nothing.
+        clock: Whose time.
+        also_none: Whether that there is nothing is remembered, too; else a token works as soon as it is made.
+    """
+
+    def __init__(self, look: Callable[[str], Found | None], clock: Clock, *, also_none: bool = False) -> None:
+        self._look, self._clock, self._also_none = look, clock, also_none
+        self._known: OrderedDict[str, tuple[Found | None, float]] = OrderedDict()
+
+    def remembers(self, secret: str) -> bool:
+        """Whether it was found before, however long ago."""
+        return hashed(secret) in self._known
+
+    async def find(self, secret: str) -> Found | None:
+        """What the lookup finds, or has found a moment ago."""
+        key, now = hashed(secret), self._clock.now()
+        found, at = self._known.get(key, (None, -TRUST))
+        if now - at < TRUST:
+            return found
+        found = await run_in_threadpool(self._look, secret)
+        if found is not None or self._also_none:
+            self._known[key] = found, now
+            self._known.move_to_end(key)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        else:
+            self._known.pop(key, None)
+        return found
+
+    def clear(self) -> None:
+        """Remember nothing."""
+        self._known.clear()

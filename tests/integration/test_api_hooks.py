@@ -1,0 +1,401 @@
+"""Signed webhooks: what they do, and which are refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import signing
+from tests.support.api import Api
+from wf import WorkflowEntrypoint
+from wf_api import hooks
+from wf_api.hooks import InvalidHooks, read_hooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from tests.support import Rig
+    from wf.core import Event, Step
+    from wf.dev.servers import Valkey
+
+SECRET = "whsec_" + b64encode(b"k" * 24).decode()
+OTHER = "whsec_" + b64encode(b"o" * 24).decode()
+BAD_SIGNATURE = (401, 10000, "workflows.api.error.hook.bad_signature")
+UNUSABLE = (400, 10002, "workflows.api.error.hook.unusable")
+
+RULES = """
+[standard]
+scheme = "standard"
+secret_env = ["HOOK_NEW", "HOOK_OLD"]
+workflow = "ordered"
+instance = "order-{body.data.order_id}"
+event = "{body.type}"
+
+[paid]
+scheme = "stripe"
+secret_env = "HOOK_PLAIN"
+window = "1 minute"
+workflow = "ordered"
+instance = "order-{body.data.lines.1.id}"
+event = "{body.type}"
+events = {"invoice.paid" = "paid"}
+payload = "body.data"
+delivery = "{body.id}"
+
+[said]
+scheme = "slack"
+secret_env = "HOOK_PLAIN"
+workflow = "ordered"
+instance = "{headers.x-order}"
+event = "said"
+
+[new]
+scheme = "standard"
+secret_env = "HOOK_NEW"
+workflow = "ordered"
+create = true
+payload = "body.order"
+
+[named]
+scheme = "slack"
+secret_env = "HOOK_PLAIN"
+workflow = "ordered"
+create = true
+id = "user-{body.user}"
+
+[nowhere]
+scheme = "slack"
+secret_env = "HOOK_PLAIN"
+workflow = "gone"
+create = true
+"""
+
+
+class Ordered(WorkflowEntrypoint, name="ordered"):
+    async def run(self, event: Event, step: Step) -> Any:
+        return (await step.wait_for_event("wait", "paid")).payload
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"HOOK_NEW": SECRET, "HOOK_OLD": OTHER, "HOOK_PLAIN": "plain"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], str]:
+    """Writes a file of rules."""
+
+    def written(text: str) -> str:
+        file = tmp_path / "hooks.toml"
+        file.write_text(text)
+        return str(file)
+
+    return written
+
+
+@pytest.fixture
+def api(rig: Rig, secrets: None, write: Callable[[str], str]) -> Iterator[Api]:
+    rig.workers[0].catalog.register(Ordered)
+    with Api(rig.settings.model_copy(update={"hooks": write(RULES)}), rig.clock) as made:
+        yield made
+
+
+class Sender:
+    """Signs bodies, and posts them."""
+
+    def __init__(self, rig: Rig, api: Api) -> None:
+        self.rig, self.api = rig, api
+
+    def standard(self, hook: str, body: Any, *, secret: str = SECRET, late: float = 0, **more: Any) -> tuple[Any, ...]:
+        data = json.dumps(body).encode()
+        return self.post(hook, data, signing.standard(secret, data, self.rig.clock.now() - late, **more))
+
+    def stripe(self, hook: str, body: Any, *, late: float = 0) -> tuple[Any, ...]:
+        data = json.dumps(body).encode()
+        return self.post(hook, data, signing.stripe("plain", data, self.rig.clock.now() - late))
+
+    def slack(self, hook: str, body: Any, *, late: float = 0, order: str = "") -> tuple[Any, ...]:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.post(
+            hook,
+            data,
+            signing.slack("plain", data, self.rig.clock.now() - late) | ({"X-Order": order} if order else {}),
+        )
+
+    def post(self, hook: str, data: bytes, headers: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What comes of it: status and result, or status, number and code."""
+        answer = self.api("POST", f"/hooks/{hook}", content=data, headers=headers)
+        if answer.is_success:
+            return answer.status_code, answer.json()["result"]
+        return self.api.refusal("POST", f"/hooks/{hook}", content=data, headers=headers)
+
+    def detail(self, hook: str, data: bytes, headers: dict[str, str]) -> str:
+        answer = self.api("POST", f"/hooks/{hook}", content=data, headers=headers)
+        return str(answer.json()["errors"][0]["detail"])
+
+
+@pytest.fixture
+def sender(rig: Rig, api: Api) -> Sender:
+    return Sender(rig, api)
+
+
+def events(rig: Rig) -> list[tuple[Any, ...]]:
+    return rig.sql("select i.id, e.type from wf.event e join wf.instance i on i.key = e.instance order by e.id")
+
+
+def test_standard_webhooks_send_events(rig: Rig, sender: Sender) -> None:
+    """No token is needed; dots of the type become underscores; a repetition counts once, another message again."""
+    rig.create(Ordered, "order-7")
+    body = {"type": "order.payment/made", "data": {"order_id": 7}}
+    taken = (202, {"workflow": "ordered", "id": "order-7", "event": "order_payment_made"})
+    assert sender.standard("standard", body) == taken
+    assert sender.standard("standard", body) == taken
+    assert sender.standard("standard", body, late=60) == taken
+    assert events(rig) == [("order-7", "order_payment_made")]
+    sender.standard("standard", body, id="msg_2")
+    assert len(events(rig)) == 2
+
+
+def test_a_secret_is_changed_without_a_gap(rig: Rig, sender: Sender) -> None:
+    """While two are named, both count; a third does not."""
+    rig.create(Ordered, "order-7")
+    body = {"type": "paid", "data": {"order_id": "7"}}
+    assert sender.standard("standard", body, secret=SECRET, id="a")[0] == 202
+    assert sender.standard("standard", body, secret=OTHER, id="b")[0] == 202
+    third = "whsec_" + b64encode(b"t" * 24).decode()
+    assert sender.standard("standard", body, secret=third, id="c") == BAD_SIGNATURE
+    assert len(events(rig)) == 2
+
+
+def test_stripe_events_arrive_by_their_map(rig: Rig, sender: Sender) -> None:
+    """With the part of the body that the rule names; once, also if Stripe sends a changed body later."""
+    instance = rig.create(Ordered, "order-o-2")
+    rig.settle()
+    data = {"lines": [{"id": "o-1"}, {"id": "o-2"}], "sum": 5}
+    body = {"id": "evt_1", "type": "invoice.paid", "data": data}
+    assert sender.stripe("paid", body) == (202, {"workflow": "ordered", "id": "order-o-2", "event": "paid"})
+    assert sender.stripe("paid", body | {"pending_webhooks": 1}, late=-30)[0] == 202
+    assert events(rig) == [("order-o-2", "paid")]
+    rig.settle()
+    assert instance.status().output == data
+
+
+def test_what_a_map_does_not_name_is_taken_and_ignored(rig: Rig, sender: Sender) -> None:
+    """A refusal would make the sender repeat it for days."""
+    rig.create(Ordered, "order-o-2")
+    status, result = sender.stripe("paid", {"id": "evt_2", "type": "invoice.voided"})
+    assert status == 202
+    assert "ignored" in result
+    assert events(rig) == []
+
+
+def test_slack_and_headers(rig: Rig, sender: Sender) -> None:
+    """The instance may stand in a header; a repetition with another time counts once."""
+    rig.create(Ordered, "i-1")
+    assert sender.slack("said", {"text": "hi"}, order="i-1")[0] == 202
+    assert sender.slack("said", {"text": "hi"}, late=10, order="i-1")[0] == 202
+    assert events(rig) == [("i-1", "said")]
+    assert sender.slack("said", {"text": "hi!"}, order="i-1")[0] == 202
+    assert len(events(rig)) == 2
+
+
+def test_a_delivery_creates_an_instance(rig: Rig, sender: Sender) -> None:
+    """One for each, however often it is sent, with the part of the body as params, and known as an event's."""
+    first, again = (sender.standard("new", {"order": {"n": 1}}) for _ in range(2))
+    other = sender.standard("new", {"order": {"n": 2}}, id="msg_2")
+    assert first == again
+    assert first[0] == other[0] == 202
+    assert first[1]["id"] != other[1]["id"]
+    assert first[1]["id"].startswith("new-")
+    assert rig.sql("select id, trigger from wf.instance order by key") == [
+        (first[1]["id"], "event"), (other[1]["id"], "event"),
+    ]  # fmt: skip
+    assert rig.client.workflow("ordered").get(first[1]["id"]).describe().params == {"n": 1}
+
+
+def test_a_delivery_may_name_its_instance(rig: Rig, sender: Sender) -> None:
+    """A second one for the same is taken, and creates nothing."""
+    assert sender.slack("named", {"user": 5, "n": 1}) == (202, {"workflow": "ordered", "id": "user-5"})
+    assert sender.slack("named", {"user": 5, "n": 2}) == (202, {"workflow": "ordered", "id": "user-5"})
+    assert rig.sql("select id from wf.instance") == [("user-5",)]
+
+
+def test_what_is_not_signed_is_refused(rig: Rig, sender: Sender) -> None:
+    """Nothing, another body, another id, another secret, another scheme, something that is no signature."""
+    rig.create(Ordered, "order-7")
+    data = json.dumps({"type": "paid", "data": {"order_id": 7}}).encode()
+    now = rig.clock.now()
+    good = signing.standard(SECRET, data, now)
+    wrong = [
+        {},
+        good | {"webhook-id": "msg_2"},
+        good | {"webhook-timestamp": str(int(now) + 1)},
+        good | {"webhook-timestamp": "soon"},
+        good | {"webhook-timestamp": f"-{int(now)}"},
+        good | {"webhook-timestamp": "9" * 400},
+        good | {"webhook-signature": "v1,"},
+        good | {"webhook-signature": good["webhook-signature"].replace("v1,", "v2,")},
+        good | {"webhook-signature": good["webhook-signature"][:-1]},
+        {name: value for name, value in good.items() if name != "webhook-id"},
+        signing.stripe(SECRET, data, now),
+    ]
+    for headers in wrong:
+        assert sender.post("standard", data, headers) == BAD_SIGNATURE, headers
+    assert sender.post("standard", data + b" ", good) == BAD_SIGNATURE
+    assert events(rig) == []
+    assert sender.post("standard", data, good)[0] == 202
+
+
+@pytest.mark.parametrize("sign", [signing.stripe, signing.slack])
+def test_wrong_signatures_of_the_others(rig: Rig, sender: Sender, sign: Callable[..., dict[str, str]]) -> None:
+    """The same for Stripe and Slack."""
+    hook = "paid" if sign is signing.stripe else "said"
+    data, now = b'{"id": 1, "type": "other"}', rig.clock.now()
+    for headers in ({}, sign("other", data, now), sign("plain", b"{}", now), sign("", data, now)):
+        assert sender.post(hook, data, headers) == BAD_SIGNATURE
+    assert sender.post("paid", data, {"Stripe-Signature": "nonsense"}) == BAD_SIGNATURE
+    assert sender.post("paid", data, {"Stripe-Signature": f"t={int(now)},v1="}) == BAD_SIGNATURE
+    odd = {"X-Slack-Request-Timestamp": b"1", "X-Slack-Signature": "é".encode("latin-1")}
+    assert sender.post("said", data, odd) == BAD_SIGNATURE
+
+
+def test_what_is_too_old_or_of_the_future_is_refused(rig: Rig, sender: Sender) -> None:
+    """Each rule has its window; the answer tells how far off the time was."""
+    rig.create(Ordered, "order-7")
+    body = {"type": "paid", "data": {"order_id": 7}}
+    assert sender.standard("standard", body, late=301) == BAD_SIGNATURE
+    assert sender.standard("standard", body, late=-301) == BAD_SIGNATURE
+    assert sender.standard("standard", body, late=300)[0] == 202
+    assert sender.stripe("paid", {"type": "x"}, late=61) == BAD_SIGNATURE
+    assert sender.stripe("paid", {"type": "x"}, late=59)[0] == 202
+    for late, says in ((400, "is 400 s old"), (-400, "comes from the future, by 400 s")):
+        headers = signing.slack("plain", b"{}", rig.clock.now() - late)
+        assert says in sender.detail("said", b"{}", headers)
+
+
+def test_a_hook_that_is_not_there(sender: Sender) -> None:
+    """404, whatever its signature."""
+    assert sender.slack("other", {}) == (404, 7003, "workflows.api.error.hook.not_found")
+
+
+def test_what_a_rule_needs_and_the_body_has_not(rig: Rig, sender: Sender) -> None:
+    """The answer names the path and the key of the rule."""
+    for body in (b"", b"{", b"NaN", b"[" * 100_000, b"\xff"):
+        assert sender.slack("named", body) == UNUSABLE, body[:9]
+    now = rig.clock.now()
+    for data, says in (
+        (b"{}", "There is no body.user; hook 'named' needs it for its id."),
+        (b"[1]", "There is no body.user; hook 'named' needs it for its id."),
+        (b'{"user": true}', "body.user is neither text nor a whole number; hook 'named' needs it for its id."),
+        (b'{"user": {}}', "body.user is neither text nor a whole number; hook 'named' needs it for its id."),
+        (b"{", "The body is not JSON."),
+    ):
+        assert sender.detail("named", data, signing.slack("plain", data, now)) == says
+    nine = {"id": 1, "type": "invoice.paid", "data": {"lines": []}}
+    assert sender.stripe("paid", nine) == UNUSABLE
+    assert sender.slack("said", {}) == UNUSABLE
+
+
+def test_what_the_client_refuses_is_told(rig: Rig, sender: Sender) -> None:
+    """No such instance, one that has ended, ids and types that cannot be, a workflow that nobody knows."""
+    body = {"type": "paid", "data": {"order_id": 7}}
+    assert sender.standard("standard", body)[:2] == (404, 10400)
+    rig.create(Ordered, "order-7").terminate()
+    assert sender.standard("standard", body)[:2] == (409, 10403)
+    assert sender.standard("standard", {"type": "paid", "data": {"order_id": "ä"}})[:2] == (400, 10401)
+    assert sender.standard("standard", {"type": "-x", "data": {"order_id": 7}})[:2] == (400, 10402)
+    assert sender.slack("named", {"user": "a b"})[:2] == (400, 10401)
+    assert sender.slack("nowhere", {})[:2] == (404, 10200)
+
+
+def test_without_postgres_the_sender_shall_come_again(
+    rig: Rig, secrets: None, write: Callable[[str], str], own_redis: Valkey
+) -> None:
+    """503 with Retry-After, for which every sender has patience."""
+    away = rig.settings.model_copy(update={"hooks": write(RULES), "database_url": "postgresql://127.0.0.1:1/x"})
+    with Api(away, rig.clock) as api:
+        headers = signing.slack("plain", b'{"user": 1}', rig.clock.now())
+        answer = api("POST", "/hooks/named", content=b'{"user": 1}', headers=headers)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+
+
+FAULTS = {
+    'scheme = "github"': "rule 'x', scheme: Input should be 'standard', 'stripe' or 'slack'",
+    'workflow = "a b"': "rule 'x', workflow: no workflow can have this name",
+    "secret_env = []": "rule 'x', secret_env: Value should have at least 1 item",
+    'secret_env = ["A", "B", "C"]': "rule 'x', secret_env: Value should have at most 2 items",
+    'secret_env = "HOOK_NONE"': "rule 'x', secret_env: the secret in HOOK_NONE: it is empty",
+    'secret_env = "HOOK_SHORT"': "rule 'x', secret_env: the secret in HOOK_SHORT: its key is shorter than 16 bytes",
+    'secret_env = "HOOK_PLAIN"': "rule 'x', secret_env: the secret in HOOK_PLAIN: it is not whsec_ and base64",
+    'window = "soon"': "rule 'x', window: window 'soon' is not a duration",
+    'window = "2 days"': "rule 'x', window: use something between 1 second and 1 day",
+    'instance = "{order}"': "rule 'x', instance: {order} cannot be filled in",
+    'instance = "{body}"': "rule 'x', instance: {body} cannot be filled in",
+    'instance = "{body.a"': "rule 'x', instance: a brace has no partner",
+    'event = "{env.HOME}"': "rule 'x', event: {env.HOME} cannot be filled in",
+    'event = ""': "rule 'x', event: String should have at least 1 character",
+    'events = {a = "b.c"}': "rule 'x', events: Event type 'b.c' is invalid",
+    'payload = "{body.a}"': "rule 'x', payload: this is no path",
+    'payload = "headers.x"': "rule 'x', payload: this is no path",
+    'secret = "plain"': "rule 'x', secret: Extra inputs are not permitted",
+    'id = "a"': "rule 'x': id is for create = true",
+    "create = true": "rule 'x': create = true makes an instance, so instance and event has no meaning",
+}
+GOOD = {
+    "scheme": 'scheme = "standard"', "secret_env": 'secret_env = "HOOK_NEW"', "workflow": 'workflow = "ordered"',
+    "instance": 'instance = "a"', "event": 'event = "b"',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_a_rule_that_cannot_be_used_is_named(
+    secrets: None, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str], line: str
+) -> None:
+    """With its key and what is wrong; no secret is shown."""
+    monkeypatch.setenv("HOOK_SHORT", b64encode(b"short").decode())
+    lines = GOOD | {line.partition(" ")[0]: line}
+    file = write("[x]\n" + "\n".join(lines.values()))
+    with pytest.raises(InvalidHooks) as caught:
+        read_hooks(file)
+    assert str(caught.value).startswith(f"WF_HOOKS: {file!r} cannot be used: {FAULTS[line]}")
+    assert not re.search(r"plain|short=|whsec_\w", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[x", "cannot be read"),
+        ("x = 1", "rule 'x': Input should be a valid dictionary"),
+        ('["a b"]\n', "rule 'a b': String should match pattern"),
+        ("[x]\n", "rule 'x', scheme: Field required; rule 'x', secret_env: Field required"),
+        ('[x]\nscheme = "slack"\nsecret_env = "HOOK_PLAIN"\nworkflow = "w"', "rule 'x': instance and event is missing"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(secrets: None, write: Callable[[str], str], text: str, says: str) -> None:
+    """Whether it is not TOML, or has not the form of rules."""
+    with pytest.raises(InvalidHooks, match=re.escape(says)):
+        read_hooks(write(text))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The error names it; without a name there are no hooks."""
+    with pytest.raises(InvalidHooks, match=r"nowhere\.toml' cannot be read"):
+        read_hooks(str(tmp_path / "nowhere.toml"))
+    assert read_hooks("") == {}
+
+
+def test_the_example_of_the_documentation_is_a_good_one(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str]
+) -> None:
+    """Its rules are read as they stand there."""
+    monkeypatch.setenv("STRIPE_SECRET", "plain")
+    monkeypatch.setenv("SIGNUP_SECRET", SECRET)
+    assert hooks.__doc__ is not None
+    text = "\n".join(line[4:] for line in hooks.__doc__.splitlines() if line.startswith("    "))
+    assert set(read_hooks(write(text))) == {"order-paid", "signup"}
