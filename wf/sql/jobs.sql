@@ -101,9 +101,11 @@ set lease_until = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs =>
 where id = %(job)s and lease_until = %(lease_until)s and status = 'running'
 returning id
 
--- job_end: The job is done.
+-- job_end: The job is done: every instance that was meant has been moved by it or by others, has ended, or is gone.
+-- Those that nobody counted, because their runner died before its note, have had their turn, too.
 update wf.job
-set status = 'complete', ended_at = coalesce(to_timestamp(%(now)s), now())
+set
+  status = 'complete', done = greatest(done, total - failed), ended_at = coalesce(to_timestamp(%(now)s), now())
 where id = %(job)s and lease_until = %(lease_until)s and status = 'running'
 returning id
 
