@@ -47,7 +47,7 @@ class Filter(BaseModel):
     until: AwareDatetime | None = Field(default=None, description="Created then or earlier.")
     ids: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=IDS_MAX, description="With these ids.")
 
-    @field_validator("status", mode="before")
+    @field_validator("status", mode="before", json_schema_input_type=Status | tuple[Status, ...] | None)
     @classmethod
     def _as_list(cls, status: object) -> object:
         return (status,) if isinstance(status, str) else status

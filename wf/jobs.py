@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from wf.answers import Answer, Page
-from wf.catalog import KEY_MAX, page_size, read_cursor
 from wf.errors import InvalidBatch, JobActive, JobNotFound, JournalBusy, WorkflowNotFound
 from wf.filters import Filter, Matching
 from wf.ids import check_from_step
 from wf.lifecycle import Action, Effect, effect
+from wf.listing import KEY_MAX, Listing
 from wf.sql import statements
 from wf.status import Status
 from wf.workflow import is_name
@@ -174,7 +174,7 @@ class Jobs:
         self,
         workflow: str | None = None,
         *,
-        among: Collection[str] | None = None,
+        only: Collection[str] | None = None,
         cursor: str | None = None,
         limit: int | None = None,
     ) -> Page:
@@ -182,20 +182,23 @@ class Jobs:
 
         Args:
             workflow: Only those of this workflow.
-            among: Only those of one of these.
+            only: Only those of one of these.
             cursor: The `cursor` of the page before.
             limit: 20 by default, 100 at most.
 
         Raises:
             InvalidQuery: Cursor or limit cannot be used.
         """
-        wanted = among if workflow is None else [name for name in (workflow,) if among is None or name in among]
+        page = Listing(cursor=cursor, limit=limit)
+        wanted = only if workflow is None else [name for name in (workflow,) if only is None or name in only]
         values = {
-            "workflows": None if wanted is None else sorted(wanted), "limit": (size := page_size(limit)) + 1,
-            "before": KEY_MAX if cursor is None else read_cursor(cursor),
+            "workflows": None if wanted is None else sorted(wanted), "limit": page.size + 1,
+            "before": KEY_MAX if cursor is None else min(int(cursor), KEY_MAX),
         }  # fmt: skip
         rows = self._database.read(self._sql["job_list"], values)
-        return Page([_answer(row) for row in rows[:size]], str(rows[size - 1][0]) if len(rows) > size else None)
+        return Page(
+            [_answer(row) for row in rows[: page.size]], str(rows[page.size - 1][0]) if len(rows) > page.size else None
+        )
 
     def cancel(self, id: int) -> Answer:
         """Call a job off; what was moved stays moved. Without effect on one that has ended.

@@ -11,9 +11,9 @@ import pytest
 from tests.support.errands import Errand, moment, versions
 from tests.support.jobs import audited, fill, statuses, work
 from wf import InstanceNotFound, JobActive, JobNotFound, WorkflowNotFound
-from wf.catalog import InvalidQuery
 from wf.errors import InvalidBatch, InvalidInstanceId
 from wf.jobs import TASK, JobAction
+from wf.listing import InvalidQuery
 from wf.status import TERMINAL, Status
 
 if TYPE_CHECKING:
@@ -248,8 +248,8 @@ def test_jobs_are_listed_newest_first_in_pages(rig: Rig, jobs: Jobs) -> None:
     assert [job.id for job in jobs.list(cursor=first.cursor)] == made[:1]
     assert jobs.list(cursor=first.cursor).cursor is None
     assert [job.workflow for job in jobs.list("other")] == ["other", "other"]
-    assert [job.workflow for job in jobs.list(among={"errand"})] == ["errand", "errand"]
-    assert list(jobs.list("other", among={"errand"})) == list(jobs.list(among=[])) == []
+    assert [job.workflow for job in jobs.list(only={"errand"})] == ["errand", "errand"]
+    assert list(jobs.list("other", only={"errand"})) == list(jobs.list(only=[])) == []
     for bad in ({"limit": 0}, {"limit": 101}, {"cursor": "x"}):
         with pytest.raises(InvalidQuery):
             jobs.list(**bad)
