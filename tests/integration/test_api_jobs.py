@@ -103,14 +103,15 @@ def test_terminate_all(rig: Rig, api: Api) -> None:
     fill(rig, "waiting", 2)
     fill(rig, "paused", 2)
     fill(rig, "errored", 1)
+    fill(rig, "rollingBack", 1)
     first = api.ok("PUT", TERMINATE, params={"status": "paused"})
     assert first["status"] == "ok"
     assert api.ok("PUT", TERMINATE) == {"status": "already_running", "job_id": first["job_id"]}
     work(rig)
-    assert statuses(rig) == {"terminated": 2, "waiting": 2, "errored": 1}
+    assert statuses(rig) == {"terminated": 2, "waiting": 2, "errored": 1, "rollingBack": 1}
     assert api.ok("PUT", TERMINATE)["job_id"] > first["job_id"]
     work(rig)
-    assert statuses(rig) == {"terminated": 4, "errored": 1}
+    assert statuses(rig) == {"terminated": 4, "errored": 1, "rollingBack": 1}
 
 
 @pytest.mark.parametrize("status", ["complete", "rollingBack", "done", ""])

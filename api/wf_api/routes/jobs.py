@@ -1,6 +1,6 @@
 """Actions on many instances at once, and the jobs that do them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -9,7 +9,6 @@ from wf.answers import Answer
 from wf.errors import JobActive, JobNotFound
 from wf.jobs import JobAction
 from wf.listing import KEY_MAX
-from wf.status import TERMINAL, Status
 from wf_api.access import Admin, Caller, Reader, Writer
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
@@ -45,9 +44,9 @@ def act_on_many(name: str, wish: models.Wish, caller: Writer) -> Response:
     response_model=Envelope[models.Terminator], responses=refusals(404),
 )  # fmt: skip
 def terminate_all(name: str, caller: Writer, status: Annotated[Stoppable | None, Query()] = None) -> Response:
-    """Those in a status, or all that have not ended, in the background."""
+    """Those in a status, or all that have not ended, in the background; those that roll back are left to it."""
     caller.check(name)
-    wanted = {"status": sorted(set(Status) - TERMINAL) if status is None else status}
+    wanted = {"status": get_args(Stoppable) if status is None else status}
     try:
         word, job = "ok", caller.client.jobs.start(name, JobAction.TERMINATE, wanted).id
     except JobActive as error:
