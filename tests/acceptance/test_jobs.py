@@ -29,22 +29,25 @@ def test_300_instances_are_terminated_though_the_worker_dies(
     doomed = processes.worker(MODULE, settings=hasty, concurrency=4, WF_CRASH_POINT=point)
     processes.beat(settings=hasty)
     with Client(settings=hasty) as client:
+
+        def statuses() -> dict[str, int]:
+            return dict(map(tuple, client.database.read("select status, count(*) from wf.instance group by 1")))
+
         naps = client.workflow("nap")
         for _ in range(MANY // 100):
             naps.create_batch(count=100, params={"seconds": 3600})
-        counts = "select status, count(*)::int from wf.instance group by 1"
-        wait_until(lambda: client.database.read(counts) == [("waiting", MANY)], 60, "all of them sleep")
+        wait_until(lambda: statuses() == {"waiting": MANY}, 60, "all of them sleep")
         job = client.jobs.start("nap", "terminate", {"status": "waiting"})
         later = naps.create(params={"seconds": 3600})
         wait_until(lambda: not doomed.is_running(), 20, "the worker dies")
         assert marker.exists()
-        assert dict(client.database.read(counts))["terminated"] == 50
+        assert statuses()["terminated"] == 50
         assert client.jobs.get(job.id).done == 0
         processes.worker(MODULE, settings=hasty, concurrency=4)
         done = wait_until(lambda: (seen := client.jobs.get(job.id)).status == "complete" and seen, 30, "it is done")
         assert (done.total, done.done, done.failed, done.percent) == (MANY, MANY, 0, 100)
         wait_until(lambda: later.status().status == "waiting", 20, "the newer one sleeps")
-        assert dict(client.database.read(counts)) == {"terminated": MANY, "waiting": 1}
+        assert statuses() == {"terminated": MANY, "waiting": 1}
         audit = client.database.read("select instance, actor from wf.audit where action = 'terminate'")
         assert len(audit) == MANY
         assert set(Counter(audit).values()) == {1}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from tests.support import Rig
 from tests.support.cli import Shell
 from tests.support.errands import Errand
 from tests.support.jobs import fill, statuses, work
@@ -22,6 +21,7 @@ from wf_tasks.runtime import Runtime
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support import Rig
     from wf.settings import Settings
 
 
@@ -146,8 +146,11 @@ def test_failures_are_told_by_the_exit_code(known: Rig, shell: Shell, monkeypatc
 
     monkeypatch.setattr(Steering, "_act", act)
     with reaping(known.settings):
-        said = shell.refusal("instances", "bulk", "pause", "errand")
-    assert said == "wf: 1 instance(s) could not be moved: wf jobs describe 1\n"
+        failed = shell("instances", "bulk", "pause", "errand")
+    assert (failed.exit_code, failed.stderr.splitlines()[-1]) == (
+        1,
+        "wf: 1 instance(s) could not be moved: wf jobs describe 1",
+    )
     told = shell.text("jobs", "describe", "1", "--watch")
     assert "100 %: 1 done and 1 failed of 2" in told
     assert "waiting-1" in told
