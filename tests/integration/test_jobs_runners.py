@@ -141,10 +141,56 @@ def test_a_late_runner_changes_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch
     after = rig.sql("select * from wf.job")
     assert rig.client.jobs.get(job.id).status == "complete"
     door.open()
-    late.result(20)
+    assert late.result(20) == 4, "it stopped at the first instance that it looked at again"
     assert rig.sql("select * from wf.job") == after
     assert once_each(rig, "restart", 25)
     assert rig.sql("select distinct generation from wf.instance") == [(2,)]
+
+
+def test_a_late_runner_stops_while_another_one_is_at_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It moves nothing of what the other one has not come to yet, and its count is not the job's."""
+    fill(rig, "errored", 25)
+    job = rig.client.jobs.start("errand", "restart")
+    held: list[int] = []
+    door, real = Door(), Steering._restart
+
+    def restart(self: Any, standing: Any, to: Any, **how: Any) -> Any:
+        if not held and standing.key == 5:
+            held.append(standing.key)
+            door.stand()
+        return real(self, standing, to, **how)
+
+    monkeypatch.setattr(Steering, "_restart", restart)
+    late = rig.in_thread(work, rig, 0)
+    door.wait_for()
+    rig.clock.advance(rig.settings.lease)
+    with held_at(crashpoints.BEFORE_NOTE, monkeypatch) as noting:
+        other = rig.in_thread(lambda: work(rig, worker=1, seconds=0))
+        noting.wait_for()
+        door.open()
+        assert late.result(20) == 5
+        assert (rig.client.jobs.get(job.id).done, once_each(rig, "restart", 5)) == (0, True)
+        noting.open()
+        assert other.result(20) == 1
+    work(rig)
+    assert (rig.client.jobs.get(job.id).done, once_each(rig, "restart", 25)) == (25, True)
+
+
+def test_an_id_that_is_used_again_is_not_meant(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even if that happens between the look at a batch and the turn of the instance."""
+    fill(rig, "waiting", 3)
+    rig.client.jobs.start("errand", "delete")
+    real = Steering._delete
+
+    def delete(self: Any, standing: Any, to: Any) -> Any:
+        if standing.key == 1:
+            rig.sql("delete from wf.instance where id = 'waiting-2'")
+            rig.create(Errand, "waiting-2")
+        return real(self, standing, to)
+
+    monkeypatch.setattr(Steering, "_delete", delete)
+    work(rig)
+    assert rig.sql("select id, key from wf.instance") == [("waiting-2", 4)]
 
 
 def test_a_late_runners_note_changes_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
