@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support import Rig
+    from tests.support.api import Api
     from wf.settings import Settings
 
 
@@ -209,3 +211,31 @@ def test_wrong_usage_is_refused(shell: Shell, command: tuple[str, ...], code: in
     """On one line, before anything is begun."""
     assert says in shell.refusal(*command, code=code)
     assert shell.json("jobs", "list") == []
+
+
+def test_an_api_serves_as_well(known: Rig, shell: Shell, api: Api) -> None:
+    """The same words without Postgres and Redis at hand; the job tells that it came that way."""
+    nowhere = {"WF_DATABASE_URL": "", "WF_REDIS_URL": "", "WF_API_URL": api.url}
+
+    def remote(*args: str) -> str:
+        done = shell(*args, **nowhere)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    fill(known, "waiting", 3)
+    fill(known, "complete", 1)
+    preview = ("instances", "bulk", "pause", "errand", "--dry-run", "--status", "waiting", "--json")
+    assert remote(*preview) == shell.text(*preview)
+    restart = ("instances", "bulk", "restart", "errand", "--from-step-name", "nap", "--no-wait", "--json")
+    assert json.loads(remote(*restart))["options"] == {"from_step": {"name": "nap", "count": 1, "type": "do"}}
+    terminate = ("instances", "terminate-all", "errand")
+    assert remote(*terminate) == '🥷 Job 2 terminates the instances of workflow "errand"\n'
+    assert remote(*terminate) == shell.text(*terminate)
+    work(known)
+    for command in (("jobs", "list"), ("jobs", "list", "errand", "--json"), ("jobs", "describe", "1", "--watch")):
+        assert remote(*command) == shell.text(*command)
+    assert known.client.jobs.get(2).actor == "api:local"
+    assert '"delete_workflow"' in remote("delete", "errand", "--no-wait", "--json")
+    assert "was cancelled" in remote("jobs", "cancel", "3")
+    missing = shell("jobs", "describe", "9", **nowhere)
+    assert (missing.exit_code, missing.stderr) == (1, shell.refusal("jobs", "describe", "9"))

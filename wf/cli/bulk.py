@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wf.answers import Answer
     from wf.client import Client
+    from wf.remote import RemoteClient
 
 ACTIONS = ("pause", "resume", "terminate", "restart", "delete")
 STOPPABLE = ("queued", "running", "paused", "waitingForPause", "waiting")
@@ -132,7 +133,9 @@ def _confirm(question: str, *, yes: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
-def _finish(client: Client, job: Answer, told: Callable[[Answer], str], *, wait: bool, as_json: bool) -> None:
+def _finish(
+    client: Client | RemoteClient, job: Answer, told: Callable[[Answer], str], *, wait: bool, as_json: bool
+) -> None:
     """Wait for a job if that is wanted, and say what became of it.
 
     Raises:

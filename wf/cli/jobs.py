@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wf.answers import Answer
     from wf.client import Client
+    from wf.remote import RemoteClient
 
 ENDED = ("complete", "cancelled")
 STATUS = {"queued": "⌛ Queued", "running": "▶ Running", "complete": "✅ Completed", "cancelled": "🚫 Cancelled"}
@@ -94,7 +95,7 @@ def cancel_job(id: int, *, as_json: bool) -> None:
         show(outcome(job))
 
 
-def wait_for(client: Client, job: Answer, *, quiet: bool) -> Answer:
+def wait_for(client: Client | RemoteClient, job: Answer, *, quiet: bool) -> Answer:
     """Look at a job until it has ended.
 
     Args:
