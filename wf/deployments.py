@@ -158,6 +158,15 @@ class Deployments:
         """The error for an instance that is not there: perhaps the workflow is not, either."""
         return self._unknown(workflow) or InstanceNotFound(workflow, id)
 
+    def check_known(self, workflow: str) -> None:
+        """Refuse a workflow that is nowhere known.
+
+        Raises:
+            WorkflowNotFound: There is no such workflow.
+        """
+        if (error := self._unknown(workflow)) is not None:
+            raise error
+
     def _unknown(self, workflow: str) -> WorkflowNotFound | None:
         """The error for a workflow that neither a worker nor this process knows."""
         if registry.find(workflow) is not None or workflow in (known := self.workflows()):

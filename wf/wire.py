@@ -34,6 +34,7 @@ _VERSION = {
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
 _DESCRIBED = {"stepCount": "step_count"}
 _STEP = {"eventType": "event_type"}
+_JOB = {"createdOn": "created_on", "startedOn": "started_on", "endedOn": "ended_on", "noEffect": "no_effect"}
 
 _TIMES = frozenset(
     {
@@ -89,6 +90,16 @@ def version(found: Mapping[str, Any]) -> dict[str, Any]:
 def version_back(told: Mapping[str, Any]) -> Answer:
     """The version that `version` has told."""
     return _read(told, _VERSION)
+
+
+def job(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A job, or what one would do."""
+    return _renamed(found, _JOB, rest=True)
+
+
+def job_back(told: Mapping[str, Any]) -> Answer:
+    """The answer that `job` has told."""
+    return _read(told, _JOB, rest=True)
 
 
 def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str, Any]:

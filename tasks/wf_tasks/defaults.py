@@ -69,6 +69,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     return {
         "wf.alarm": _every("wf.alarm", settings.alarm_tick, settings),
         "wf.restart_errored": _every("wf.restart_errored", settings.reaper_tick, settings),
+        "wf.jobs": _every("wf.jobs", settings.reaper_tick, settings),
         "wf.retention": _every("wf.retention", settings.retention_tick, settings),
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import api, dev, instances, migrate, processes, tokens, versions, workflows
+from wf.cli import api, bulk, dev, instances, jobs, migrate, processes, tokens, versions, workflows
 from wf.errors import WfError
 
 
@@ -42,8 +42,10 @@ for _command in (
     workflows.list_workflows,
     workflows.describe_workflow,
     workflows.trigger,
+    bulk.delete_workflow,
     versions.versions,
     instances.instances,
+    jobs.jobs,
     tokens.tokens,
 ):
     main.add_command(_command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from wf.cli.bulk import COMMANDS as MANY
 from wf.cli.given import LATEST, json_option, parse_dates, parse_status, resolve
 from wf.cli.steering import COMMANDS
 from wf.cli.surroundings import open_catalog
@@ -101,5 +102,5 @@ def describe_instance(
         show(*description(found, limit=truncate_output_limit, step_output=step_output))
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *MANY):
     instances.add_command(_command)
