@@ -26,7 +26,7 @@ def table() -> str:
     """The settings as the README must show them."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = f"`{field.default}`" if field.default != "" else ""
+        default = f"`{field.default}`" if field.default not in {"", None} else ""
         lines.append(f"| `WF_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(lines)
 

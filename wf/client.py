@@ -99,7 +99,7 @@ class Workflow:
             ValueError: The retention cannot be used, or the mapping has another key.
             JournalUnavailable: Postgres does not answer.
         """
-        client, foreign = self._client, session if session is not None else connection
+        client, foreign = self._client, self._client.foreign(connection, session)
         if isinstance(id, Mapping):
             if params is not None or retention is not None:
                 raise TypeError("create() takes either one mapping, or id=, params= and retention=.")
@@ -172,7 +172,7 @@ class Workflow:
             JournalUnavailable: Postgres does not answer.
         """
         given = {name: value for name, value in form.items() if value is not None}
-        target = Target(self._client, self.name, self._class, session if session is not None else connection)
+        target = Target(self._client, self.name, self._class, self._client.foreign(connection, session))
         if batch is None or isinstance(batch, Mapping):
             return create_form(target, {**(batch or {}), **given})
         return create_listed(target, batch, given)

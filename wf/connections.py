@@ -69,6 +69,10 @@ class Connections:
             raise WorkflowNotFound(name, known)
         return known[name]
 
+    def foreign(self, connection: Any, session: Any) -> Any:
+        """The caller's own transaction in which to write; None if there is none, and each write commits at once."""
+        return session if session is not None else connection
+
     def execute(self, foreign: Any) -> Execute:
         """A way to run statements: in the caller's transaction, or in one of their own."""
         return self.database.rows if foreign is None else within(foreign, self.database.cipher)

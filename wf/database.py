@@ -124,7 +124,7 @@ class Database:
         finally:
             self._slots.put(connection)
             if self._closed:  # by another thread, while this one was waiting for its answer
-                self._close_idle()
+                self.disconnect()
 
     def read(self, sql: LiteralString, params: Mapping[str, Any] | None = None) -> Rows:
         """Run a statement that changes nothing, once more if its connection turns out to be dead.
@@ -137,7 +137,7 @@ class Database:
         except (JournalBusy, JournalRefused):
             raise
         except JournalUnavailable:
-            self._close_idle()  # the others are likely to be dead, too
+            self.disconnect()  # the others are likely to be dead, too
             return self.rows(sql, params)
 
     def check_schema(self) -> None:
@@ -152,9 +152,10 @@ class Database:
     def close(self) -> None:
         """Close every connection, those in use as soon as their statement has ended."""
         self._closed = True
-        self._close_idle()
+        self.disconnect()
 
-    def _close_idle(self) -> None:
+    def disconnect(self) -> None:
+        """Close the connections that are not in use; the next statement opens another."""
         free = []
         while not self._slots.empty():
             try:

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from wf.errors import BrokerUnavailable
+from wf.urls import redis_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,10 +68,9 @@ def connect(settings: Settings) -> Redis:
     """
     if not settings.redis_url:
         raise BrokerUnavailable("no Redis is configured: set WF_REDIS_URL=redis://...")
-    url, _, _ = settings.redis_url.partition("?virtual_host=")
     try:
         return Redis.from_url(
-            url.replace("redis+socket://", "unix://"),
+            redis_url(settings.redis_url),
             socket_timeout=settings.redis_timeout,
             socket_connect_timeout=settings.redis_timeout,
             health_check_interval=25,
@@ -87,7 +87,7 @@ class Dispatcher:
 
     def __init__(self, settings: Settings, redis: Redis | None = None) -> None:
         self._redis = redis or connect(settings)
-        self._key = settings.key_prefix + settings.queue
+        self._key = settings.broker_prefix + settings.queue
         self._queue = settings.queue
         self._origin = uuid4().hex[:12]
         self._tags = count()

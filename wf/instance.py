@@ -73,7 +73,7 @@ class Instance:
             PayloadTooLarge: The payload is too big.
             JournalUnavailable: Postgres does not answer.
         """
-        client, foreign = self._client, session if session is not None else connection
+        client, foreign = self._client, self._client.foreign(connection, session)
         check_event_type(type)
         check_event_id(event_id)
         data = encode(payload, what=f"The payload of event {type!r}", limit=client.settings.max_payload)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import BigInteger, Select, bindparam, func, select, tuple_
 from sqlalchemy.dialects import postgresql
 
 from wf import tables
@@ -14,7 +16,7 @@ from wf.errors import WfError
 from wf.status import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 PAGE = 20
 PAGE_MAX = 100
@@ -98,70 +100,89 @@ class Listing:
             low: No instance below this key is looked at.
             high: None from this key on.
         """
-        entries = _entries(self._first(self.size + 1, workflow, low, high).subquery("page").c)
-        key = entries.selected_columns[0]
-        return _compiled(entries.order_by(key if self.oldest_first else key.desc()))
+        return _page(self._shape), self._values(workflow, low, high) | {"number": self.size + 1}
 
     def skipping(self, workflow: str, low: int, high: int) -> Statement:
-        """The statement that gives the numbers of the instances before the page, and the key of the last one.
+        """The statement that gives the number of the instances before the page, and the key of the last one.
 
         A page that is given by its number is looked up by it first: an OFFSET beside the LIMIT makes Postgres sort.
         """
-        skipped = self._first(self.skipped, workflow, low, high).subquery("skipped").c
-        last = func.max(skipped.key) if self.oldest_first else func.min(skipped.key)
-        return _compiled(select(func.count(), last))
+        return _skipped(self._shape), self._values(workflow, low, high) | {"number": self.skipped}
 
-    def _first(self, number: int, workflow: str, low: int, high: int) -> Select[Any]:
-        """So many instances from the cursor on.
+    @property
+    def _shape(self) -> Shape:
+        return Shape(
+            self.oldest_first, *(value is not None for value in (self.status, self.version, self.since, self.until))
+        )
 
-        Place and order are of whole index rows, so that nothing but the index on them will do: in the order of keys
-        alone, a small workflow would be looked for among all the instances of the big ones, and a rare status among
-        those of the common one.
-        """
-        table = tables.instance.c
-        pairs = [(table.workflow, workflow)] + ([] if self.status is None else [(table.status, self.status)])
-        columns, values = [column for column, _ in pairs], [value for _, value in pairs]
+    def _values(self, workflow: str, low: int, high: int) -> dict[str, Any]:
         cursor = None if self.cursor is None else min(int(self.cursor), KEY_MAX)
-        place = tuple_(*columns, table.key)
-        if self.oldest_first:
-            low = low if cursor is None else max(low, cursor + 1)
-            within = [place > (*values, low - 1), *(column <= value for column, value in pairs)]
-            within += [] if high == KEY_MAX else [table.key < high]
-        else:
-            high = high if cursor is None else min(high, cursor)
-            within = [place < (*values, high), *(column >= value for column, value in pairs)]
-            within += [] if low == 0 else [table.key >= low]
-        order = [column if self.oldest_first else column.desc() for column in (*columns, table.key)]
-        return select(tables.instance).where(*within, *self._conditions()).order_by(*order).limit(number)
-
-    def _conditions(self) -> Iterator[Any]:
-        table = tables.instance.c
-        if self.version is not None:
-            yield table.version == self.version
-        if self.since is not None:
-            yield table.created_at >= self.since
-        if self.until is not None:
-            yield table.created_at <= self.until
+        if cursor is not None:
+            low, high = (max(low, cursor + 1), high) if self.oldest_first else (low, min(high, cursor))
+        return {
+            "workflow": workflow, "status": self.status, "version": self.version, "since": self.since,
+            "until": self.until, "above": low - 1, "below": high,
+        }  # fmt: skip
 
 
-def _compiled(query: Select[Any]) -> Statement:
-    compiled = query.compile(dialect=_DIALECT)
-    return str(compiled), compiled.params
+class Shape(NamedTuple):
+    """What a statement depends on; its values are parameters."""
+
+    oldest_first: bool
+    status: bool
+    version: bool
+    since: bool
+    until: bool
 
 
-def _entries(page: Any) -> Select[Any]:
+@cache
+def _page(shape: Shape) -> str:
     """Key and entry of each instance of a page. When one was modified, its last step and its own times tell."""
-    step = tables.step.c
+    page, step = _first(shape).subquery("page").c, tables.step.c
     last = (
         select(func.greatest(step.started_at, step.attempt_at, step.ended_at))
         .where(step.instance == page.key, step.generation == page.generation, step.seq == page.seq)
         .scalar_subquery()
     )
     modified = func.greatest(page.created_at, page.started_at, page.paused_at, page.ended_at, last)
-    return select(
+    entries = select(
         page.key, page.id, page.version, page.status, page.trigger, page.created_at, modified, page.started_at,
         page.ended_at, page.due_at,
     )  # fmt: skip
+    return _text(entries.order_by(page.key if shape.oldest_first else page.key.desc()))
+
+
+@cache
+def _skipped(shape: Shape) -> str:
+    key = _first(shape).subquery("skipped").c.key
+    return _text(select(func.count(), func.max(key) if shape.oldest_first else func.min(key)))
+
+
+def _first(shape: Shape) -> Select[Any]:
+    """So many instances, between two keys.
+
+    Place and order are of whole index rows, so that nothing but the index on them will do: in the order of keys alone,
+    a small workflow would be looked for among all the instances of the big ones, and a rare status among those of the
+    common one. Both bounds are whole rows, too: the scan stops where the status ends.
+    """
+    table = tables.instance.c
+    columns = [table.workflow, table.status] if shape.status else [table.workflow]
+    place, prefix = tuple_(*columns, table.key), [bindparam(column.name, type_=column.type) for column in columns]
+    above, below = (bindparam(name, type_=table.key.type) for name in ("above", "below"))
+    query = select(tables.instance).where(place > tuple_(*prefix, above), place < tuple_(*prefix, below))
+    for wanted, column, name, compare in (
+        (shape.version, table.version, "version", operator.eq),
+        (shape.since, table.created_at, "since", operator.ge),
+        (shape.until, table.created_at, "until", operator.le),
+    ):
+        if wanted:
+            query = query.where(compare(column, bindparam(name, type_=column.type)))
+    order = [column if shape.oldest_first else column.desc() for column in (*columns, table.key)]
+    return query.order_by(*order).limit(bindparam("number", type_=BigInteger()))
+
+
+def _text(query: Select[Any]) -> str:
+    return str(query.compile(dialect=_DIALECT))
 
 
 def _check_number(name: str, value: object, most: int) -> None:

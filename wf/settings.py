@@ -38,6 +38,13 @@ class Settings(BaseSettings):
     hooks: str = Field("", description="A TOML file with the rules of incoming webhooks.")
     queue: str = Field("wf", description="Celery queue of the nudges.")
     key_prefix: str = Field("wf:", description="Prefix of every key in Redis.")
+    queue_prefix: str | None = Field(
+        None,
+        description=(
+            "Prefix of the queue's key in Redis, if it is not WF_KEY_PREFIX: the `global_keyprefix` of the Celery app "
+            "that `wf_tasks.attach` mounts on."
+        ),
+    )
 
     redis_timeout: float = Field(0.4, gt=0, description="Seconds to wait for Redis before going on without it.")
 
@@ -101,6 +108,11 @@ class Settings(BaseSettings):
                 for e in error.errors()
             )
             raise InvalidSettings(f"These settings cannot be used: {faults}") from None
+
+    @property
+    def broker_prefix(self) -> str:
+        """What Celery's workers put before the key of every queue."""
+        return self.key_prefix if self.queue_prefix is None else self.queue_prefix
 
     def modules(self) -> list[str]:
         """The modules to import, in order."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -23,6 +24,20 @@ if TYPE_CHECKING:
 Execute = Callable[[LiteralString, dict[str, Any]], "Rows"]
 """Runs one statement: on the journal's own pool, or in a caller's transaction."""
 
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """The psycopg connection of a framework that tells when its transaction has committed.
+
+    Attributes:
+        connection: Where to write.
+        on_commit: Takes what to call after the commit; after a rollback it is never called.
+    """
+
+    connection: psycopg.Connection[Any]
+    on_commit: Callable[[Callable[[], object]], object]
+
+
 _NUDGES = "wf.nudges"
 """Where a session keeps the nudges to send after its commit."""
 
@@ -31,7 +46,7 @@ def within(foreign: Any, cipher: Cipher | None) -> Execute:
     """A way to run statements inside a caller's transaction.
 
     Args:
-        foreign: A SQLAlchemy Connection or Session, or a psycopg Connection.
+        foreign: A SQLAlchemy Connection or Session, a psycopg Connection, or one that is `Borrowed`.
         cipher: Seals the payloads.
 
     Raises:
@@ -52,8 +67,11 @@ def _plainly(foreign: Any) -> Execute:
         return _plainly(foreign.connection())
     if isinstance(foreign, Connection):
         return lambda sql, params: [tuple(row) for row in foreign.execute(_portable(sql), params)]
+    if isinstance(foreign, Borrowed):
+        return _plainly(foreign.connection)
     if isinstance(foreign, psycopg.Connection):
-        return lambda sql, params: foreign.cursor(row_factory=tuple_row).execute(sql, params).fetchall()
+        # Not `foreign.cursor()`: its owner may have given it cursors of another kind.
+        return lambda sql, params: psycopg.Cursor(foreign, row_factory=tuple_row).execute(sql, params).fetchall()
     raise TypeError(
         f"connection= takes a SQLAlchemy Connection or Session, or a psycopg Connection, not {type(foreign).__name__}."
     )
@@ -66,7 +84,10 @@ def _portable(sql: str) -> TextClause:
 
 
 def after_commit(foreign: Any, dispatcher: Dispatcher, *nudges: Nudge) -> None:
-    """Nudge when the caller's session has committed; a bare connection leaves it to the alarm."""
+    """Nudge when the caller's transaction has committed; a bare connection leaves it to the alarm."""
+    if isinstance(foreign, Borrowed):
+        foreign.on_commit(lambda: dispatcher.publish(nudges))
+        return
     session = foreign() if isinstance(foreign, scoped_session) else foreign
     if not isinstance(session, Session):
         return

@@ -27,10 +27,18 @@ def database_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
+def redis_url(url: str) -> str:
+    """The same Redis as redis-py reads it; Celery writes Unix sockets in another way."""
+    return url.replace("redis+socket://", "unix://").replace("?virtual_host=", "?db=")
+
+
 def conninfo(url: str) -> str:
     """The same URL as libpq reads it.
 
     Raises:
         JournalUnavailable: As `database_url`.
     """
-    return database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    rendered = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    place, mark, query = rendered.partition("?")
+    # SQLAlchemy leaves blanks as they are, and writes them as + in the query; libpq knows %20 alone.
+    return place.replace(" ", "%20") + mark + query.replace("+", "%20")

@@ -29,7 +29,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "broker_transport_options": {
             "ack_emulation": False,  # two thirds of the cost of a task; the journal covers every loss
             "priority_steps": [0],  # one list a queue instead of four
-            "global_keyprefix": settings.key_prefix,
+            "global_keyprefix": settings.broker_prefix,
             "socket_timeout": 30,  # a half-open connection must not hang a publish for ever
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
@@ -58,18 +58,26 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_soft_shutdown_timeout": 10,
         "worker_enable_soft_shutdown_on_idle": True,
         "worker_redirect_stdouts": False,
-        "imports": ["wf_tasks.tasks", "wf_reaper.tasks"],
         "beat_scheduler": "celery.beat:Scheduler",  # intervals only: no file that can be stale or corrupt
         "beat_max_loop_interval": max(settings.alarm_tick / 2, 0.05),
-        "beat_schedule": {
-            "wf.alarm": _every("wf.alarm", settings.alarm_tick, settings),
-            "wf.restart_errored": _every("wf.restart_errored", settings.reaper_tick, settings),
-            "wf.retention": _every("wf.retention", settings.retention_tick, settings),
-        },
+        "beat_schedule": beat_schedule(settings),
+    }
+
+
+def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The ticks of alarm and reaper."""
+    return {
+        "wf.alarm": _every("wf.alarm", settings.alarm_tick, settings),
+        "wf.restart_errored": _every("wf.restart_errored", settings.reaper_tick, settings),
+        "wf.retention": _every("wf.retention", settings.retention_tick, settings),
     }
 
 
 def _every(task: str, seconds: float, settings: Settings) -> dict[str, Any]:
     """A tick that is dropped when the next one is due: a queue full of old ticks helps nobody."""
-    options = {"queue": alarm_queue(settings), "expires": max(seconds, 1.0), "ignore_result": True}
+    queue = alarm_queue(settings)
+    options = {
+        "queue": queue, "exchange": "", "routing_key": queue, "priority": 0,  # whatever a team routes elsewhere
+        "serializer": "json", "expires": max(seconds, 1.0), "ignore_result": True,
+    }  # fmt: skip
     return {"task": task, "schedule": seconds, "options": options}

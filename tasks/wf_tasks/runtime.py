@@ -69,6 +69,7 @@ class Runtime:
         self.environment.load()
         if not registry.names():
             log.warning("this worker knows no workflow; name their modules in WF_WORKFLOWS or on the command line")
+        self.database.disconnect()  # children may be forked next, and must not have the sockets of their parent
 
     def close(self) -> None:
         """Stop the threads, close the connections."""
@@ -81,6 +82,7 @@ class Runtime:
 
 _lock = threading.Lock()
 _runtimes: dict[int, Runtime] = {}
+_settings: Settings | None = None
 
 
 def runtime() -> Runtime:
@@ -90,8 +92,14 @@ def runtime() -> Runtime:
         with _lock:
             if pid not in _runtimes:
                 # The parent's entry stays: to drop it would end the parent's connections.
-                _runtimes[pid] = Runtime(Settings())
+                _runtimes[pid] = Runtime(_settings or Settings())
     return _runtimes[pid]
+
+
+def configure(settings: Settings) -> None:
+    """Take these settings, not those of the environment, for this process and the children that it will fork."""
+    global _settings  # noqa: PLW0603  # as the runtimes, it belongs to the process
+    _settings = settings
 
 
 class Watch(threading.Thread):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from tests.bench import throughput, waiting
+from tests.bench import api, throughput, waiting
 from tests.bench.figures import Figure, table
 from tests.bench.groups import BenchError
 from tests.bench.stage import Plan, Stage, machine
@@ -31,6 +31,9 @@ CASES: dict[str, Callable[[Stage], list[Figure]]] = {
     "sleep": waiting.sleep,
     "memory": waiting.memory,
     "parallel": throughput.parallel,
+    "api": api.create,
+    "lists": api.lists,
+    "feeds": api.feeds,
 }
 
 WIDTH = 130

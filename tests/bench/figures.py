@@ -35,7 +35,7 @@ class Figure:
         what: What was measured.
         value: The number.
         unit: Of value and baseline.
-        baseline: The same of bare Celery, if that can be measured.
+        baseline: What it is compared with, as bare Celery, if there is something.
         goal: What it should reach, if anything.
         detail: More numbers, for the JSON.
     """
@@ -77,7 +77,7 @@ def table(figures: Sequence[Figure], title: str) -> Table:
     shown = Table(title=title, title_justify="left", title_style="")
     shown.add_column("case")
     shown.add_column("what")
-    for name in ("figure", "bare Celery", "ratio", "goal"):
+    for name in ("figure", "baseline", "ratio", "goal"):
         shown.add_column(name, justify="right", no_wrap=True)
     shown.add_column("ok", justify="center")
     case = ""

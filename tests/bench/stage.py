@@ -24,6 +24,7 @@ from tests.bench.groups import Bare, Ours, Worker, wait_for
 from tests.bench.ready import VARIABLE as READY
 from tests.support import Databases
 from tests.support.processes import environment
+from tests.support.web import free_port, status_of
 from wf import Client, Settings
 from wf.dev.process import kill_group, spawn
 from wf.dev.servers import embedded
@@ -127,6 +128,25 @@ class Stage:
                 wait_for(group.alarm_has_run, 30, "beat's first alarm")
             group.run("chain", WARM_UP, 1, 1)
             yield group
+
+    @contextmanager
+    def deployment(self) -> Iterator[Settings]:
+        """A database and a queue of their own, on which nobody works."""
+        number = next(self._numbers)
+        with self._databases.clone(self._template) as url:
+            queue = f"bench-{number}"
+            yield Settings(database_url=url, redis_url=self._redis_url, key_prefix=f"{queue}:", queue=queue, api_rate=0)
+
+    @contextmanager
+    def api(self, settings: Settings) -> Iterator[str]:
+        """`wf api` in a process of its own; gives its URL."""
+        port = free_port()
+        with ExitStack() as stack:
+            argv = [sys.executable, "-m", "wf", "api", "--port", str(port)]
+            process = self._spawn(stack, f"api-{port}", argv, environment(settings))
+            url = f"http://127.0.0.1:{port}"
+            wait_for(lambda: status_of(f"{url}/readyz") == 200, 60, "the API is ready", [process])
+            yield url
 
     @contextmanager
     def bare(self, pool: str = "threads") -> Iterator[Bare]:

@@ -23,7 +23,7 @@ _READY_LIMIT = 30.0  # seconds
 
 def environment(settings: Settings, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables with which a process has these settings and finds our sources, those of PYTHONPATH first."""
-    variables = {f"WF_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    variables = {f"WF_{name.upper()}": str(value) for name, value in settings.model_dump(exclude_none=True).items()}
     merged = {**os.environ, "PYTHONUNBUFFERED": "1", **variables, **(extra or {})}
     merged["PYTHONPATH"] = os.pathsep.join([*filter(None, [merged.get("PYTHONPATH")]), *map(str, _SOURCES)])
     return merged
@@ -33,10 +33,12 @@ class Process:
     """`python -m wf ...` with its log in a file.
 
     Attributes:
+        module: What stands for `wf`.
         name: For messages and the log's name.
         pid: Of the process, and of its group.
     """
 
+    module = "wf"
     ready_line = ""  # part of the log line after which the process does its work
 
     def __init__(self, name: str, argv: Sequence[str], settings: Settings, folder: Path, **extra: str) -> None:
@@ -44,7 +46,7 @@ class Process:
 
         Args:
             name: For messages and the log's name.
-            argv: What follows `python -m wf`.
+            argv: What follows `python -m` and the module.
             settings: Handed over as `WF_...` variables.
             folder: The working directory and the place of the log.
             **extra: Variables on top.
@@ -53,7 +55,7 @@ class Process:
         self._log = folder / f"{name}.log"
         with self._log.open("ab") as output:
             self._process = spawn(
-                [sys.executable, "-m", "wf", *argv],
+                [sys.executable, "-m", self.module, *argv],
                 env=environment(settings, extra),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -140,6 +142,20 @@ class BeatProcess(Process):
         super().__init__(name, ["beat", *args], settings, folder, **extra)
 
 
+class CeleryWorkerProcess(Process):
+    """`celery -A APP worker`."""
+
+    module = "celery"
+    ready_line = " ready."
+
+
+class CeleryBeatProcess(Process):
+    """`celery -A APP beat`."""
+
+    module = "celery"
+    ready_line = "beat: Starting..."
+
+
 class Processes:
     """Starts the workers and beats of one test; all are gone when it ends."""
 
@@ -175,6 +191,21 @@ class Processes:
         """Start a beat and wait until it sends alarms; see `BeatProcess`."""
         name = f"beat-{len(self._started) + 1}"
         beat = BeatProcess(settings or self._settings, self._folder, args=args, name=name, **env)
+        self._started.append(beat)
+        return beat
+
+    def celery_worker(self, app: str, *args: str, settings: Settings, **env: str) -> CeleryWorkerProcess:
+        """Start a worker of a team's own app and wait until it takes tasks."""
+        name = f"worker-{len(self._started) + 1}"
+        argv = ["-A", app, "worker", "--loglevel", "info", "--hostname", f"{name}@%h", *args]
+        worker = CeleryWorkerProcess(name, argv, settings, self._folder, **env)
+        self._started.append(worker)
+        return worker
+
+    def celery_beat(self, app: str, *, settings: Settings, **env: str) -> CeleryBeatProcess:
+        """Start the beat of a team's own app and wait until it runs."""
+        name = f"beat-{len(self._started) + 1}"
+        beat = CeleryBeatProcess(name, ["-A", app, "beat", "--loglevel", "info"], settings, self._folder, **env)
         self._started.append(beat)
         return beat
 

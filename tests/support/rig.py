@@ -52,7 +52,7 @@ class Rig:
     def take(self) -> list[Nudge]:
         """All messages out of the queue; those with a countdown are put aside until their time."""
         ready = []
-        while (message := self.redis.rpop(self.settings.key_prefix + self.settings.queue)) is not None:
+        while (message := self.redis.rpop(self.settings.broker_prefix + self.settings.queue)) is not None:
             envelope = json.loads(message)  # type: ignore[arg-type]  # redis types sync and async alike
             nudge = Nudge(*json.loads(envelope["body"])[0])
             eta = envelope["headers"].get("eta")
@@ -98,7 +98,7 @@ class Rig:
 
     def queued(self) -> int:
         """Messages in the queue."""
-        return int(self.redis.llen(self.settings.key_prefix + self.settings.queue))
+        return int(self.redis.llen(self.settings.broker_prefix + self.settings.queue))
 
     def sql(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
         """Look into the database."""

@@ -80,7 +80,7 @@ def _celery(*argv: str, pool: str | None = None) -> None:
     """Run a Celery command in this process; it reads the settings from the environment."""
     from celery.platforms import SecurityWarning  # noqa: PLC0415  (slow)
 
-    from wf_tasks import app  # noqa: PLC0415  (slow, and reads the environment)
+    from wf_tasks.celery import app  # noqa: PLC0415  (slow, and reads the environment)
 
     warnings.simplefilter("ignore", SecurityWarning)  # of running as root: messages are JSON and hold ids only
     if pool:  # Celery takes "prefork" for its default, and would use the pool of our settings instead

@@ -1,8 +1,7 @@
-"""The engine's own Celery app."""
+"""The engine's own Celery app. Importing this module makes it Celery's current app."""
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
 import logging
@@ -12,10 +11,10 @@ from typing import Any
 
 from celery import Celery, signals
 
-from wf.errors import WfError
 from wf.settings import InvalidSettings, Settings
 from wf_tasks.defaults import celery_settings
-from wf_tasks.runtime import Watch, runtime
+from wf_tasks.serving import serve
+from wf_tasks.tasks import register
 
 USER_MODULE = "celeryconfig"
 
@@ -28,6 +27,8 @@ def make_app(settings: Settings | None = None) -> Celery:
     settings = settings or Settings()
     app = Celery("wf")
     app.conf.update(celery_settings(settings) | user_settings())
+    register(app)
+    serve(app, Settings)
     return app
 
 
@@ -62,37 +63,3 @@ def _quiet(**_: object) -> None:
 def _no_tick(record: logging.LogRecord) -> bool:
     """Whether a line says more than that beat ticks, once a second, or that a tick has come too late to matter."""
     return record.levelno > logging.INFO or not str(record.msg).startswith(TICKS)
-
-
-@signals.worker_init.connect
-def _prepare(sender: Any = None, **_: object) -> None:
-    """Refuse to start what cannot work: the error says which command mends it."""
-    if sender is None or sender.app.main != "wf":
-        return  # a worker of another Celery app in this process
-    try:
-        runtime().prepare()
-    except WfError as error:
-        raise SystemExit(f"wf: {error}") from None
-    # What was imported is no garbage: the collector need not look at it again and again, and the pages that forked
-    # children share stay shared. A step leaves next to no cycles behind, so it need not look at each of them either:
-    # measured, a fifth of the steps per second.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-
-
-@signals.worker_ready.connect
-def _watch(sender: Any = None, **_: object) -> None:
-    if sender is not None and sender.app.main == "wf":
-        Watch(runtime()).start()
-
-
-@signals.worker_process_init.connect
-def _make_env(**_: object) -> None:
-    """Ask for `env` in a forked child, before it has work: what its parent has may not be shared."""
-    runtime().environment.load()
-
-
-@signals.worker_process_shutdown.connect
-def _close(**_: object) -> None:
-    runtime().close()

@@ -1,0 +1,1 @@
+"""A shop that sells until it is sold out."""

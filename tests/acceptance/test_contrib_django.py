@@ -1,0 +1,252 @@
+"""The example `examples/django_project`, with its own server and a worker: `manage.py` and nothing else."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.support import wait_until
+from tests.support.errands import Errand
+from tests.support.processes import environment
+from tests.support.web import free_port, status_of
+from wf.client import Client
+from wf.dev.process import end, spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wf.settings import Settings
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "django_project"
+PATIENCE = 30.0  # seconds
+HOSTILE = "<script>alert('x')</script>"
+
+
+class Project:
+    """The example, with its tables and the journal in a database of the test.
+
+    Attributes:
+        http: Speaks to its server, once that is started.
+        client: Looks at its journal.
+    """
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        database = conninfo_to_dict(settings.database_url)
+        variables = {
+            "SECRET_KEY": "test",
+            "DB_NAME": str(database["dbname"]),
+            "DB_USER": str(database.get("user", "")),
+            "DB_PASSWORD": str(database.get("password", "")),
+            "DB_HOST": str(database.get("host", "")),
+            "DB_PORT": str(database.get("port", "")),
+            "REDIS_URL": settings.redis_url,
+            "PGOPTIONS": "-c search_path=public",  # which this server does not have by default
+            "WF_DATABASE_URL": "",
+            "WF_REDIS_URL": "",
+            "WF_WORKFLOWS": "tests.acceptance.flows",  # beside those of the project's apps
+        }
+        self.database_url = settings.database_url
+        self._env = environment(settings, variables)
+        self._folder, self._running = folder, list[subprocess.Popen[bytes]]()
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", timeout=PATIENCE)
+        self.client = Client(settings=settings)
+
+    def manage(self, *argv: str, code: int = 0) -> str:
+        """What `manage.py ...` prints; it must end with this exit code."""
+        done = subprocess.run(
+            self._argv(*argv), env=self._env, cwd=EXAMPLE, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def serve(self) -> None:
+        """Start the server."""
+        self._start("server", "runserver", "--noreload", f"127.0.0.1:{self.http.base_url.port}")
+        wait_until(lambda: status_of(f"{self.http.base_url}/admin/login/") == 200, PATIENCE, "the server answers")
+
+    def work(self, *options: str) -> None:
+        """Start a worker."""
+        self._start("worker", "wf", "worker", *options)
+        wait_until(lambda: " ready." in self.log("worker"), PATIENCE, "the worker is ready")
+
+    def log(self, name: str) -> str:
+        """What a process has printed."""
+        return (self._folder / f"{name}.log").read_text()
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        """Look into the database."""
+        with psycopg.connect(self.database_url, autocommit=True, options="-c search_path=public") as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def log_in(self, name: str) -> None:
+        """Log into the admin; the password is the name."""
+        self.http.get("/admin/login/")
+        form = {"username": name, "password": name, "csrfmiddlewaretoken": self.http.cookies["csrftoken"]}
+        assert self.http.post("/admin/login/?next=/admin/", data=form).status_code == 302
+
+    def act(self, action: str, *keys: int, **more: str) -> httpx.Response:
+        """Choose an action of the admin for instances."""
+        token = {"csrfmiddlewaretoken": self.http.cookies["csrftoken"]}
+        data = {"action": action, "_selected_action": [str(key) for key in keys], **token, **more}
+        return self.http.post("/admin/wf/instance/", data=data, follow_redirects=True)
+
+    def close(self) -> None:
+        """Stop everything."""
+        for process in self._running:
+            end(process)
+        self.http.close()
+        self.client.close()
+
+    def _argv(self, *argv: str) -> list[str]:
+        return [sys.executable, "manage.py", *argv]
+
+    def _start(self, name: str, *argv: str) -> None:
+        with (self._folder / f"{name}.log").open("ab") as log:
+            process = spawn(
+                self._argv(*argv), env=self._env, cwd=EXAMPLE, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._running.append(process)
+
+
+@pytest.fixture
+def project(settings: Settings, tmp_path: Path) -> Iterator[Project]:
+    """The example with its tables, a product of which there are three, and two users."""
+    made = Project(settings.model_copy(update={"alarm_tick": 0.2}), tmp_path)
+    try:
+        made.manage(
+            "shell", "--no-imports", "-c",
+            "from django.core.management import call_command; call_command('migrate', verbosity=0)\n"
+            "from django.contrib.auth.models import Permission, User; from shop.models import Product\n"
+            "Product.objects.create(name='pen', stock=3); User.objects.create_superuser('root', password='root')\n"
+            "User.objects.create_user('viewer', password='viewer', is_staff=True).user_permissions.add("
+            "Permission.objects.get(content_type__app_label='wf', codename='view_instance'))",
+        )  # fmt: skip
+        yield made
+    except BaseException as error:
+        for log in tmp_path.glob("*.log"):
+            error.add_note(f"{log.name}:\n{log.read_text()}")
+        raise
+    finally:
+        made.close()
+
+
+def order(project: Project, quantity: int = 1) -> Any:
+    """Order pens, which must work."""
+    answer = project.http.post("/orders", json={"product": "pen", "quantity": quantity})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("pool", ["threads", "prefork"])
+def test_an_order_is_paid_and_a_failing_one_leaves_nothing(project: Project, pool: str) -> None:
+    """Order, wait, pay, done, with the ORM in the steps; what is sold out has neither order nor workflow.
+
+    While the order waits, Postgres ends every connection of Django's: no step notices, because none is kept.
+    """
+    project.serve()
+    project.work("--pool", pool, "--concurrency", "1")
+    assert project.client.catalog.workflows().keys() > {"order"}
+    first, number = order(project, 1), order(project, 2)
+    instance = project.client.workflow("order").get(f"order-{number}")
+    wait_until(lambda: instance.status().status == "waiting", PATIENCE, "the order waits for its payment")
+
+    answer = project.http.post("/orders", json={"product": "pen", "quantity": 1})
+    assert (answer.status_code, answer.json()) == (409, {"error": "sold out"})
+    assert project.sql("select count(*) from shop_order") == [(2,)]
+    assert [found.id for found in project.client.workflow("order").list()] == [f"order-{number}", f"order-{first}"]
+
+    for paid in (first, number):
+        project.sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and application_name = '' and pid <> pg_backend_pid()"
+        )
+        assert project.http.post(f"/orders/{paid}/pay", json={"amount": 7}).status_code == 202
+        payment = project.client.workflow("order").get(f"order-{paid}")
+        assert payment.result(timeout=PATIENCE) == {"receipt": f"R-{paid}-7"}
+        (step,) = [step for step in payment.describe().steps if step.name == "mark paid-1"]
+        assert [attempt.outcome for attempt in step.attempts] == ["complete"]
+        shown = project.http.get(f"/orders/{paid}").json()
+        assert shown == {"id": paid, "product": "pen", "status": "paid", "receipt": f"R-{paid}-7"}
+    assert project.http.post(f"/orders/{number}/pay", json={"amount": 7}).status_code == 409
+
+
+def test_the_admin_shows_instances_and_moves_them(project: Project) -> None:
+    """List, search, filters, details and actions; whatever comes from outside is text, not markup."""
+    project.serve()
+    project.work()
+    orders = project.client.workflow("order")
+    for id in ("o-1", "o-2"):
+        orders.create(id, {"order": HOSTILE})
+    wait_until(lambda: len(orders.list(status="waiting")) == 2, PATIENCE, "both wait")
+    keys = dict(project.sql("select id, key from wf.instance"))
+
+    assert project.http.get("/admin/wf/instance/").status_code == 302  # to the login
+    project.log_in("root")
+    assert "/admin/wf/instance/" in project.http.get("/admin/").text
+    page = project.http.get("/admin/wf/instance/").text
+    assert re.findall(r">(o-\d)</a>", page) == ["o-2", "o-1"]
+    assert "?workflow=order" in page
+    assert "?version=1" in page
+    assert re.findall(r">(o-\d)</a>", project.http.get("/admin/wf/instance/?q=o-1").text) == ["o-1"]
+    assert ">o-" not in project.http.get("/admin/wf/instance/?status=complete").text
+    assert re.findall(r">(o-\d)</a>", project.http.get("/admin/wf/instance/?status=waiting&p=1").text) == ["o-2", "o-1"]
+
+    project.act("pause", keys["o-1"], keys["o-2"])
+    assert [orders.get(id).status().status for id in keys] == ["paused", "paused"]
+    project.act("resume", keys["o-2"])
+    asked = project.act("terminate", keys["o-2"])
+    assert "stopped for good" in asked.text
+    assert orders.get("o-2").status().status == "waiting"
+    assert "1 instance(s) terminated" in project.act("terminate", keys["o-2"], confirmed="yes").text
+    refused = project.act("terminate", keys["o-2"], confirmed="yes").text
+    assert "it is terminated" in html.unescape(refused)
+    project.act("restart", keys["o-2"])
+    assert orders.get("o-2").describe().generation == 2
+    done = project.sql("select action, instance, actor from wf.audit order by id")
+    moves = [("pause", "o-2"), ("pause", "o-1"), ("resume", "o-2"), ("terminate", "o-2"), ("restart", "o-2")]
+    assert [(action, id) for action, id, _ in done] == moves
+    assert {actor for *_, actor in done} == {"django:root"}
+
+    detail = project.http.get(f"/admin/wf/instance/{keys['o-1']}/change/").text
+    assert HOSTILE not in detail
+    assert html.escape(HOSTILE) in detail
+    assert project.http.get("/admin/wf/instance/4711/change/").status_code == 302
+    assert project.http.post(f"/admin/wf/instance/{keys['o-1']}/change/", data={}).status_code == 403  # no token
+
+
+def test_who_may_only_view_moves_nothing(project: Project) -> None:
+    """Without the right to change there are no actions, on the page or behind it."""
+    project.serve()
+    project.client.catalog.register(Errand)
+    project.client.workflow("errand").create("o-1")
+    [(key,)] = project.sql("select key from wf.instance")
+    project.log_in("viewer")
+    assert "o-1" in project.http.get("/admin/wf/instance/").text
+    assert "o-1" in project.http.get(f"/admin/wf/instance/{key}/change/").text
+    project.act("terminate", key, confirmed="yes")
+    assert project.client.workflow("errand").get("o-1").status().status == "queued"
+    assert project.http.get("/admin/wf/instance/add/").status_code == 403
+    assert project.http.get(f"/admin/wf/instance/{key}/delete/").status_code == 403
+
+
+def test_manage_py_is_the_command_line(project: Project) -> None:
+    """`check` is content, `wf ...` takes its own options and Django's, and an error is one line."""
+    project.client.catalog.register(Errand)
+    project.client.workflow("errand").create("o-1")
+    assert "no issues" in project.manage("check")
+    assert "o-1" in project.manage("wf", "instances", "list", "errand")
+    shown = project.manage("wf", "instances", "describe", "errand", "latest", "--json", "--settings=settings")
+    assert json.loads(shown)["id"] == "o-1"
+    assert project.manage("wf", "instances", "describe", "errand", "o-2", code=1).startswith("wf: ")
+    assert project.manage("wf", "--help").startswith("Usage: manage.py wf ")
