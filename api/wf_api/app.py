@@ -17,7 +17,7 @@ from wf_api.bodies import LengthLimit, too_large
 from wf_api.documented import openapi
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
-from wf_api.pages import STATIC_FOLDER
+from wf_api.pages import STATIC_FOLDER, wants_page
 from wf_api.parts import Parts
 from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
 from wf_api.routes import ROUTERS
@@ -72,7 +72,7 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:
-    if isinstance(error, Unauthenticated) and request.url.path == "/":  # a browser, which can be asked
+    if isinstance(error, Unauthenticated) and wants_page(request):
         return RedirectResponse("/login", 303)
     return refused(problem_of(error))
 

@@ -52,9 +52,12 @@ def from_other_site(request: HTTPConnection) -> bool:
 
 
 def from_own_page(request: HTTPConnection) -> bool:
-    """Whether a browser says that one of our own pages sends this."""
-    given = request.headers.get("origin", "")
-    return given.lower() == f"{request.url.scheme}://{request.headers.get('host', '')}".lower()
+    """Whether a browser says that one of our own pages sends this.
+
+    Our pages may be https where we see http: a proxy on another machine ends TLS, and we believe none that says so.
+    """
+    scheme, _, host = request.headers.get("origin", "").lower().partition("://")
+    return host == request.headers.get("host", "").lower() and scheme in {request.url.scheme, "https"}
 
 
 def _host(header: str) -> str:

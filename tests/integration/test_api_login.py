@@ -35,7 +35,7 @@ class Browser:
 
     def __init__(self, api: Api) -> None:
         self.url = api.url
-        self.http = httpx.Client(base_url=api.url, timeout=30)
+        self.http = httpx.Client(base_url=api.url, headers={"Accept": "text/html,*/*"}, timeout=30)
 
     def get(self, path: str) -> httpx.Response:
         return self.http.get(path)
@@ -81,6 +81,7 @@ def test_login_leads_to_a_page_that_tells_who_one_is(browser: Browser, token: st
     """From the page that asks for a token, with a cookie that no script can read."""
     asked = browser.get("/")
     assert (asked.status_code, asked.headers["Location"]) == (303, "/login")
+    assert browser.get("/api/trial/read").status_code == 401  # whoever asks for data gets an answer
     answer = browser.log_in(f" {token}\n")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     (cookie,) = [value for value in answer.headers.get_list("Set-Cookie") if value.startswith("wf_session=")]
@@ -104,8 +105,17 @@ def test_over_https_the_cookies_are_secure(api: Api, token: str) -> None:
     answer = api("POST", "/login", data={"token": token, "csrf": csrf[1]}, headers=headers)
     assert answer.status_code == 303
     assert "; Secure" in answer.headers["Set-Cookie"]
-    headers["Origin"] = "http://wf.example"
+    headers["Origin"] = "http://wf.example"  # a page that anybody on the way may have changed
     assert api("POST", "/login", data={"token": token, "csrf": csrf[1]}, headers=headers).status_code == 403
+
+
+def test_behind_a_proxy_elsewhere_login_works(api: Api, token: str) -> None:
+    """It ends TLS and keeps `Host`; what else it says is not believed."""
+    form = api("GET", "/login", headers={"Host": "wf.example"})
+    csrf = re.search(r'name="csrf" value="([^"]+)"', form.text)
+    assert csrf is not None
+    headers = {"Host": "wf.example", "Origin": "https://wf.example", "Cookie": f"wf_login={csrf[1]}"}
+    assert api("POST", "/login", data={"token": token, "csrf": csrf[1]}, headers=headers).status_code == 303
 
 
 def test_the_journal_holds_no_cookie(rig: Rig, ada: Browser) -> None:
@@ -240,7 +250,7 @@ def test_without_a_token_the_page_is_there_for_this_machine(api: Api, browser: B
     assert page.status_code == 200
     assert "local" in page.text
     assert "/logout" not in page.text
-    elsewhere = {"Host": "wf.example"}
+    elsewhere = {"Host": "wf.example", "Accept": "text/html"}
     assert api("GET", "/", headers=elsewhere).headers["Location"] == "/login"
     assert "wf tokens create NAME --scope admin" in api("GET", "/login", headers=elsewhere).text
 

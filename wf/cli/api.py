@@ -33,4 +33,4 @@ def api(host: str, port: int) -> None:
             raise
         raise ExtraMissing(error.name) from None
     with settings() as found:
-        serve(found, host, port, lambda line: click.echo(line, err=True))
+        serve(found, host, port, click.echo)

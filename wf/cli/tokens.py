@@ -23,7 +23,8 @@ _ACTOR = "cli"
 def tokens() -> None:
     """Say who may use the REST API.
 
-    Until there is a token, everybody on the API's own machine may use it, and nobody else.
+    Until there is a token, everybody on the API's own machine may use it, and nobody else. These commands go to the
+    journal itself, at WF_DATABASE_URL, whatever WF_API_URL says: so there is a way to the first token.
     """
 
 
