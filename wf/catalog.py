@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects import postgresql
 
 from wf import tables
@@ -121,9 +121,19 @@ class Catalog(Deployments):
 
     def list(
         self, workflow: str, *, status: str | None, since: datetime | None, until: datetime | None,
-        cursor: str | None, limit: int | None, oldest_first: bool = False,
+        cursor: str | None, limit: int | None, oldest_first: bool = False, page: int = 1,
     ) -> Page:  # fmt: skip
         """Instances of a workflow, newest first, or oldest first.
+
+        Args:
+            workflow: Its name.
+            status: Only those in this status.
+            since: Only those created then or later.
+            until: Only those created then or earlier.
+            cursor: The `cursor` of the page before.
+            limit: 20 by default, 100 at most.
+            oldest_first: The other way round.
+            page: Counted from the cursor, or from the beginning; one by its number costs as much as all before it.
 
         Raises:
             InvalidQuery: An argument cannot be used.
@@ -131,9 +141,10 @@ class Catalog(Deployments):
         """
         table = tables.instance.c
         size = _page_size(limit)
+        modified = func.greatest(table.created_at, table.started_at, table.paused_at, table.ended_at)
         query = select(
-            table.key, table.id, table.version, table.status, table.trigger, table.created_at, table.started_at,
-            table.ended_at, table.due_at,
+            table.key, table.id, table.version, table.status, table.trigger, table.created_at, modified,
+            table.started_at, table.ended_at, table.due_at,
         )  # fmt: skip
         if status is not None:
             query = query.where(table.status == _known_status(status))
@@ -150,11 +161,11 @@ class Catalog(Deployments):
         else:
             after = place < (workflow, KEY_MAX if cursor is None else _cursor(cursor))
             query = query.where(after, table.workflow >= workflow).order_by(table.workflow.desc(), table.key.desc())
-        compiled = query.limit(size + 1).compile(dialect=_DIALECT)
+        compiled = query.limit(size + 1).offset(_offset(page, size)).compile(dialect=_DIALECT)
         rows = self.database.read(str(compiled), compiled.params)
         if not rows and (error := self._unknown(workflow)) is not None:
             raise error
-        names = ("id", "version", "status", "trigger", "createdOn", "startedOn", "endedOn", "dueAt")
+        names = ("id", "version", "status", "trigger", "createdOn", "modifiedOn", "startedOn", "endedOn", "dueAt")
         entries = [Answer(zip(names, row[1:], strict=True)) for row in rows[:size]]
         return Page(entries, str(rows[size - 1][0]) if len(rows) > size else None)
 
@@ -197,6 +208,12 @@ def _page_size(limit: int | None) -> int:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= PAGE_MAX:
         raise InvalidQuery(f"limit must be a whole number from 1 to {PAGE_MAX}, not {limit!r}.")
     return limit
+
+
+def _offset(page: int, size: int) -> int | None:
+    if isinstance(page, bool) or not isinstance(page, int) or not 1 <= page <= KEY_MAX // PAGE_MAX:
+        raise InvalidQuery(f"page must be a whole number from 1 on, not {page!r}.")
+    return (page - 1) * size or None
 
 
 def _known_status(status: str) -> str:
