@@ -14,6 +14,7 @@ from celery import Celery, signals
 
 from wf.errors import WfError
 from wf.settings import InvalidSettings, Settings
+from wf_tasks import presence
 from wf_tasks.defaults import celery_settings
 from wf_tasks.runtime import Watch, runtime
 
@@ -85,11 +86,18 @@ def _prepare(sender: Any = None, **_: object) -> None:
 def _watch(sender: Any = None, **_: object) -> None:
     if sender is not None and sender.app.main == "wf":
         Watch(runtime()).start()
+        presence.appear(sender)
+
+
+@signals.worker_shutdown.connect
+def _leave(**_: object) -> None:
+    presence.disappear()
 
 
 @signals.worker_process_init.connect
 def _make_env(**_: object) -> None:
     """Ask for `env` in a forked child, before it has work: what its parent has may not be shared."""
+    presence.name_child()
     runtime().environment.load()
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wf.catalog import Catalog
     from wf.client import Client
+    from wf.overview import Overview
     from wf.settings import Settings
 
 SESSION = Path(".wf/env")
@@ -124,6 +125,23 @@ def open_catalog() -> Iterator[Catalog]:
         try:
             yield Catalog(database, DatabaseClock())
         finally:
+            database.close()
+
+
+@contextmanager
+def open_overview() -> Iterator[Overview]:
+    """What goes on now; also without Redis. Raises what `settings` raises."""
+    from wf.clock import DatabaseClock  # noqa: PLC0415  (slow)
+    from wf.database import Database  # noqa: PLC0415
+    from wf.overview import Overview  # noqa: PLC0415
+
+    with settings(redis=False, tries=3) as found:
+        database = Database(found)
+        overview = Overview(database, DatabaseClock(), found)
+        try:
+            yield overview
+        finally:
+            overview.close()
             database.close()
 
 
