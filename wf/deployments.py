@@ -199,8 +199,9 @@ class Deployments:
                 name=name, version=version, versions=sorted(versions, key=version_order), scriptName=module,
                 className=class_name, createdOn=created, modifiedOn=modified, triggeredOn=triggered, settings=settings,
                 schedules=schedules.get(name, []), instances=counts.get(name, {}),
+                latestVersion=Answer(id=version, createdOn=since, modifiedOn=last),
             )
-            for name, version, versions, settings, created, modified, class_name, module, triggered in rows
+            for name, version, versions, settings, created, modified, class_name, module, since, last, triggered in rows
         ]  # fmt: skip
 
     def schedules(self, workflow: str | None = None) -> list[Answer]:

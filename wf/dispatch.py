@@ -60,6 +60,11 @@ class Nudge:
     step: str = ""
 
 
+def alarm_queue(settings: Settings) -> str:
+    """The queue of alarm and reaper: never behind a long queue of nudges."""
+    return f"{settings.queue}.alarm"
+
+
 def connect(settings: Settings) -> Redis:
     """A client of the configured Redis that gives up soon.
 

@@ -72,6 +72,18 @@ class RemoteCatalog:
             more, page = len(found["result"]) == NEWEST_PAGE, page + 1
 
 
+class RemoteOverview:
+    """As `wf.overview.Overview`."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def look(self) -> Answer:
+        """As `Overview.look`, of what the token may see."""
+        found: Answer = wire.overview_back(self._http.get("/overview"))
+        return found
+
+
 class RemoteClient:
     """As `wf.client.Client`, for those who act.
 
@@ -81,7 +93,7 @@ class RemoteClient:
 
     def __init__(self, settings: Settings) -> None:
         self.http = Http(settings)
-        self.catalog = RemoteCatalog(self.http)
+        self.catalog, self.overview = RemoteCatalog(self.http), RemoteOverview(self.http)
 
     @property
     def jobs(self) -> RemoteJobs:

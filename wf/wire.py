@@ -43,6 +43,9 @@ _TIMES = frozenset(
     }
 )  # fmt: skip
 
+_SEEN = frozenset({"at", "startedAt", "seenAt", "since", "leaseUntil", "dueAt", "wakeAt", "tickedAt"})
+"""Times in an overview."""
+
 
 def moment(at: datetime) -> str:
     """A time in ISO 8601, UTC."""
@@ -130,6 +133,15 @@ def details_back(told: Mapping[str, Any]) -> Answer:
     if found["rollback"] is not None:
         found["rollback"]["error"] = _answer(found["rollback"]["error"])
     return found
+
+
+def overview_back(told: Any) -> Any:
+    """What `Overview.look` has told, whose JSON has the same names; nothing in it comes from users."""
+    if isinstance(told, list):
+        return [overview_back(item) for item in told]
+    if not isinstance(told, dict):
+        return told
+    return Answer((name, _time(value) if name in _SEEN else overview_back(value)) for name, value in told.items())
 
 
 def _renamed(found: Mapping[str, Any], names: Mapping[str, str], *, rest: bool = False) -> dict[str, Any]:

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from kombu import Queue
 
+from wf.dispatch import alarm_queue
+
 if TYPE_CHECKING:
     from wf.settings import Settings
-
-
-def alarm_queue(settings: Settings) -> str:
-    """The queue of alarm and reaper: never behind a long queue of nudges."""
-    return f"{settings.queue}.alarm"
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class _Main(click.Group):
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="celery-wf", prog_name="wf")
+@click.version_option(None, "--version", "-v", package_name="celery-wf", prog_name="wf")
 def main() -> None:
     """Durable workflows on Celery, Redis and Postgres.
 
