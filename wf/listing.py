@@ -22,6 +22,7 @@ OFFSET_MAX = 10_000
 """Instances that a page given by its number may skip; they are read and thrown away. A cursor skips any number."""
 
 KEY_MAX = 2**63 - 1
+_DIGITS = len(str(KEY_MAX))
 
 ENTRY = ("id", "version", "status", "trigger", "createdOn", "modifiedOn", "startedOn", "endedOn", "dueAt")
 """What is told of each instance."""
@@ -69,7 +70,7 @@ class Listing:
         _check_number("page", self.page, OFFSET_MAX // self.size + 1)
         if self.status is not None and self.status not in set(Status):
             raise InvalidQuery(f"There is no status {self.status!r}. Valid statuses are: {', '.join(Status)}.")
-        if self.cursor is not None and not (isinstance(self.cursor, str) and self.cursor.isdecimal()):
+        if self.cursor is not None and not _is_cursor(self.cursor):
             raise InvalidQuery(f"The cursor {self.cursor!r:.40} is not one that a list has given.")
         if self.cursor is not None and self.page is not None:
             raise InvalidQuery("Give a cursor or the number of a page, not both.")
@@ -162,6 +163,10 @@ def _entries(page: Any) -> Select[Any]:
         page.key, page.id, page.version, page.status, page.trigger, page.created_at, modified, page.started_at,
         page.ended_at, page.due_at,
     )  # fmt: skip
+
+
+def _is_cursor(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS
 
 
 def _check_number(name: str, value: object, most: int) -> None:
