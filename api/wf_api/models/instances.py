@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from wf.status import Status
-from wf_api.models.common import Ended, Given, Json, Moment, Told
+from wf_api.models.common import Ended, Given, Json, Moment, Payload, Told
 from wf_api.models.workflows import Retention
 
 
@@ -13,7 +13,7 @@ class NewInstance(Given):
     """An instance to create."""
 
     instance_id: str | None = Field(default=None, description="A random one by default.", examples=["r-17"])
-    params: Json = Field(default=None, description="What `run` gets as `event.payload`; `{}` by default.")
+    params: Payload = Field(default=None, description="What `run` gets as `event.payload`; `{}` by default.")
     instance_retention: Retention | None = None
     location_hint: str | None = Field(default=None, description="Accepted and ignored: there is one place here.")
 

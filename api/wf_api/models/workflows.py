@@ -7,6 +7,8 @@ from pydantic import Field
 from wf_api.models.common import Given, Json, Moment, Told
 
 Count = dict[str, int]
+NAME = r"^[^\x00]+$"
+"""Postgres keeps no NUL in texts."""
 
 
 class Schedule(Told):
@@ -92,8 +94,8 @@ class Retention(Given):
 class Settings(Given):
     """What operators set over the keywords of the class; what is absent is as the class says."""
 
-    script_name: str = Field(description="The module of a registered class.")
-    class_name: str = Field(description="A registered class.")
+    script_name: str = Field(description="The module of a registered class.", pattern=NAME)
+    class_name: str = Field(description="A registered class.", pattern=NAME)
     limits: Limits | None = Field(default=None, description="Only as the class says: workers go by the class.")
     concurrency: Concurrency | None = None
     schedules: list[Cron] | None = Field(default=None, max_length=100)

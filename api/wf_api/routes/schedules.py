@@ -29,7 +29,7 @@ def list_schedules(caller: Reader) -> Response:
     "/workflows/{name}/schedules", summary="List the schedules of a workflow",
     response_model=Envelope[list[OneSchedule]], responses=refusals(404),
 )  # fmt: skip
-def list_schedules_of(name: str, caller: Reader) -> Response:
+def list_schedules_of_workflow(name: str, caller: Reader) -> Response:
     """The next to fire first."""
     caller.check(name)
     return answered([wire.schedule(schedule) for schedule in caller.client.catalog.schedules(name)])
