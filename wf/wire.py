@@ -26,6 +26,11 @@ _WORKFLOW = {
     "modifiedOn": "modified_on", "triggeredOn": "triggered_on", "instances": "instances", "schedules": "schedules",
     "version": "version", "versions": "versions", "settings": "settings",
 }  # fmt: skip
+_VERSION = {
+    "version": "id", "workflow": "workflow_id", "className": "class_name", "scriptName": "script_name",
+    "createdOn": "created_on", "modifiedOn": "modified_on", "registeredOn": "registered_on", "newest": "newest",
+    "instances": "instances", "settings": "settings",
+}  # fmt: skip
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
 _DESCRIBED = {"stepCount": "step_count"}
 _STEP = {"eventType": "event_type"}
@@ -70,24 +75,21 @@ def schedule(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"workflow_id": found["workflow"], **_renamed(found, _SCHEDULE)}
 
 
+def schedule_back(told: Mapping[str, Any]) -> Answer:
+    """The schedule that `schedule` has told."""
+    return Answer(_read(told, _SCHEDULE), workflow=told["workflow_id"])
+
+
 def version(found: Mapping[str, Any]) -> dict[str, Any]:
     """A version of a workflow."""
-    settings = found.get("settings") or {}
-    retention = settings.get("default_retention")
-    return {
-        "id": found["version"], "workflow_id": found["workflow"], "class_name": found.get("className"),
-        "script_name": found.get("scriptName"), "created_on": found.get("createdOn"),
-        "modified_on": found.get("modifiedOn"), "registered_on": found.get("registeredOn"), "language": "python",
-        "has_dag": False, "newest": found["newest"], "instances": found["instances"],
-        "limits": settings.get("limits"), "concurrency": settings.get("concurrency"),
-        "default_retention": None if retention is None else {key: value * 1000 for key, value in retention.items()},
-    }  # fmt: skip
+    settings = found["settings"]
+    shown = {name: settings.get(name) for name in ("limits", "concurrency", "default_retention")}
+    return {**_renamed(found, _VERSION), **shown, "language": "python", "has_dag": False}
 
 
 def version_back(told: Mapping[str, Any]) -> Answer:
-    """What the command line shows of the version that `version` has told."""
-    found = Answer(workflow=told["workflow_id"], version=told["id"], registeredOn=_time(told["registered_on"]))
-    return Answer(found, newest=told["newest"], instances=told["instances"])
+    """The version that `version` has told."""
+    return _read(told, _VERSION)
 
 
 def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str, Any]:
@@ -105,9 +107,9 @@ def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str
 
 
 def details_back(told: Mapping[str, Any]) -> Answer:
-    """The answer that `details` has told."""
+    """The answer that `details` has told; of the simple form, with no steps."""
     found = _read(told, _DESCRIBED, rest=True)
-    found["steps"] = [_read(step, _STEP, rest=True) for step in told["steps"]]
+    found["steps"] = [_read(step, _STEP, rest=True) for step in told.get("steps", ())]
     for step in found["steps"]:
         step["attempts"] = [_read(attempt, {}, rest=True) for attempt in step["attempts"]]
         step["error"] = _answer(step["error"])

@@ -34,6 +34,11 @@ Payload = Annotated[Json, AfterValidator(_as_json)]
 T = TypeVar("T")
 
 
+def like(*examples: Any) -> ConfigDict:
+    """What a model looks like, for OpenAPI."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
 class Given(BaseModel):
     """A part of a request: what it does not know, it refuses."""
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from wf_api.models.common import Given, Json, Moment, Told
+from wf_api.models import examples
+from wf_api.models.common import Given, Json, Moment, Told, like
 
 Count = dict[str, int]
 NAME = r"^[^\x00]+$"
@@ -21,6 +22,8 @@ class Schedule(Told):
 
 class Workflow(Told):
     """A workflow that workers have registered."""
+
+    model_config = like(examples.WORKFLOW)
 
     id: str = Field(description="Its name.")
     name: str = Field(examples=["report"])
@@ -39,6 +42,8 @@ class Workflow(Told):
 class Version(Told):
     """A version of a workflow, registered by a worker or still in flight."""
 
+    model_config = like(examples.VERSION)
+
     id: str
     workflow_id: str
     class_name: str | None
@@ -52,11 +57,14 @@ class Version(Told):
     instances: Count = Field(description="How many are in flight, by status.")
     limits: dict[str, int] | None
     concurrency: dict[str, int] | None
-    default_retention: dict[str, float] | None = Field(description="In milliseconds.")
+    default_retention: dict[str, float] | None = Field(description="In seconds.")
+    settings: dict[str, Json] = Field(description="All keywords of the class, without what operators set over them.")
 
 
 class Graph(Told):
     """A version with the diagram of its code."""
+
+    model_config = like(examples.GRAPH)
 
     id: str
     workflow_id: str
@@ -94,16 +102,20 @@ class Retention(Given):
 class Settings(Given):
     """What operators set over the keywords of the class; what is absent is as the class says."""
 
+    model_config = like(examples.SETTINGS)
+
     script_name: str = Field(description="The module of a registered class.", pattern=NAME)
     class_name: str = Field(description="A registered class.", pattern=NAME)
     limits: Limits | None = Field(default=None, description="Only as the class says: workers go by the class.")
     concurrency: Concurrency | None = None
-    schedules: list[Cron] | None = Field(default=None, max_length=100)
+    schedules: list[Cron] | None = Field(default=None, max_length=100, description="An empty list: none at all.")
     default_retention: Retention | None = None
 
 
 class Configured(Told):
     """A workflow whose settings were changed."""
+
+    model_config = like(examples.CONFIGURED)
 
     id: str
     name: str

@@ -91,7 +91,9 @@ def send_event(
     id: str,
     event_type: str,
     caller: Writer,
-    payload: Annotated[Payload, Body(description="What the wait gives as its payload.")] = None,
+    payload: Annotated[
+        Payload, Body(description="What the wait gives as its payload.", examples=[{"stars": 5}])
+    ] = None,
     event_id: Annotated[str | None, Query(description="Your own id: sent twice, the event counts once.")] = None,
 ) -> Response:
     """It is in the journal when this answers; a wait of its type gets it, now or later."""

@@ -6,7 +6,8 @@ from wf import wire
 from wf_api.access import Reader
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
-from wf_api.models.common import Envelope
+from wf_api.models import examples
+from wf_api.models.common import Envelope, like
 from wf_api.models.workflows import Schedule
 
 router = APIRouter(prefix="/api", tags=["schedules"], responses=EVERYWHERE)
@@ -14,6 +15,8 @@ router = APIRouter(prefix="/api", tags=["schedules"], responses=EVERYWHERE)
 
 class OneSchedule(Schedule):
     """A schedule with its workflow."""
+
+    model_config = like(examples.SCHEDULE)
 
     workflow_id: str
 
