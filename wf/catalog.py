@@ -120,8 +120,8 @@ class Catalog(Deployments):
         Raises:
             WorkflowNotFound: There is no such workflow.
         """
-        low = 0 if listing.since is None else self._key_at(listing.since - SLACK)
-        high = KEY_MAX if listing.until is None else self._key_at(listing.until + SLACK)
+        low = 0 if listing.since is None else self._key_at(_moved(listing.since, -SLACK))
+        high = KEY_MAX if listing.until is None else self._key_at(_moved(listing.until, SLACK))
         if listing.skipped:
             listing = listing.after(self._last_before(workflow, listing, low, high))
         rows = self.database.read(*listing.statement(workflow, low, high))
@@ -199,3 +199,11 @@ class Catalog(Deployments):
         )  # fmt: skip
         row = dict(zip(names, self._one("instance_read", workflow, id), strict=True))
         return row | {"rollback": revealed(row["rollback"], self.database.cipher)}
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    """A moment a little earlier or later; the first and the last of the calendar stay where they are."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment

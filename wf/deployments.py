@@ -99,8 +99,8 @@ class Deployments:
 
         Args:
             name: The workflow.
-            overrides: Of `concurrency`, `schedules` and `default_retention`; what is absent is as the class says.
-                `limits` may only repeat what the class says, because workers go by the class.
+            overrides: Of `concurrency`, `schedules` (an empty list: none) and `default_retention`; what is absent is as
+                the class says. `limits` may only repeat what the class says, because workers go by the class.
             module: Where a registered class of the workflow is.
             class_name: Its name.
             actor: Who does it, for the audit.
@@ -112,6 +112,8 @@ class Deployments:
             ValueError: Something cannot be used, or no worker has registered this class.
         """
         wanted = class_settings(name, **{**_NOTHING, **overrides}, strict=False)
+        if overrides.get("schedules") == []:  # a class without schedules says nothing of them; here it is a wish
+            wanted["schedules"] = []
         done = False
         while not done:
             told = {"name": name, "class_name": class_name, "module": module, "now": self.clock.override()}
@@ -192,8 +194,9 @@ class Deployments:
         ):
             counts.setdefault(name, {})[status] = number
         schedules: dict[str, list[Answer]] = {}
-        for name, cron, next_at in self.database.read(self._sql["schedule_list"]):
-            schedules.setdefault(name, []).append(Answer(cron=cron, nextInstance=next_at))
+        for name, cron, next_at, last_at in self.database.read(self._sql["schedule_coming"], of):
+            firing = Answer(cron=cron, nextInstance=next_at, lastInstance=last_at)
+            schedules.setdefault(name, []).append(firing)
         return [
             Answer(
                 name=name, version=version, versions=sorted(versions, key=version_order), scriptName=module,

@@ -15,6 +15,8 @@ DELAY_MAX = 365 * 86_400.0
 """Seconds that no restart is delayed beyond."""
 
 RETENTION_KEYS = ("success_retention", "error_retention")
+RETENTION_MAX = 1000 * 365.25 * 86_400
+"""Seconds, a thousand years: a time beyond the calendar cannot be written down when the instance ends."""
 
 
 def class_settings(
@@ -56,7 +58,7 @@ def check_retention(what: str, given: Mapping[str, Any]) -> dict[str, float]:
         given: `success_retention` and `error_retention`, either or both; as in the baseline also in camelCase.
 
     Raises:
-        ValueError: An unknown key, or a duration that is not above zero.
+        ValueError: An unknown key, or a duration that is not above zero, or of more than a thousand years.
     """
     if not isinstance(given, Mapping):
         raise ValueError(f"{what} must be a dict, not {given!r:.120}.")  # noqa: TRY004  # one class for bad keywords
@@ -71,6 +73,8 @@ def check_retention(what: str, given: Mapping[str, Any]) -> dict[str, float]:
         found[name] = seconds(value, what=f"{what}.{key}")
         if found[name] <= 0:
             raise ValueError(f"{what}.{key} must be above zero, not {value!r}.")
+        if found[name] > RETENTION_MAX:
+            raise ValueError(f"{what}.{key} must be at most 1000 years, not {value!r:.60}.")
     return found
 
 

@@ -24,6 +24,7 @@ OFFSET_MAX = 10_000
 """Instances that a page given by its number may skip; they are read and thrown away. A cursor skips any number."""
 
 KEY_MAX = 2**63 - 1
+_DIGITS = len(str(KEY_MAX))
 
 ENTRY = ("id", "version", "status", "trigger", "createdOn", "modifiedOn", "startedOn", "endedOn", "dueAt")
 """What is told of each instance."""
@@ -71,7 +72,7 @@ class Listing:
         _check_number("page", self.page, OFFSET_MAX // self.size + 1)
         if self.status is not None and self.status not in set(Status):
             raise InvalidQuery(f"There is no status {self.status!r}. Valid statuses are: {', '.join(Status)}.")
-        if self.cursor is not None and not (isinstance(self.cursor, str) and self.cursor.isdecimal()):
+        if self.cursor is not None and not _is_cursor(self.cursor):
             raise InvalidQuery(f"The cursor {self.cursor!r:.40} is not one that a list has given.")
         if self.cursor is not None and self.page is not None:
             raise InvalidQuery("Give a cursor or the number of a page, not both.")
@@ -183,6 +184,10 @@ def _first(shape: Shape) -> Select[Any]:
 
 def _text(query: Select[Any]) -> str:
     return str(query.compile(dialect=_DIALECT))
+
+
+def _is_cursor(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS
 
 
 def _check_number(name: str, value: object, most: int) -> None:

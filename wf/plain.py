@@ -74,11 +74,14 @@ def _mapping(items: list[Any]) -> dict[str, Any]:
     return {key if isinstance(key, str) else json.dumps(key, ensure_ascii=False): value for key, value in items}
 
 
+_HEX_MAX = 3_500
+"""Digits of a number that is shown as one; from 4,300 decimal ones on, Python neither writes nor reads it."""
+
 _SHOWN: dict[str, Callable[[dict[str, Any]], Any]] = {
     **dict.fromkeys(("tuple", "set", "frozenset", "namedtuple", "bytes", "Decimal", "UUID", "date"), _content),
     **dict.fromkeys(("dict", "dataclass"), lambda packed: _mapping(packed["v"])),
     **dict.fromkeys(("datetime", "time"), lambda packed: unpack(packed).isoformat()),
-    "int": unpack,
+    "int": lambda packed: unpack(packed) if len(packed["v"]) < _HEX_MAX else packed["v"],
     "str": lambda packed: str(unpack(packed)).encode("utf-8", "backslashreplace").decode(),
     "timedelta": lambda packed: str(unpack(packed)),
     "enum": lambda packed: packed["v"] if "v" in packed else packed["bits"],

@@ -31,6 +31,7 @@ _VERSION = {
     "createdOn": "created_on", "modifiedOn": "modified_on", "registeredOn": "registered_on", "settings": "settings",
     "newest": "newest", "instances": "instances",
 }  # fmt: skip
+_LATEST = {"id": "id", "createdOn": "created_on", "modifiedOn": "modified_on"}
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
 _DESCRIBED = {"stepCount": "step_count"}
 _STEP = {"eventType": "event_type"}
@@ -65,13 +66,14 @@ def instance_back(told: Mapping[str, Any]) -> Answer:
 def workflow(found: Mapping[str, Any]) -> dict[str, Any]:
     """A workflow with the numbers of its instances."""
     schedules = [_renamed(schedule, _SCHEDULE) for schedule in found["schedules"]]
-    return {"id": found["name"], **_renamed(found, _WORKFLOW), "schedules": schedules}
+    latest = _renamed(found["latestVersion"], _LATEST)
+    return {"id": found["name"], **_renamed(found, _WORKFLOW), "schedules": schedules, "latest_version": latest}
 
 
 def workflow_back(told: Mapping[str, Any]) -> Answer:
     """The workflow that `workflow` has told."""
     schedules = [_read(schedule, _SCHEDULE) for schedule in told["schedules"]]
-    return Answer(_read(told, _WORKFLOW), schedules=schedules)
+    return Answer(_read(told, _WORKFLOW), schedules=schedules, latestVersion=_read(told["latest_version"], _LATEST))
 
 
 def schedule(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,15 +81,16 @@ def schedule(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"workflow_id": found["workflow"], **_renamed(found, _SCHEDULE)}
 
 
+def schedule_back(told: Mapping[str, Any]) -> Answer:
+    """The schedule that `schedule` has told."""
+    return Answer(_read(told, _SCHEDULE), workflow=told["workflow_id"])
+
+
 def version(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A version of a workflow; the baseline takes apart what it declares, and has milliseconds."""
+    """A version of a workflow."""
     settings = found["settings"]
-    retention = settings.get("default_retention")
-    return {
-        **_renamed(found, _VERSION), "language": "python", "has_dag": False,
-        "limits": settings.get("limits"), "concurrency": settings.get("concurrency"),
-        "default_retention": None if retention is None else {key: value * 1000 for key, value in retention.items()},
-    }  # fmt: skip
+    shown = {name: settings.get(name) for name in ("limits", "concurrency", "default_retention")}
+    return {**_renamed(found, _VERSION), **shown, "language": "python", "has_dag": False}
 
 
 def version_back(told: Mapping[str, Any]) -> Answer:
@@ -120,9 +123,9 @@ def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str
 
 
 def details_back(told: Mapping[str, Any]) -> Answer:
-    """The answer that `details` has told."""
+    """The answer that `details` has told; of the simple form, with no steps."""
     found = _read(told, _DESCRIBED, rest=True)
-    found["steps"] = [_read(step, _STEP, rest=True) for step in told["steps"]]
+    found["steps"] = [_read(step, _STEP, rest=True) for step in told.get("steps", ())]
     for step in found["steps"]:
         step["attempts"] = [_read(attempt, {}, rest=True) for attempt in step["attempts"]]
         step["error"] = _answer(step["error"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -14,11 +14,13 @@ from starlette.exceptions import HTTPException
 from wf.errors import WfError
 from wf.settings import Settings
 from wf_api.bodies import LengthLimit, too_large
-from wf_api.documented import openapi
+from wf_api.documented import TAGS, openapi, operation_id
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
+from wf_api.models.common import NO_JSON
 from wf_api.pages import STATIC_FOLDER, wants_page
 from wf_api.parts import Parts
+from wf_api.paths import readable
 from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
 from wf_api.routes import ROUTERS
 
@@ -57,7 +59,8 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
 
     app = _App(
         title="celery-wf", lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None,
-        redoc_url=None, max_body_size=parts.settings.api_max_body,
+        redoc_url=None, max_body_size=parts.settings.api_max_body, openapi_tags=TAGS,
+        generate_unique_id_function=operation_id, dependencies=[Depends(readable)],
     )  # fmt: skip
     app.state.parts = parts
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
@@ -79,8 +82,12 @@ async def _of_ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-    return refused(*(problem_of(InvalidRequest(fault)) for fault in faults[:10]))
+    if isinstance(error.body, bytes):
+        return refused(problem_of(InvalidRequest(f"body: {NO_JSON}")))
+    faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()[:10]]
+    return refused(
+        *(problem_of(InvalidRequest(f"{place:.200}: {fault.removeprefix('Value error, ')}")) for place, fault in faults)
+    )
 
 
 async def _of_routing(request: Request, error: Exception) -> Response:
@@ -93,6 +100,9 @@ async def _of_routing(request: Request, error: Exception) -> Response:
             found = WrongMethod(f"There is no {what}; the same path has other methods.")
         case 413:
             found = too_large(request.app.state.parts.settings.api_max_body)
+        case 400 if error.__cause__ is not None:
+            reason = str(error.__cause__).partition(";")[0]
+            found = InvalidRequest(f"body: it cannot be read as JSON in UTF-8: {reason}")
         case _:
             found = InvalidRequest(str(error.detail))
     return refused(problem_of(found), headers=error.headers)

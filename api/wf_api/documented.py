@@ -10,6 +10,16 @@ from wf_api.models.common import Refused
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from fastapi.routing import APIRoute
+
+TAGS = [
+    {"name": "workflows", "description": "What workers have registered: versions, settings, numbers of instances."},
+    {"name": "instances", "description": "One run each: create it, look at it, follow it, steer it, send it events."},
+    {"name": "schedules", "description": "What begins by itself, and when."},
+    {"name": "audit", "description": "Who did what."},
+    {"name": "health", "description": "For load balancers; without a token."},
+]
+"""In the order in which they are read."""
 
 _TOLD = {
     400: "The request cannot be used as it is.",
@@ -32,6 +42,11 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 EVERYWHERE = refusals(400, 401, 403, 413, 429, 503)
 """What each route below `/api` may answer."""
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of the function, which generated clients make the name of a method."""
+    return route.name
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

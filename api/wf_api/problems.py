@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
+
+import structlog
 
 from wf.errors import WfError
 from wf.http import PREFIX, Problem, Row, answer_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+log = structlog.get_logger("wf")
 
 
 class Refusal(WfError):
@@ -98,7 +104,12 @@ def problem_of(error: Exception) -> Problem:
     """The answer for any error."""
     if isinstance(error, Refusal):
         return Problem(*error.row, PREFIX + error.code, str(error), error.retry_after)
-    return answer_for(error)
+    found = answer_for(error)
+    if found.status == 500 and isinstance(error, WfError):  # any other error is logged by the server
+        log.error("an error that no answer is known for", exc_info=error)
+    if found.status < 500 and (notes := getattr(error, "__notes__", None)):  # which entry of a batch it is about
+        return replace(found, detail=" ".join([found.detail, *notes]))
+    return found
 
 
 @contextmanager
@@ -113,4 +124,4 @@ def as_given() -> Iterator[None]:
     except WfError:
         raise
     except (ValueError, TypeError) as error:
-        raise InvalidRequest(str(error)) from error
+        raise InvalidRequest(" ".join([str(error), *getattr(error, "__notes__", ())])) from error

@@ -33,9 +33,6 @@ from fence
 left join wf.workflow on workflow.name = fence.workflow
 left join made on true
 
--- schedule_list: Every schedule and its next firing.
-select workflow, cron, next_at from wf.schedule order by workflow, next_at, cron
-
 -- schedule_count: How many schedules the other workflows have.
 select count(*) from wf.schedule where workflow <> %(but)s
 

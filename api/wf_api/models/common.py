@@ -1,13 +1,42 @@
 """The envelope, and what many routes share."""
 
+import math
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _as_json(value: Any) -> Any:
+    """A value that JSON can carry: Python's reader lets NaN pass, and FastAPI gives bytes where no JSON was sent."""
+    rest = [value]
+    while rest:
+        match rest.pop():
+            case dict() as mapping:
+                rest.extend(mapping.values())
+            case list() as items:
+                rest.extend(items)
+            case bytes():
+                raise ValueError(NO_JSON)
+            case float() as number if not math.isfinite(number):
+                raise ValueError(f"{number} is not JSON, or beyond 1.8e308; send it as text")
+            case _:
+                pass
+    return value
+
+
+NO_JSON = "it is not told to be JSON: send it with Content-Type: application/json"
 
 Json = Annotated[Any, Field(description="Any JSON.")]
 Moment = Annotated[datetime, Field(description="ISO 8601, UTC.", examples=["2026-11-26T09:30:00Z"])]
+Payload = Annotated[Json, AfterValidator(_as_json)]
+"""What a request brings for `run`."""
 T = TypeVar("T")
+
+
+def like(*examples: Any) -> ConfigDict:
+    """What a model looks like, for OpenAPI."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
 
 
 class Given(BaseModel):

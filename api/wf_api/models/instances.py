@@ -1,25 +1,30 @@
 """Instances: created, listed, described, moved."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from wf.status import Status
-from wf_api.models.common import Ended, Given, Json, Moment, Told
+from wf.status import Status, StepStatus
+from wf_api.models import examples
+from wf_api.models.common import Ended, Given, Json, Moment, Payload, Told, like
 from wf_api.models.workflows import Retention
 
 
 class NewInstance(Given):
     """An instance to create."""
 
+    model_config = like(examples.NEW_INSTANCE)
+
     instance_id: str | None = Field(default=None, description="A random one by default.", examples=["r-17"])
-    params: Json = Field(default=None, description="What `run` gets as `event.payload`; `{}` by default.")
+    params: Payload = Field(default=None, description="What `run` gets as `event.payload`; `{}` by default.")
     instance_retention: Retention | None = None
     location_hint: str | None = Field(default=None, description="Accepted and ignored: there is one place here.")
 
 
 class Created(Told):
     """An instance that was created."""
+
+    model_config = like(examples.CREATED)
 
     id: str = Field(examples=["r-17"])
     status: Status
@@ -30,6 +35,8 @@ class Created(Told):
 
 class Instance(Told):
     """An entry of a list."""
+
+    model_config = like(examples.INSTANCE)
 
     id: str
     workflow_id: str
@@ -61,15 +68,23 @@ class Step(Told):
 
     name: str = Field(description="With the number of its occurrence.", examples=["upload-1"])
     type: Literal["step", "sleep", "waitForEvent", "rollback", "termination"]
-    status: str
+    status: StepStatus
     start: Moment | None
     end: Moment | None
     success: bool | None
-    config: dict[str, Json]
+    finished: bool | None = Field(default=None, description="Of a sleep or a wait: whether it is over.")
+    config: dict[str, Json] = Field(description="Durations in seconds.")
     output: Json = Field(description="Cut, as text, if it is long; the step route gives all of it.")
     error: Ended | None
     event_type: str | None
-    attempts: list[Attempt]
+    attempts: list[Attempt] = Field(description="Of those that succeeded, failed or were lost, and the one that runs.")
+    seq: int | None = Field(description="In the order in which `run` asked for the steps.")
+    attempt: int = Field(description="The number of the last one.")
+    lost: int = Field(description="Attempts whose worker died.")
+    heartbeat: Json = Field(description="What the last heartbeat told.")
+    wakeAt: Moment | None = Field(description="When it goes on by itself.")  # noqa: N815  # as in the clients
+    worker: str | None
+    trigger: "Trigger | None" = Field(default=None, description="Of a termination: who wished it.")
 
 
 class Trigger(Told):
@@ -87,6 +102,8 @@ class Rollback(Told):
 
 class Details(Told):
     """Everything about an instance."""
+
+    model_config = like(examples.DETAILS)
 
     id: str
     workflow: str
@@ -109,10 +126,17 @@ class Details(Told):
     recoveries: int
     restarts: int
     generation: int
+    rev: int = Field(description="Grows with every change.")
+    nextWake: Moment | None = Field(description="When the next step goes on by itself.")  # noqa: N815  # as in the clients
+    dueAt: Moment | None = Field(description="When the alarm looks at it.")  # noqa: N815
+    restartAt: Moment | None = Field(description="When it is restarted by the policy of its class.")  # noqa: N815
+    expireAt: Moment | None = Field(description="When it is removed.")  # noqa: N815
 
 
 class StepOutput(Told):
     """All that a step gave."""
+
+    model_config = like(examples.STEP_OUTPUT)
 
     status: Literal["running", "waiting", "complete", "errored"]
     output: Json
@@ -131,11 +155,15 @@ class FromStep(Given):
 class Pause(Given):
     """Let no attempt begin any more."""
 
+    model_config = like({"status": "pause"})
+
     status: Literal["pause"]
 
 
 class Resume(Given):
     """Go on after a pause."""
+
+    model_config = like({"status": "resume"})
 
     status: Literal["resume"]
 
@@ -143,12 +171,16 @@ class Resume(Given):
 class Terminate(Given):
     """Stop for good."""
 
+    model_config = like({"status": "terminate", "rollback": True})
+
     status: Literal["terminate"]
     rollback: bool = Field(default=False, description="Undo its steps first, the last one first.")
 
 
 class Restart(Given):
     """Begin again."""
+
+    model_config = like({"status": "restart", "from": {"name": "upload", "count": 1}})
 
     status: Literal["restart"]
     from_: FromStep | None = Field(default=None, alias="from", description="Keep what began before this step.")
@@ -160,6 +192,8 @@ Change = Annotated[Pause | Resume | Terminate | Restart, Field(discriminator="st
 class Moved(Told):
     """An instance after a change."""
 
+    model_config = like(examples.MOVED)
+
     status: Status
     timestamp: Moment
 
@@ -167,12 +201,16 @@ class Moved(Told):
 class Sent(Told):
     """An event that is in the journal."""
 
+    model_config = like(examples.SENT)
+
     instanceId: str  # noqa: N815  # the baseline's name
     timestamp: Moment
 
 
 class Ids(Given):
     """Instances by their ids."""
+
+    model_config = like(examples.IDS)
 
     instances: list[str] = Field(examples=[["r-17", "r-18"]])
 
@@ -189,14 +227,19 @@ class NotDeleted(Told):
     id: str
     code: int
     message: str
+    detail: str
 
 
 class Deleted(Told):
     """What became of each."""
 
+    model_config = like(examples.DELETED)
+
     deleted: list[DeletedOne]
     errors: list[NotDeleted]
 
 
-Batch = Annotated[list[NewInstance], Field(description="1 to 100 instances; those whose ids exist are left out.")]
-Extra = dict[str, Any]
+Batch = Annotated[
+    list[NewInstance],
+    Field(description="1 to 100 instances; those whose ids exist are left out.", examples=[examples.BATCH]),
+]

@@ -4,9 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from wf_api.models.common import Given, Json, Moment, Told
+from wf_api.models import examples
+from wf_api.models.common import Given, Json, Moment, Told, like
 
 Count = dict[str, int]
+NAME = r"^[^\x00]+$"
+"""Postgres keeps no NUL in texts."""
 
 
 class Schedule(Told):
@@ -17,8 +20,18 @@ class Schedule(Told):
     last_instance: Moment | None = None
 
 
+class LatestVersion(Told):
+    """The version that a new instance gets."""
+
+    id: str
+    created_on: Moment | None
+    modified_on: Moment | None
+
+
 class Workflow(Told):
     """A workflow that workers have registered."""
+
+    model_config = like(examples.WORKFLOW)
 
     id: str = Field(description="Its name.")
     name: str = Field(examples=["report"])
@@ -30,12 +43,15 @@ class Workflow(Told):
     instances: Count = Field(description="How many are in each status.", examples=[{"complete": 41, "waiting": 3}])
     schedules: list[Schedule]
     version: str = Field(description="What a new instance gets.")
+    latest_version: LatestVersion
     versions: list[str]
     settings: dict[str, Json] = Field(description="The class keywords, and what operators have set over them.")
 
 
 class Version(Told):
     """A version of a workflow, registered by a worker or still in flight."""
+
+    model_config = like(examples.VERSION)
 
     id: str
     workflow_id: str
@@ -48,14 +64,16 @@ class Version(Told):
     has_dag: bool
     newest: bool
     instances: Count = Field(description="How many are in flight, by status.")
-    settings: dict[str, Json] = Field(description="All its class keywords.")
     limits: dict[str, int] | None
     concurrency: dict[str, int] | None
-    default_retention: dict[str, float] | None = Field(description="In milliseconds.")
+    default_retention: dict[str, float] | None = Field(description="In seconds.")
+    settings: dict[str, Json] = Field(description="All keywords of the class, without what operators set over them.")
 
 
 class Graph(Told):
     """A version with the diagram of its code."""
+
+    model_config = like(examples.GRAPH)
 
     id: str
     workflow_id: str
@@ -93,16 +111,20 @@ class Retention(Given):
 class Settings(Given):
     """What operators set over the keywords of the class; what is absent is as the class says."""
 
-    script_name: str = Field(description="The module of a registered class.")
-    class_name: str = Field(description="A registered class.")
+    model_config = like(examples.SETTINGS)
+
+    script_name: str = Field(description="The module of a registered class.", pattern=NAME)
+    class_name: str = Field(description="A registered class.", pattern=NAME)
     limits: Limits | None = Field(default=None, description="Only as the class says: workers go by the class.")
     concurrency: Concurrency | None = None
-    schedules: list[Cron] | None = Field(default=None, max_length=100)
+    schedules: list[Cron] | None = Field(default=None, max_length=100, description="An empty list: none at all.")
     default_retention: Retention | None = None
 
 
 class Configured(Told):
     """A workflow whose settings were changed."""
+
+    model_config = like(examples.CONFIGURED)
 
     id: str
     name: str

@@ -8,13 +8,16 @@ from wf.audit import Audit
 from wf_api.access import Reader
 from wf_api.documented import EVERYWHERE
 from wf_api.envelope import answered
-from wf_api.models.common import Json, Listed, Moment, Told
+from wf_api.models import examples
+from wf_api.models.common import Json, Listed, Moment, Told, like
 
 router = APIRouter(prefix="/api/audit", tags=["audit"], responses=EVERYWHERE)
 
 
 class Entry(Told):
     """What somebody did."""
+
+    model_config = like(examples.ENTRY)
 
     id: int
     actor: str

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/workflows/{name}/instances", tags=["instances"],
 
 
 @router.post("", summary="Create an instance", response_model=Envelope[Created], responses=refusals(409))
-def create(name: str, caller: Writer, new: NewInstance | None = None) -> Response:
+def create_instance(name: str, caller: Writer, new: NewInstance | None = None) -> Response:
     """It runs as soon as a worker is free. Its id is unique in the workflow for as long as it is kept."""
     workflow = caller.workflow(name)
     with as_given():
@@ -24,7 +24,7 @@ def create(name: str, caller: Writer, new: NewInstance | None = None) -> Respons
 
 
 @router.post("/batch", summary="Create many instances", response_model=Envelope[list[Created]])
-def create_batch(name: str, caller: Writer, batch: Batch) -> Response:
+def create_instances(name: str, caller: Writer, batch: Batch) -> Response:
     """All in one commit, or none if one of them breaks a rule. Those whose ids exist or are repeated are left out."""
     workflow = caller.workflow(name)
     with as_given():
@@ -33,7 +33,7 @@ def create_batch(name: str, caller: Writer, batch: Batch) -> Response:
 
 
 @router.post("/batch/delete", summary="Remove many instances", response_model=Envelope[Deleted])
-def delete_batch(name: str, caller: Writer, ids: Ids) -> Response:
+def delete_instances(name: str, caller: Writer, ids: Ids) -> Response:
     """What runs is stopped without rollback. Each has a commit of its own, and an entry in the answer."""
     done = caller.workflow(name).delete_batch(ids.instances)
     errors = [

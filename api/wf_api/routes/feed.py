@@ -30,6 +30,9 @@ SILENCE = 15.0
 RETRY = 1000
 """Milliseconds that a browser waits before it connects again."""
 
+_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""A proxy shall pass on each event as it comes: nginx would collect them."""
+
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "One event of the feed after the other, each with its id, its type and its fields as JSON.",
@@ -45,7 +48,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 
 
 @router.get(ONE + "/subscribe", summary="Follow an instance", response_class=StreamingResponse, responses=_STREAM)
-async def subscribe(
+async def subscribe_instance(
     name: str,
     id: str,
     caller: Reader,
@@ -66,7 +69,7 @@ async def subscribe(
     first = await watch.read(feed.take)
     if first is None and feed.over:
         return Response(status_code=204)
-    return StreamingResponse(_lines(feed, watch, key, first), media_type="text/event-stream")
+    return StreamingResponse(_lines(feed, watch, key, first), media_type="text/event-stream", headers=_HEADERS)
 
 
 async def _lines(feed: Feed, watch: Watch, key: int, event: Answer | None) -> AsyncIterator[bytes]:

@@ -16,7 +16,7 @@ from wf_api.access import Caller, Reader, Writer
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
 from wf_api.models import instances as models
-from wf_api.models.common import Envelope, Json, Listed
+from wf_api.models.common import Envelope, Listed, Payload
 from wf_api.paths import ONE
 from wf_api.problems import InvalidRequest, as_given
 
@@ -33,7 +33,7 @@ def list_instances(
     date_end: Annotated[str | None, Query(description="The same; a date without a time means all of that day.")] = None,
     page: Annotated[int | None, Query(ge=1)] = None,
     per_page: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(pattern=r"^\d+$", description="As the page before has told.")] = None,
+    cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,19}$", description="As the page before has told.")] = None,
     direction: Annotated[Literal["asc", "desc"], Query(description="`desc`: the newest first.")] = "desc",
 ) -> Response:
     """Page by page: by `cursor`, which costs the same however far it leads, or by the number of the page."""
@@ -49,7 +49,7 @@ def list_instances(
 
 
 @router.get(ONE + "/step", summary="All that a step gave", response_model=Envelope[models.StepOutput])
-def step_output(
+def read_step(
     name: str,
     id: str,
     caller: Reader,
@@ -66,7 +66,7 @@ def step_output(
     ONE + "/status", summary="Pause, resume, terminate or restart", response_model=Envelope[models.Moved],
     responses=refusals(409),
 )  # fmt: skip
-def change_status(name: str, id: str, caller: Writer, change: models.Change) -> Response:
+def change_instance(name: str, id: str, caller: Writer, change: models.Change) -> Response:
     """Pause and resume have no effect where they make no sense; an ended instance cannot be terminated."""
     instance = _instance(caller, name, id)
     match change:
@@ -91,7 +91,9 @@ def send_event(
     id: str,
     event_type: str,
     caller: Writer,
-    payload: Annotated[Json, Body(description="What the wait gives as its payload.")] = None,
+    payload: Annotated[
+        Payload, Body(description="What the wait gives as its payload.", examples=[{"stars": 5}])
+    ] = None,
     event_id: Annotated[str | None, Query(description="Your own id: sent twice, the event counts once.")] = None,
 ) -> Response:
     """It is in the journal when this answers; a wait of its type gets it, now or later."""
@@ -101,7 +103,7 @@ def send_event(
 
 
 @router.get(ONE, summary="Show an instance", response_model=Envelope[models.Details])
-def describe(
+def describe_instance(
     name: str,
     id: str,
     caller: Reader,
@@ -122,7 +124,7 @@ def describe(
 
 
 @router.delete(ONE, summary="Remove an instance", response_model=Envelope[models.DeletedOne])
-def delete(name: str, id: str, caller: Writer) -> Response:
+def delete_instance(name: str, id: str, caller: Writer) -> Response:
     """With all its data; what runs is stopped without rollback. Its id is free again."""
     _instance(caller, name, id).delete()
     return answered({"id": id})

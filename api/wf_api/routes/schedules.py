@@ -6,7 +6,8 @@ from wf import wire
 from wf_api.access import Reader
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
-from wf_api.models.common import Envelope
+from wf_api.models import examples
+from wf_api.models.common import Envelope, like
 from wf_api.models.workflows import Schedule
 
 router = APIRouter(prefix="/api", tags=["schedules"], responses=EVERYWHERE)
@@ -14,6 +15,8 @@ router = APIRouter(prefix="/api", tags=["schedules"], responses=EVERYWHERE)
 
 class OneSchedule(Schedule):
     """A schedule with its workflow."""
+
+    model_config = like(examples.SCHEDULE)
 
     workflow_id: str
 
@@ -29,7 +32,7 @@ def list_schedules(caller: Reader) -> Response:
     "/workflows/{name}/schedules", summary="List the schedules of a workflow",
     response_model=Envelope[list[OneSchedule]], responses=refusals(404),
 )  # fmt: skip
-def list_schedules_of(name: str, caller: Reader) -> Response:
+def list_schedules_of_workflow(name: str, caller: Reader) -> Response:
     """The next to fire first."""
     caller.check(name)
     return answered([wire.schedule(schedule) for schedule in caller.client.catalog.schedules(name)])

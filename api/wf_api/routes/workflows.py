@@ -33,7 +33,7 @@ def list_workflows(
 
 
 @router.get("/{name}", summary="Show a workflow", response_model=Envelope[models.Workflow], responses=refusals(404))
-def describe(name: str, caller: Reader) -> Response:
+def describe_workflow(name: str, caller: Reader) -> Response:
     """Its versions, settings, schedules, and how many instances are in each status."""
     caller.check(name)
     (found,) = caller.client.catalog.describe_workflows(name)
@@ -44,7 +44,7 @@ def describe(name: str, caller: Reader) -> Response:
     "/{name}", summary="Set something over the class keywords", response_model=Envelope[models.Configured],
     responses=refusals(404, 409),
 )  # fmt: skip
-def configure(name: str, wanted: models.Settings, caller: Admin) -> Response:
+def configure_workflow(name: str, wanted: models.Settings, caller: Admin) -> Response:
     """At once and until it is set again. What is left out is as the class says: an empty wish takes everything back.
 
     A workflow comes to be when a worker registers its class, not here.
@@ -90,7 +90,7 @@ def describe_version(name: str, version: str, caller: Reader) -> Response:
     "/{name}/versions/{version}/graph", summary="Show the diagram of a version", response_model=Envelope[models.Graph],
     responses=refusals(404),
 )  # fmt: skip
-def graph(name: str, version: str, caller: Reader) -> Response:
+def describe_graph(name: str, version: str, caller: Reader) -> Response:
     """What is known of its code; `graph` is null as long as no worker has analysed it."""
     found = wire.version(_version(caller, name, version))
     return answered({key: found.get(key) for key in models.Graph.model_fields})

@@ -1,0 +1,403 @@
+"""Workflows over REST: lists, versions, schedules, and what operators set over a class."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.errands import Errand, moment, versions
+from wf import WorkflowEntrypoint, wire
+from wf_api.envelope import to_json
+
+if TYPE_CHECKING:
+    from tests.support import Rig
+    from tests.support.api import Api
+
+
+class Nightly(
+    WorkflowEntrypoint, name="nightly", schedules=["0 9 * * *"], concurrency=2, limits={"steps": 50},
+    default_retention={"success_retention": "1 day"},
+):  # fmt: skip
+    """A workflow with settings."""
+
+    async def run(self, event: Any, step: Any) -> None:
+        await step.wait_for_event("permit", "go")
+
+
+CLASS = {"script_name": Nightly.__module__, "class_name": "Nightly"}
+NIGHTLY = "/api/workflows/nightly"
+
+
+def register(rig: Rig, *classes: type[WorkflowEntrypoint]) -> None:
+    for cls in classes:
+        rig.workers[0].catalog.register(cls)
+
+
+def test_a_workflow_has_every_field_of_the_baseline(rig: Rig, api: Api) -> None:
+    """And in the list it looks the same."""
+    register(rig, Nightly)
+    rig.create(Nightly, "r-17")
+    rig.settle()
+    found = api.ok("GET", NIGHTLY)
+    assert found == {
+        "id": "nightly", "name": "nightly", "script_name": Nightly.__module__, "class_name": "Nightly",
+        "created_on": "2027-01-15T08:00:00Z", "modified_on": "2027-01-15T08:00:00Z",
+        "triggered_on": "2027-01-15T08:00:00Z", "instances": {"waiting": 1},
+        "schedules": [{"cron": "0 9 * * *", "next_instance": "2027-01-15T09:00:00Z", "last_instance": None}],
+        "version": "1", "versions": ["1"],
+        "settings": {
+            "limits": {"steps": 50}, "concurrency": {"limit": 2}, "schedules": ["0 9 * * *"],
+            "default_retention": {"success_retention": 86400.0},
+        },
+    }  # fmt: skip
+    assert api.ok("GET", "/api/workflows") == [found]
+
+
+def test_a_workflow_without_instances_was_never_triggered(rig: Rig, api: Api) -> None:
+    """It has no counts either."""
+    register(rig, Errand)
+    found = api.ok("GET", "/api/workflows/errand")
+    assert (found["triggered_on"], found["instances"], found["schedules"]) == (None, {}, [])
+
+
+def test_workflows_are_listed_by_name_in_pages(rig: Rig, api: Api) -> None:
+    """The page tells how many there are on all pages; `search` leaves only those whose name holds it."""
+    register(rig, *(versions(name, "1")[0] for name in ("list-b", "list-a", "other")))
+
+    def page(**query: Any) -> tuple[list[str], dict[str, Any]]:
+        body = api("GET", "/api/workflows", params=query).json()
+        return [entry["name"] for entry in body["result"]], body["result_info"]
+
+    assert page(per_page=2) == (["list-a", "list-b"], {"count": 2, "per_page": 2, "page": 1, "total_count": 3})
+    assert page(per_page=2, page=2) == (["other"], {"count": 1, "per_page": 2, "page": 2, "total_count": 3})
+    assert page(per_page=2, page=3) == ([], {"count": 0, "per_page": 2, "page": 3, "total_count": 3})
+    assert page(search="LIST")[0] == ["list-a", "list-b"]
+    assert page(search="nothing")[0] == []
+    for bad in ({"page": 0}, {"page": "x"}, {"per_page": 0}, {"per_page": 101}):
+        assert api.refusal("GET", "/api/workflows", params=bad)[:2] == (400, 10002)
+
+
+@pytest.mark.parametrize("path", ["", "/versions", "/versions/1", "/versions/1/graph", "/schedules", "/instances"])
+def test_a_workflow_that_nobody_registered_is_not_found(api: Api, path: str) -> None:
+    """Whatever is asked about it, and whatever its name looks like."""
+    for name in ("nope", "%20", "a.b", "%F0%9F%A6%8A", "%ED%A0%80", "x" * 300):
+        found = api.refusal("GET", f"/api/workflows/{name}{path}")
+        assert found == (404, 10200, "workflows.api.error.workflow.not_found")
+
+
+def test_an_unknown_workflow_is_told_with_those_that_are_known(rig: Rig, api: Api) -> None:
+    """So that a slip of the pen is found."""
+    register(rig, Errand)
+    (problem,) = api("GET", "/api/workflows/erand").json()["errors"]
+    assert problem["detail"] == "There is no workflow 'erand'. Did you mean 'errand'? Known workflows: 'errand'."
+
+
+def test_a_nul_in_a_url_is_refused(rig: Rig, api: Api) -> None:
+    """Nothing can be called so, and Postgres cannot look for it."""
+    register(rig, Errand)
+    for path in (
+        "/api/workflows/a%00", "/api/workflows/a%00/instances", "/api/workflows/errand/instances/a%00",
+        "/api/workflows/errand/instances?version=%00", "/api/audit?actor=%00", "/api/workflows?search=%00",
+        "/api/workflows/errand/instances/i/step?name=%00-1", "/api/workflows/errand/instances/a%00/subscribe",
+    ):  # fmt: skip
+        assert api.refusal("GET", path)[:2] == (400, 10002), path
+
+
+def test_versions_are_told_newest_first(rig: Rig, api: Api) -> None:
+    """With the fields of the baseline, and which of them is new and how many of each are in flight."""
+    old, new = versions("told", "2", "10")
+    register(rig, old)
+    rig.create(old, "r-17")
+    register(rig, new)
+    body = api("GET", "/api/workflows/told/versions").json()
+    newest, oldest = body["result"]
+    assert (body["result_info"]["total_count"], newest["id"], oldest["id"]) == (2, "10", "2")
+    assert (newest["newest"], newest["instances"]) == (True, {})
+    assert (oldest["newest"], oldest["instances"]) == (False, {"queued": 1})
+    assert {name: newest[name] for name in newest if name not in ("newest", "instances", "registered_on")} == {
+        "id": "10", "workflow_id": "told", "class_name": "told", "script_name": new.__module__,
+        "created_on": "2027-01-15T08:00:00Z", "modified_on": "2027-01-15T08:00:00Z", "language": "python",
+        "has_dag": False, "limits": None, "concurrency": None, "default_retention": None, "settings": {},
+    }  # fmt: skip
+    assert api.ok("GET", "/api/workflows/told/versions/2") == oldest
+    assert [each["id"] for each in api.ok("GET", "/api/workflows/told/versions?per_page=1&page=2")] == ["2"]
+    graph = api.ok("GET", "/api/workflows/told/versions/2/graph")
+    assert (sorted(graph), graph["graph"]) == (
+        ["class_name", "created_on", "graph", "id", "modified_on", "workflow_id"],
+        None,
+    )
+    for path in ("9", "9/graph"):
+        found = api.refusal("GET", f"/api/workflows/told/versions/{path}")
+        assert found == (404, 10201, "workflows.api.error.version.not_found")
+
+
+def test_a_version_tells_the_settings_of_its_class(rig: Rig, api: Api) -> None:
+    """Durations are seconds, as everywhere."""
+    register(rig, Nightly)
+    (found,) = api.ok("GET", f"{NIGHTLY}/versions")
+    assert (found["limits"], found["concurrency"]) == ({"steps": 50}, {"limit": 2})
+    assert found["default_retention"] == {"success_retention": 86400.0}
+
+
+def test_a_version_that_only_instances_know_is_told(rig: Rig, api: Api) -> None:
+    """No worker has registered it, so it has no class and no times."""
+    old, new = versions("lost", "1", "2")
+    rig.create(old, "r-17")
+    register(rig, new)
+    found = api.ok("GET", "/api/workflows/lost/versions/1")
+    assert (found["class_name"], found["created_on"], found["registered_on"]) == (None, None, None)
+    assert found["instances"] == {"queued": 1}
+
+
+def test_schedules_are_told_with_the_next_to_fire_first(rig: Rig, api: Api) -> None:
+    """Those of all workflows, and those of one; after a firing also when it was."""
+    register(rig, Errand, Nightly, *versions("unscheduled", "1"))
+
+    class Hourly(WorkflowEntrypoint, name="hourly", schedules=["30 * * * *"]):
+        async def run(self, event: Any, step: Any) -> None: ...
+
+    register(rig, Hourly)
+    assert [found["workflow_id"] for found in api.ok("GET", "/api/schedules")] == ["hourly", "nightly"]
+    rig.pass_time(3600)
+    assert api.ok("GET", f"{NIGHTLY}/schedules") == [
+        {
+            "workflow_id": "nightly", "cron": "0 9 * * *", "next_instance": "2027-01-16T09:00:00Z",
+            "last_instance": "2027-01-15T09:00:00Z",
+        }
+    ]  # fmt: skip
+    assert api.ok("GET", NIGHTLY)["schedules"][0]["last_instance"] == "2027-01-15T09:00:00Z"
+    assert api.ok("GET", "/api/workflows/errand/schedules") == []
+
+
+# What operators set.
+
+
+def test_concurrency_that_is_set_takes_effect_on_slots(rig: Rig, api: Api) -> None:
+    """More instances get a slot at once; a lower limit lets those that run go on."""
+    register(rig, Nightly)
+
+    class Holding(WorkflowEntrypoint, name="holding", concurrency=1):
+        async def run(self, event: Any, step: Any) -> None:
+            await step.do("work", lambda: None)
+
+    register(rig, Holding)
+    told = {"script_name": Holding.__module__, "class_name": "Holding"}
+    assert rig.sql("select concurrency from wf.workflow where name = 'holding'") == [(1,)]
+    found = api.ok("PUT", "/api/workflows/holding", json={**told, "concurrency": {"limit": 3}})
+    assert found["settings"]["concurrency"] == {"limit": 3}
+    assert rig.sql("select concurrency from wf.workflow where name = 'holding'") == [(3,)]
+    assert rig.sql("select count(*) from wf.slot where workflow = 'holding'") == [(3,)]
+    api.ok("PUT", "/api/workflows/holding", json={**told, "concurrency": {"limit": 2}})
+    assert rig.sql("select count(*) from wf.slot where workflow = 'holding'") == [(2,)]
+
+
+def test_the_answer_to_settings_has_every_field_of_the_baseline(rig: Rig, api: Api) -> None:
+    """And ours beside them."""
+    register(rig, Nightly)
+    assert api.ok("PUT", NIGHTLY, json={**CLASS, "concurrency": {"limit": 9}}) == {
+        "id": "nightly", "name": "nightly", "version_id": "1", "class_name": "Nightly",
+        "script_name": Nightly.__module__, "created_on": "2027-01-15T08:00:00Z",
+        "modified_on": "2027-01-15T08:00:00Z", "triggered_on": None, "is_deleted": 0, "terminator_running": 0,
+        "settings": {
+            "limits": {"steps": 50}, "concurrency": {"limit": 9}, "schedules": ["0 9 * * *"],
+            "default_retention": {"success_retention": 86400.0},
+        },
+    }  # fmt: skip
+
+
+def test_schedules_that_are_set_fire_next(rig: Rig, api: Api) -> None:
+    """In place of those of the class; one that stays goes on as it was."""
+    register(rig, Nightly)
+    api.ok("PUT", NIGHTLY, json={**CLASS, "schedules": [{"cron": "0 9 * * *"}, {"cron": "30  8 * * *"}]})
+    found = api.ok("GET", f"{NIGHTLY}/schedules")
+    assert [(each["cron"], each["next_instance"]) for each in found] == [
+        ("30 8 * * *", "2027-01-15T08:30:00Z"),
+        ("0 9 * * *", "2027-01-15T09:00:00Z"),
+    ]
+    rig.pass_time(1800)
+    (made,) = api.ok("GET", f"{NIGHTLY}/instances")
+    assert (made["trigger_source"], made["id"][:10]) == ("cron", "30 8 * * *")
+
+
+def test_an_empty_list_of_schedules_switches_them_off(rig: Rig, api: Api) -> None:
+    """Without a deployment; an absent list gives the word back to the class."""
+    register(rig, Nightly)
+    assert api.ok("PUT", NIGHTLY, json={**CLASS, "schedules": []})["settings"]["schedules"] == []
+    assert api.ok("GET", f"{NIGHTLY}/schedules") == []
+    register(rig, Nightly)
+    assert api.ok("GET", f"{NIGHTLY}/schedules") == []
+    rig.pass_time(2 * 86_400)
+    assert api.ok("GET", f"{NIGHTLY}/instances") == []
+    api.ok("PUT", NIGHTLY, json=CLASS)
+    assert [each["cron"] for each in api.ok("GET", f"{NIGHTLY}/schedules")] == ["0 9 * * *"]
+
+
+def test_retention_that_is_set_holds_for_new_instances(rig: Rig, api: Api) -> None:
+    """Those that exist keep theirs."""
+    register(rig, Errand)
+    told = {"script_name": Errand.__module__, "class_name": "Errand"}
+    api.ok("POST", "/api/workflows/errand/instances", json={"instance_id": "before"})
+    api.ok("PUT", "/api/workflows/errand", json={**told, "default_retention": {"success_retention": "2 hours"}})
+    api.ok("POST", "/api/workflows/errand/instances", json={"instance_id": "after"})
+    assert rig.sql("select id, keep_success, keep_error from wf.instance order by key") == [
+        ("before", None, None),
+        ("after", 7200.0, None),
+    ]
+
+
+def test_settings_survive_a_new_registration(rig: Rig, api: Api) -> None:
+    """By the same version, and by a newer one, whose other keywords come into force."""
+    register(rig, Nightly)
+    wish = {**CLASS, "concurrency": {"limit": 7}, "schedules": [{"cron": "15 * * * *"}]}
+    api.ok("PUT", NIGHTLY, json=wish)
+
+    class Newer(WorkflowEntrypoint, name="nightly", version="2", concurrency=1, limits={"steps": 60}):
+        async def run(self, event: Any, step: Any) -> None: ...
+
+    for cls, steps in ((Nightly, 50), (Newer, 60)):
+        register(rig, cls)
+        found = api.ok("GET", NIGHTLY)
+        assert (found["version"], found["settings"]["limits"]) == (cls.workflow_version, {"steps": steps})
+        assert found["settings"]["concurrency"] == {"limit": 7}
+        assert [each["cron"] for each in found["schedules"]] == ["15 * * * *"]
+    assert rig.sql("select concurrency from wf.workflow") == [(7,)]
+
+
+def test_an_empty_wish_takes_everything_back(rig: Rig, api: Api) -> None:
+    """Then the class decides again, at once."""
+    register(rig, Nightly)
+    before = api.ok("GET", NIGHTLY)
+    api.ok("PUT", NIGHTLY, json={**CLASS, "concurrency": {"limit": 7}, "schedules": [{"cron": "15 * * * *"}]})
+    api.ok("PUT", NIGHTLY, json=CLASS)
+    assert api.ok("GET", NIGHTLY) == before
+    assert rig.sql("select concurrency, overrides from wf.workflow") == [(2, {})]
+    assert rig.sql("select count(*) from wf.slot") == [(2,)]
+
+
+def test_settings_are_noted_in_the_audit(rig: Rig, api: Api) -> None:
+    """Who, and what."""
+    register(rig, Nightly)
+    api.ok("PUT", NIGHTLY, json={**CLASS, "concurrency": {"limit": 7}})
+    (entry,) = api.ok("GET", "/api/audit?action=configure")
+    assert (entry["actor"], entry["workflow"], entry["instance"]) == ("api:local", "nightly", "")
+    assert entry["detail"] == {"concurrency": {"limit": 7}}
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({"class_name": "Other"}, "No worker has registered"),
+        ({"script_name": "other"}, "No worker has registered"),
+        ({"limits": {"steps": 51}}, "limits stand on the class; change them there"),
+        ({"schedules": [{"cron": "nonsense"}]}, "'nonsense' is no cron expression of five fields"),
+        ({"schedules": [{"cron": "0 0 31 2 *"}]}, "is no cron expression of five fields"),
+        ({"default_retention": {"success_retention": "soon"}}, "'soon' is not a duration"),
+        ({"default_retention": {"success_retention": 0}}, "must be above zero"),
+        ({"default_retention": {"error_retention": 1e300}}, "must be at most 1000 years"),
+        ({"concurrency": {"limit": 0}}, "body.concurrency.limit: Input should be greater than or equal to 1"),
+        ({"concurrency": 5}, "body.concurrency"),
+        ({"class_name": "a\0"}, "body.class_name"),
+        ({"colour": "red"}, "body.colour: Extra inputs are not permitted"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(rig: Rig, api: Api, wish: dict[str, Any], told: str) -> None:
+    """Nothing is changed, and the detail says what is wrong."""
+    register(rig, Nightly)
+    before = api.ok("GET", NIGHTLY)
+    answer = api("PUT", NIGHTLY, json={**CLASS, "concurrency": {"limit": 7}, **wish})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, 10002)
+    assert told in answer.json()["errors"][0]["detail"]
+    assert api.ok("GET", NIGHTLY) == before
+    assert api.ok("GET", "/api/audit") == []
+
+
+def test_limits_may_repeat_what_the_class_says(rig: Rig, api: Api) -> None:
+    """So that a tool that sends all of it is not refused."""
+    register(rig, Nightly)
+    assert api.ok("PUT", NIGHTLY, json={**CLASS, "limits": {"steps": 50}})["settings"]["limits"] == {"steps": 50}
+
+
+def test_too_many_schedules_are_refused(rig: Rig, api: Api) -> None:
+    """By the same limit as those of classes."""
+    register(rig, Nightly, Errand)
+    told = {"script_name": Errand.__module__, "class_name": "Errand"}
+    crons = [{"cron": f"{minute} * * * *"} for minute in range(60)] + [{"cron": f"{n} 1 * * *"} for n in range(40)]
+    found = api.refusal("PUT", "/api/workflows/errand", json={**told, "schedules": crons})
+    assert found == (409, 10419, "workflows.api.error.workflow.too_many_schedules")
+    api.ok("PUT", "/api/workflows/errand", json={**told, "schedules": crons[1:]})
+
+
+def test_a_workflow_does_not_come_to_be_by_its_settings(api: Api) -> None:
+    """Workers register classes; there is nothing to set before."""
+    assert api.refusal("PUT", "/api/workflows/nope", json=CLASS)[:2] == (404, 10200)
+    assert api.refusal("PUT", "/api/workflows/nope", json={})[:2] == (400, 10002)
+
+
+def test_settings_and_a_registration_at_the_same_time_both_hold(rig: Rig, api: Api) -> None:
+    """Whoever comes second looks again: neither the version of the one nor the wish of the other is lost."""
+    classes = versions("raced", *map(str, range(1, 13)))
+    register(rig, classes[0])
+    told = {"script_name": classes[0].__module__, "class_name": "raced"}
+    for number, cls in enumerate(classes[1:], 2):
+        registering = rig.in_thread(rig.workers[0].catalog.register, cls)
+        api.ok("PUT", "/api/workflows/raced", json={**told, "concurrency": {"limit": number}})
+        registering.result(10)
+        found = api.ok("GET", "/api/workflows/raced")
+        assert (found["version"], found["settings"]) == (str(number), {"concurrency": {"limit": number}})
+        assert rig.sql("select concurrency from wf.workflow") == [(number,)]
+
+
+def test_what_rest_tells_of_workflows_can_be_read_back(rig: Rig, api: Api) -> None:
+    """The command line shows the same, whether it asks Postgres or an API."""
+    register(rig, Errand, Nightly, *versions("told", "1", "2"))
+    rig.create(versions("told", "1")[0], "r-17")
+    rig.pass_time(3600)
+    catalog = rig.client.catalog
+
+    def sent(told: Any) -> Any:
+        return json.loads(to_json(told))
+
+    for found in catalog.describe_workflows():
+        assert wire.workflow_back(sent(wire.workflow(found))) == found
+    for found in catalog.versions():
+        assert wire.version_back(sent(wire.version(found))) == found
+    for found in catalog.schedules():
+        assert wire.schedule_back(sent(wire.schedule(found))) == found
+    assert [wire.workflow_back(told) for told in api.ok("GET", "/api/workflows")] == catalog.describe_workflows()
+    assert catalog.schedules()[0].last_instance == moment(3600)
+
+
+def test_times_are_iso_8601_in_utc(rig: Rig, api: Api) -> None:
+    """With a Z, and with as much of a second as there is."""
+    register(rig, Errand)
+    rig.clock.advance(0.25)
+    register(rig, Errand)
+    told = api.ok("GET", "/api/workflows/errand")["modified_on"]
+    assert (told, datetime.fromisoformat(told)) == ("2027-01-15T08:00:00.250000Z", moment(0.25))
+
+
+def test_the_openapi_names_every_route_and_shows_examples(api: Api) -> None:
+    """Each operation has a readable id of its own and a described tag; each body that is sent has an example."""
+    told = api("GET", "/api/openapi.json").json()
+    operations = [(path, it) for path, methods in told["paths"].items() for it in methods.values()]
+    ids = [it["operationId"] for _, it in operations]
+    assert len(ids) == len(set(ids)), ids
+    assert {"create_instance", "describe_workflow", "subscribe_instance", "send_event"} <= set(ids)
+    assert all(id.replace("_", "").isalpha() for id in ids), ids
+    assert {tag for _, it in operations for tag in it["tags"]} <= {tag["name"] for tag in told["tags"]}
+
+    def has_example(schema: dict[str, Any]) -> bool:
+        if "$ref" in schema:
+            return has_example(told["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+        parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+        return "examples" in schema or any(map(has_example, parts))
+
+    without = [
+        path
+        for path, it in operations
+        if "requestBody" in it and not has_example(it["requestBody"]["content"]["application/json"]["schema"])
+    ]
+    assert without == []
