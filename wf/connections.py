@@ -10,6 +10,7 @@ from wf.clock import Clock, DatabaseClock
 from wf.database import Database
 from wf.dispatch import Dispatcher
 from wf.errors import WorkflowNotFound
+from wf.jobs import Jobs
 from wf.journal import Journal
 from wf.mailbox import Mailbox
 from wf.rates import Rates
@@ -51,6 +52,11 @@ class Connections:
         self.catalog = Catalog(self.database, clock)
         self.steering = Steering(self.settings, self.catalog)
         self.rates = Rates(self.settings, clock)
+
+    @property
+    def jobs(self) -> Jobs:
+        """Actions on many instances at once, done in the background."""
+        return Jobs(self.catalog, self.dispatcher, self.actor)
 
     def acting_as(self, actor: str) -> Self:
         """The same client for somebody else, for the audit; it shares the connections, so close only one of the two."""

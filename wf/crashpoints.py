@@ -22,6 +22,7 @@ BEFORE_PARK = "before_park"
 IN_TRANSACTION = "in_transaction"
 BEFORE_COMMIT = "before_commit"
 AFTER_COMMIT = "after_commit"
+BEFORE_NOTE = "before_note"
 
 POINTS = (
     BEFORE_CLAIM, AFTER_CLAIM, IN_USER_CODE, AFTER_USER_CODE, AFTER_RECORD, BEFORE_NUDGE, AFTER_NUDGE, BEFORE_PARK,
@@ -30,6 +31,9 @@ POINTS = (
 
 TRANSACTION_POINTS = (IN_TRANSACTION, BEFORE_COMMIT, AFTER_COMMIT)
 """The points of a `step.transaction` between its user code and the next step, in their order."""
+
+JOB_POINTS = (BEFORE_NOTE,)
+"""The point of a job between a batch of instances and the note of its progress."""
 
 _armed, _action, _path, *_ = [*os.environ.get("WF_CRASH_POINT", "").split(":", 2), "", ""]
 

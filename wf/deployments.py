@@ -158,6 +158,15 @@ class Deployments:
         """The error for an instance that is not there: perhaps the workflow is not, either."""
         return self._unknown(workflow) or InstanceNotFound(workflow, id)
 
+    def check_known(self, workflow: str) -> None:
+        """Refuse a workflow that is nowhere known.
+
+        Raises:
+            WorkflowNotFound: There is no such workflow.
+        """
+        if (error := self._unknown(workflow)) is not None:
+            raise error
+
     def _unknown(self, workflow: str) -> WorkflowNotFound | None:
         """The error for a workflow that neither a worker nor this process knows."""
         if registry.find(workflow) is not None or workflow in (known := self.workflows()):
@@ -190,8 +199,9 @@ class Deployments:
                 name=name, version=version, versions=sorted(versions, key=version_order), scriptName=module,
                 className=class_name, createdOn=created, modifiedOn=modified, triggeredOn=triggered, settings=settings,
                 schedules=schedules.get(name, []), instances=counts.get(name, {}),
+                latestVersion=Answer(id=version, createdOn=since, modifiedOn=last),
             )
-            for name, version, versions, settings, created, modified, class_name, module, triggered in rows
+            for name, version, versions, settings, created, modified, class_name, module, since, last, triggered in rows
         ]  # fmt: skip
 
     def schedules(self, workflow: str | None = None) -> list[Answer]:

@@ -60,6 +60,11 @@ class Nudge:
     step: str = ""
 
 
+def alarm_queue(settings: Settings) -> str:
+    """The queue of alarm and reaper: never behind a long queue of nudges."""
+    return f"{settings.queue}.alarm"
+
+
 def connect(settings: Settings) -> Redis:
     """A client of the configured Redis that gives up soon.
 
@@ -107,6 +112,22 @@ class Dispatcher:
             return False
         return True
 
+    def publish_task(self, task: str) -> bool:
+        """Ask for a task without arguments on the queue of alarm and reaper, which no long queue of nudges delays.
+
+        Returns:
+            Whether Redis took it; if not, beat will ask for it.
+        """
+        queue = f"{self._queue}.alarm"
+        task_id = str(uuid4())
+        headers = {"lang": "py", "task": task, "id": task_id, "root_id": task_id, "retries": 0, "ignore_result": True}
+        try:
+            self._redis.lpush(f"{self._key}.alarm", self._envelope(queue, task_id, headers, []))
+        except RedisError as error:
+            log.warning("task not sent; beat will do it", task=task, reason=str(error))
+            return False
+        return True
+
     def close(self) -> None:
         """Close the connection to Redis."""
         self._redis.close()
@@ -126,18 +147,20 @@ class Dispatcher:
         }
         if nudge.delay > 0:
             headers["eta"] = datetime.fromtimestamp(time.time() + nudge.delay, UTC).isoformat()
-        body = [[nudge.key, nudge.generation, nudge.rev, nudge.seq], {}, {}]
+        return self._envelope(self._queue, task_id, headers, [nudge.key, nudge.generation, nudge.rev, nudge.seq])
+
+    def _envelope(self, queue: str, task_id: str, headers: dict[str, Any], args: list[int]) -> str:
         tag = f"{self._origin}-{next(self._tags)}"
         return json.dumps(
             {
-                "body": json.dumps(body),
+                "body": json.dumps([args, {}, {}]),
                 "content-encoding": "utf-8",
                 "content-type": "application/json",
                 "headers": headers,
                 "properties": {
                     "correlation_id": task_id,
                     "delivery_mode": 2,
-                    "delivery_info": {"exchange": "", "routing_key": self._queue},
+                    "delivery_info": {"exchange": "", "routing_key": queue},
                     "priority": 0,
                     "delivery_tag": tag,
                 },

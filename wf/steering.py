@@ -173,12 +173,20 @@ class Steering:
         """
         return self._act(Action.DELETE, workflow, id, actor)
 
+    def look(self, workflow: str, id: str) -> Standing:
+        """Where an instance stands. What is written next is fenced by the rev that is seen here.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+        """
+        found = self._catalog.database.rows(self._sql["instance_look"], {"workflow": workflow, "id": id})
+        if not found:
+            raise self._catalog.missing(workflow, id)
+        return Standing(*found[0])
+
     def _act(self, action: Action, workflow: str, id: str, actor: str, **how: Any) -> Moved | None:
         for _ in range(TRIES):
-            found = self._catalog.database.rows(self._sql["instance_look"], {"workflow": workflow, "id": id})
-            if not found:
-                raise self._catalog.missing(workflow, id)
-            standing = Standing(*found[0])
+            standing = self.look(workflow, id)
             to = effect(action, standing.status)
             if to is Effect.NOTHING:
                 return None

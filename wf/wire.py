@@ -34,6 +34,7 @@ _VERSION = {
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
 _DESCRIBED = {"stepCount": "step_count"}
 _STEP = {"eventType": "event_type"}
+_JOB = {"createdOn": "created_on", "startedOn": "started_on", "endedOn": "ended_on", "noEffect": "no_effect"}
 
 _TIMES = frozenset(
     {
@@ -41,6 +42,9 @@ _TIMES = frozenset(
         "modifiedOn", "startedOn", "endedOn", "triggeredOn", "registeredOn", "nextInstance", "lastInstance",
     }
 )  # fmt: skip
+
+_SEEN = frozenset({"at", "startedAt", "seenAt", "since", "leaseUntil", "dueAt", "wakeAt", "tickedAt"})
+"""Times in an overview."""
 
 
 def moment(at: datetime) -> str:
@@ -91,6 +95,16 @@ def version_back(told: Mapping[str, Any]) -> Answer:
     return _read(told, _VERSION)
 
 
+def job(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A job, or what one would do."""
+    return _renamed(found, _JOB, rest=True)
+
+
+def job_back(told: Mapping[str, Any]) -> Answer:
+    """The answer that `job` has told."""
+    return _read(told, _JOB, rest=True)
+
+
 def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str, Any]:
     """Everything about an instance.
 
@@ -119,6 +133,15 @@ def details_back(told: Mapping[str, Any]) -> Answer:
     if found["rollback"] is not None:
         found["rollback"]["error"] = _answer(found["rollback"]["error"])
     return found
+
+
+def overview_back(told: Any) -> Any:
+    """What `Overview.look` has told, whose JSON has the same names; nothing in it comes from users."""
+    if isinstance(told, list):
+        return [overview_back(item) for item in told]
+    if not isinstance(told, dict):
+        return told
+    return Answer((name, _time(value) if name in _SEEN else overview_back(value)) for name, value in told.items())
 
 
 def _renamed(found: Mapping[str, Any], names: Mapping[str, str], *, rest: bool = False) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The reaper: scheduled restarts, and the end of retention. One duty a module, each with a `run_once` for tests."""
+"""The reaper: scheduled restarts, the end of retention, and jobs. One duty a module, each with a `run_once`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wf_reaper.jobs import JobRunner
 from wf_reaper.restarts import Restarts
 from wf_reaper.retention import Retention
 from wf_tasks.runtime import runtime
@@ -17,4 +18,9 @@ def retention() -> None:
     Retention(runtime()).run_once()
 
 
-TASKS = {"wf.restart_errored": restart_errored, "wf.retention": retention}
+def jobs() -> None:
+    """Move many instances, as jobs ask for."""
+    JobRunner(runtime()).run_once()
+
+
+TASKS = {"wf.restart_errored": restart_errored, "wf.jobs": jobs, "wf.retention": retention}

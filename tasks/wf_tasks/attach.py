@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from kombu import Exchange, Queue
 
+from wf.dispatch import alarm_queue
 from wf.settings import Settings
-from wf_tasks.defaults import alarm_queue, beat_schedule
+from wf_tasks.defaults import beat_schedule
 from wf_tasks.fitting import fitted
 from wf_tasks.serving import is_served, serve
 from wf_tasks.tasks import OPTIONS, register

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from kombu import Queue
 
+from wf.dispatch import alarm_queue
+
 if TYPE_CHECKING:
     from wf.settings import Settings
-
-
-def alarm_queue(settings: Settings) -> str:
-    """The queue of alarm and reaper: never behind a long queue of nudges."""
-    return f"{settings.queue}.alarm"
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
@@ -69,6 +66,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     return {
         "wf.alarm": _every("wf.alarm", settings.alarm_tick, settings),
         "wf.restart_errored": _every("wf.restart_errored", settings.reaper_tick, settings),
+        "wf.jobs": _every("wf.jobs", settings.reaper_tick, settings),
         "wf.retention": _every("wf.retention", settings.retention_tick, settings),
     }
 

@@ -14,6 +14,7 @@ import structlog
 from celery import signals
 
 from wf.errors import WfError
+from wf_tasks import presence
 from wf_tasks.runtime import Watch, configure, runtime
 
 if TYPE_CHECKING:
@@ -90,12 +91,19 @@ def _watch(sender: Any = None, **_: object) -> None:
     service = _services.get(sender.app) if sender is not None else None
     if service is not None and service.running:
         Watch(runtime()).start()
+        presence.appear(sender)
+
+
+@signals.worker_shutdown.connect
+def _leave(**_: object) -> None:
+    presence.disappear()
 
 
 @signals.worker_process_init.connect
 def _make_env(**_: object) -> None:
     """Ask for `env` in a forked child, before it has work: what its parent has may not be shared."""
     if _runs_workflows():
+        presence.name_child()
         runtime().environment.load()
 
 

@@ -51,6 +51,7 @@ def create(stage: Stage) -> list[Figure]:
     """Instances created per second by one process: by the client, and by an API that is asked over HTTP."""
     number = stage.plan.size(4000)
     with stage.deployment() as settings, Client(settings=settings) as client, stage.api(settings) as url:
+        _fill(settings, 0)
         rates: dict[str, list[float]] = {"client": [], "api": []}
         for _ in range(max(stage.plan.rounds, 2)):
             rates["client"].append(_rate(number, lambda _: client.workflow("chain").create(params=1)))

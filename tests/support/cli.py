@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Self
 
+import structlog
 from click.testing import CliRunner
 
 from tests.support.processes import environment
@@ -29,7 +30,10 @@ class Shell:
 
     def __call__(self, *args: str, **env: str) -> Result:
         """Run a command, which may fail; what it leaves unhandled is raised here."""
-        return CliRunner().invoke(main, args, env=environment(self.settings, env), catch_exceptions=False)
+        try:
+            return CliRunner().invoke(main, args, env=environment(self.settings, env), catch_exceptions=False)
+        finally:
+            structlog.reset_defaults()  # commands that log write to a standard error that is closed now
 
     def text(self, *args: str) -> str:
         """What a command that must succeed prints."""

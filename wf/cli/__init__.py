@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import api, dev, instances, migrate, processes, tokens, versions, workflows
+from wf.cli import api, bulk, dev, instances, jobs, migrate, processes, tokens, versions, workflows
 from wf.errors import WfError
 
 
@@ -23,7 +23,7 @@ class _Main(click.Group):
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="celery-wf", prog_name="wf")
+@click.version_option(None, "--version", "-v", package_name="celery-wf", prog_name="wf")
 def main() -> None:
     """Durable workflows on Celery, Redis and Postgres.
 
@@ -42,8 +42,10 @@ for _command in (
     workflows.list_workflows,
     workflows.describe_workflow,
     workflows.trigger,
+    bulk.delete_workflow,
     versions.versions,
     instances.instances,
+    jobs.jobs,
     tokens.tokens,
 ):
     main.add_command(_command)

@@ -65,21 +65,21 @@ def summary(instance: Answer, limit: int) -> Text:
             "Version Id": instance.version_id,
             "Status": Text(status_label(instance.status), STYLE.get(instance.status, "")),
             "Trigger": TRIGGER.get(instance.trigger["source"], UNKNOWN),
-            "Schedule": _schedule(instance.schedule) if instance.schedule else None,
-            "Params": as_text(instance.params, limit),
             "Queued": moment(instance.queued),
             "Success": success(instance.success) if instance.start or ended else None,
             "Start": moment(instance.start) if instance.start else None,
             "End": moment(instance.end) if instance.end else None,
             "Duration": between(instance.start, instance.end) or None,
             "Last Successful Step": done[-1] if done else None,
+            "Error": error_text(instance.error, limit) if instance.error else None,
+            "Output": as_text(instance.output, limit) if instance.status == Status.COMPLETE else None,
+            "Params": as_text(instance.params, limit),
+            "Schedule": _schedule(instance.schedule) if instance.schedule else None,
             "Retries": instance.retries,
             "Recoveries": instance.recoveries,
             "Restarts": instance.restarts or None,
             "Next Wake-up": until(instance.next_wake) if instance.next_wake and not still else None,
             "Restart At": until(instance.restart_at) if instance.restart_at else None,
-            "Output": as_text(instance.output, limit) if instance.status == Status.COMPLETE else None,
-            "Error": error_text(instance.error, limit) if instance.error else None,
             "Rollback": _rollback(instance.rollback, limit) if instance.rollback else None,
         }
     )
@@ -110,15 +110,15 @@ def _step(step: Answer, limit: int, *, step_output: bool) -> Text:
         {
             "Name": step.name,
             "Type": STEP.get(step.type, UNKNOWN),
-            "Event Type": step.event_type,
             "Start": moment(step.start) if step.start else None,
             "End": moment(step.end) if step.end else None,
             "Duration": between(step.start, step.end) or None,
             "Success": success(step.success) + cancelled,
             "Retries At": _retries_at(step),
-            "Wakes At": until(step.wake_at) if waits else None,
             "Output": as_text(step.output, limit) if step_output and step.success and step.type != "sleep" else None,
             "Error": error_text(step.error, limit) if step.error else None,
+            "Event Type": step.event_type,
+            "Wakes At": until(step.wake_at) if waits else None,
         },
         indent=2,
     )
@@ -127,7 +127,9 @@ def _step(step: Answer, limit: int, *, step_output: bool) -> Text:
 def _retries_at(step: Answer) -> str | None:
     if step.status != StepStatus.RETRYING:
         return None
-    return until(step.wake_at) if step.wake_at is not None else "unknown"
+    if step.wake_at is not None:
+        return until(step.wake_at)
+    return "unknown" if "delay" in step.config.get("retries", {}) else "unknown (dynamic delay)"
 
 
 def _attempts(step: Answer, limit: int) -> RenderableType:

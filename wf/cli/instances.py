@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from wf.cli.given import LATEST, json_option, parse_dates, parse_status, resolve
+from wf.cli.bulk import COMMANDS as MANY
+from wf.cli.given import LATEST, Refused, json_option, parse_dates, parse_status, resolve
 from wf.cli.steering import COMMANDS
 from wf.cli.surroundings import open_catalog
 from wf.cli.words import STYLE, moment, status_label
+
+if TYPE_CHECKING:
+    from wf.answers import Answer
 
 
 @click.group()
@@ -24,51 +30,51 @@ def instances() -> None:
 @click.option("--reverse", is_flag=True, help="The oldest first.")
 @click.option("--date-start", metavar="ISO8601", help="Only those created then or later; UTC unless it says otherwise.")
 @click.option("--date-end", metavar="ISO8601", help="Only those created then or earlier; a date means all of that day.")
+@click.option("--page", type=click.IntRange(1), default=1, show_default=True, help="A far one is slower than --cursor.")
 @click.option("--per-page", type=click.IntRange(1, 100), default=20, show_default=True)
 @click.option("--cursor", help="Where to go on, as the page before has said.")
 @json_option
 def list_instances(
-    *, name: str, status: str | None, date_start: str | None, date_end: str | None, per_page: int,
+    *, name: str, status: str | None, date_start: str | None, date_end: str | None, page: int, per_page: int,
     cursor: str | None, reverse: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """List the instances of a workflow, newest first."""
-    from rich.text import Text  # noqa: PLC0415  (slow)
-
-    from wf.cli.show import print_json, show, table  # noqa: PLC0415
+    from wf.cli.show import print_json, show, table  # noqa: PLC0415  (slow)
     from wf.listing import Listing  # noqa: PLC0415
 
     since, until = parse_dates(date_start, date_end)
+    if cursor is not None and page != 1:
+        raise Refused("Use either --page or --cursor.")
     with open_catalog() as catalog:
-        page = catalog.list(
+        found = catalog.list(
             name,
             Listing(
                 status=parse_status(status), since=since, until=until, cursor=cursor, limit=per_page,
-                oldest_first=reverse,
+                oldest_first=reverse, page=page if cursor is None else None,
             ),
         )  # fmt: skip
-    filtered = any(given is not None for given in (status, date_start, date_end, cursor))
+    place = f"page {page}" if cursor is None else f"cursor {cursor}"
     if as_json:
-        print_json(page)
-    elif not page:
-        show(f'There are no{" such" if filtered else ""} instances in workflow "{name}"')
+        print_json(found)
+    elif not found:
+        such = " such" if any(given is not None for given in (status, date_start, date_end)) else ""
+        there = f" on {place}" if page != 1 or cursor is not None else ""
+        show(f'There are no{such} instances in workflow "{name}"{there}')
     else:
-        rows = [
-            (
-                entry.id,
-                entry.version,
-                moment(entry.created_on),
-                moment(entry.started_on),
-                moment(entry.ended_on),
-                Text(status_label(entry.status), STYLE.get(entry.status, "")),
-            )
-            for entry in page
-        ]
-        show(
-            f"Showing {len(page)} instance(s) from {'page 1' if cursor is None else 'cursor ' + cursor}:",
-            table(("Instance ID", "Version", "Created", "Started", "Ended", "Status"), rows),
-        )
-    if page.cursor is not None:
-        click.echo(f"There are more; go on with --cursor {page.cursor}", err=True)
+        show(f"Showing {len(found)} instance(s) from {place}:", table(_COLUMNS, map(_row, found)))
+    if found.cursor is not None:
+        click.echo(f"There are more; go on with --cursor {found.cursor}", err=True)
+
+
+_COLUMNS = ("Instance ID", "Version", "Created", "Modified", "Status", "Started", "Ended")
+
+
+def _row(entry: Answer) -> tuple[object, ...]:
+    from rich.text import Text  # noqa: PLC0415  (slow)
+
+    status = Text(status_label(entry.status), STYLE.get(entry.status, ""))
+    created, modified = moment(entry.created_on), moment(entry.modified_on)
+    return entry.id, entry.version, created, modified, status, moment(entry.started_on), moment(entry.ended_on)
 
 
 @instances.command("describe")
@@ -101,5 +107,5 @@ def describe_instance(
         show(*description(found, limit=truncate_output_limit, step_output=step_output))
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *MANY):
     instances.add_command(_command)

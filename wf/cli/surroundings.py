@@ -9,23 +9,29 @@ import os
 import shlex
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING
 
 from wf.errors import JournalBusy, JournalRefused, JournalUnavailable, WfError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from wf.catalog import Catalog
     from wf.client import Client
-    from wf.remote import RemoteCatalog, RemoteClient
+    from wf.overview import Overview
+    from wf.remote import RemoteCatalog, RemoteClient, RemoteOverview
     from wf.settings import Settings
 
 SESSION = Path(".wf/env")
 """Written by `wf dev`, for as long as it runs."""
 
 URLS = ("WF_DATABASE_URL", "WF_REDIS_URL")
+
+AGAIN = 0.5
+"""Seconds until a command that only looks tries once more to reach Postgres."""
 
 
 class NotConfigured(WfError):
@@ -60,12 +66,13 @@ def adopt_session() -> bool:
 
 
 @contextmanager
-def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
+def settings(*, redis: bool = True, schema: bool = True, tries: int = 1) -> Iterator[Settings]:
     """The settings of a command that uses the servers.
 
     Args:
         redis: Whether it needs Redis.
         schema: Whether the journal's schema must fit.
+        tries: How often to look for Postgres, which may just be starting.
 
     Raises:
         NotConfigured: A URL is missing.
@@ -88,7 +95,7 @@ def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
         connect(found).close()  # only reads the URL; Redis itself may be down
     try:
         if schema:
-            check(found.database_url)
+            _patiently(partial(check, found.database_url), tries)
         yield found
     except JournalUnavailable as error:
         if adopted and not isinstance(error, JournalBusy | JournalRefused):
@@ -98,9 +105,21 @@ def settings(*, redis: bool = True, schema: bool = True) -> Iterator[Settings]:
         raise
 
 
+def _patiently(look: Callable[[], object], tries: int) -> None:
+    """Look once more after a while, and again, if Postgres does not answer."""
+    for left in reversed(range(tries)):
+        try:
+            look()
+            return
+        except JournalUnavailable as error:
+            if not left or isinstance(error, JournalBusy | JournalRefused):
+                raise
+            sleep(AGAIN)
+
+
 @contextmanager
 def open_catalog() -> Iterator[Catalog | RemoteCatalog]:
-    """The journal, for commands that need no Redis. Raises what `settings` raises."""
+    """The journal, for commands that only look; they need no Redis. Raises what `settings` raises."""
     if (remote := _remote()) is not None:
         with remote:
             yield remote.catalog
@@ -109,11 +128,32 @@ def open_catalog() -> Iterator[Catalog | RemoteCatalog]:
     from wf.clock import DatabaseClock  # noqa: PLC0415
     from wf.database import Database  # noqa: PLC0415
 
-    with settings(redis=False) as found:
+    with settings(redis=False, tries=3) as found:
         database = Database(found)
         try:
             yield Catalog(database, DatabaseClock())
         finally:
+            database.close()
+
+
+@contextmanager
+def open_overview() -> Iterator[Overview | RemoteOverview]:
+    """What goes on now; also without Redis. Raises what `settings` raises."""
+    if (remote := _remote()) is not None:
+        with remote:
+            yield remote.overview
+        return
+    from wf.clock import DatabaseClock  # noqa: PLC0415  (slow)
+    from wf.database import Database  # noqa: PLC0415
+    from wf.overview import Overview  # noqa: PLC0415
+
+    with settings(redis=False, tries=3) as found:
+        database = Database(found)
+        overview = Overview(database, DatabaseClock(), found)
+        try:
+            yield overview
+        finally:
+            overview.close()
             database.close()
 
 

@@ -8,7 +8,7 @@ import click
 
 from wf.cli.given import json_option
 from wf.cli.surroundings import open_catalog
-from wf.cli.words import moment
+from wf.cli.words import NO_WORKFLOWS, moment
 from wf.status import Status
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def versions(name: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        show("There are no workflows. Start a worker with the module that defines one: wf worker MODULE")
+        show(NO_WORKFLOWS)
     else:
         head = ("Workflow", "Version", "Registered", "Newest", *_COLUMNS)
         show(f"Showing {len(found)} version(s):", table(head, map(_row, found)))

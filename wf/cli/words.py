@@ -29,6 +29,7 @@ STEP = {
 }
 OUTCOME = {"complete": "✅ Success", "errored": "❌ Error", "lost": "💥 Worker lost", "running": "🔄 Working"}
 UNKNOWN = "❓ Unknown"
+NO_WORKFLOWS = "There are no deployed workflows. Start a worker with the module that defines one: wf worker MODULE"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 

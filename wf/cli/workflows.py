@@ -3,67 +3,97 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import click
 
 from wf.cli.given import Refused, json_option, parse_json
 from wf.cli.surroundings import open_catalog, open_client
-from wf.cli.words import STATUS, moment, status_label
+from wf.cli.words import NO_WORKFLOWS, STATUS, moment, status_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from wf.answers import Answer
 
 
 @click.command("list")
+@click.option("--page", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--per-page", type=click.IntRange(1), default=100, show_default=True)
 @json_option
-def list_workflows(*, as_json: bool) -> None:
+def list_workflows(page: int, per_page: int, *, as_json: bool) -> None:
     """List the workflows that workers have registered."""
     from wf.cli.show import print_json, show, table  # noqa: PLC0415  (slow)
 
     with open_catalog() as catalog:
-        found = catalog.describe_workflows()
+        found = catalog.describe_workflows()[(page - 1) * per_page : page * per_page]
     if as_json:
         print_json(found)
     elif not found:
-        show("There are no workflows. Start a worker with the module that defines one: wf worker MODULE")
+        show(NO_WORKFLOWS if page == 1 else f"There are no deployed workflows on page {page}")
     else:
         rows = [
             (
                 workflow.name,
+                workflow.script_name or "",
+                workflow.class_name or "",
+                moment(workflow.created_on),
+                moment(workflow.modified_on),
                 workflow.version,
-                sum(workflow.instances.values()),
                 ", ".join(f"{number} {status}" for status, number in sorted(workflow.instances.items())),
             )
             for workflow in found
         ]
-        show(f"Showing {len(found)} workflow(s) from page 1:", table(("Name", "Version", "Instances", "Counts"), rows))
+        head = ("Name", "Script name", "Class name", "Created", "Modified", "Version", "Instances")
+        show(f"Showing {len(found)} workflow(s) from page {page}:", table(head, rows))
 
 
 @click.command("describe")
 @click.argument("name")
 @json_option
 def describe_workflow(name: str, *, as_json: bool) -> None:
-    """Show a workflow: its versions, its settings, and how many instances are in each status."""
-    from wf.cli.show import as_text, labelled, print_json, show  # noqa: PLC0415  (slow)
+    """Show a workflow: its class, its versions and settings, and how many instances are in each status."""
+    from wf.cli.show import print_json, show  # noqa: PLC0415  (slow)
 
     with open_catalog() as catalog:
         (workflow,) = catalog.describe_workflows(name)
     if as_json:
         print_json(workflow)
-        return
-    counts = Counter(workflow.instances)
-    schedules = [f"{schedule.cron} (next {moment(schedule.next_instance)})" for schedule in workflow.schedules]
-    show(
-        labelled(
-            {
-                "Name": workflow.name,
-                "Latest Version": workflow.version,
-                "Versions": ", ".join(workflow.versions),
-                "Settings": as_text(workflow.settings) if workflow.settings else None,
-                "Schedules": "; ".join(schedules) or None,
-                "Instances": counts.total(),
-            }
-        ),
-        "Instance Status Counts:",
-        labelled({status_label(status): counts[status] for status in STATUS}, indent=2),
+    else:
+        show(*_description(workflow))
+
+
+def _description(workflow: Answer) -> Iterator[RenderableType]:
+    from wf.cli.show import as_text, labelled  # noqa: PLC0415  (slow)
+
+    latest, counts = workflow.latest_version, Counter(workflow.instances)
+    yield labelled(
+        {
+            "Name": workflow.name,
+            "Id": workflow.name,
+            "Script Name": workflow.script_name,
+            "Class Name": workflow.class_name,
+            "Created On": moment(workflow.created_on),
+            "Modified On": moment(workflow.modified_on),
+            "Triggered On": moment(workflow.triggered_on) if workflow.triggered_on else None,
+        }
     )
+    yield "Latest Version:"
+    times = {"Created On": latest.created_on, "Modified On": latest.modified_on}
+    yield labelled({"Id": latest.id} | {label: moment(at) if at else None for label, at in times.items()}, indent=2)
+    yield "Instance Status Counts:"
+    yield labelled({status_label(status): counts[status] for status in STATUS}, indent=2)
+    if workflow.settings:
+        yield "Settings:"
+        yield labelled({name: as_text(value) for name, value in workflow.settings.items()}, indent=2)
+    if workflow.schedules:
+        yield "Schedules:"
+        for schedule in workflow.schedules:
+            yield f"  {schedule.cron} (next {moment(schedule.next_instance)})"
+    if len(workflow.versions) > 1:
+        yield labelled({"Versions": ", ".join(workflow.versions)})
 
 
 @click.command()

@@ -18,6 +18,8 @@
     |-- SerializationError           names the path to the value that cannot be stored
     |-- InvalidPayload               payload.invalid, names the fields that do not fit the model
     |-- InvalidBatch                 batch.invalid, nothing of the batch was done
+    |-- JobActive                    job.already_running, names the job
+    |-- JobNotFound                  job.not_found
     |-- TokenNotFound                token.not_found
     |-- TokenExists                  token.already_exists
     |-- InvalidToken                 token.invalid, no token was made
@@ -62,6 +64,8 @@ from wf.errors.clients import (
     InvalidSubscription,
     InvalidToken,
     InvalidTransition,
+    JobActive,
+    JobNotFound,
     PayloadTooLarge,
     RateLimited,
     SerializationError,
@@ -118,6 +122,8 @@ __all__ = [
     "InvalidSubscription",
     "InvalidToken",
     "InvalidTransition",
+    "JobActive",
+    "JobNotFound",
     "JournalBusy",
     "JournalRefused",
     "JournalUnavailable",

@@ -196,6 +196,33 @@ class InvalidBatch(WfError, ValueError):
         super().__init__(f"{problem}. Nothing of the batch was done.")
 
 
+class JobActive(WfError):
+    """A job of the same kind is at work already.
+
+    Attributes:
+        job: Its id.
+    """
+
+    code = "job.already_running"
+
+    def __init__(self, workflow: str, action: str, job: int) -> None:
+        super().__init__(
+            f"Job {job} is at work already: {action} instances of workflow {workflow!r}. Wait until it has ended, or "
+            f"cancel it first."
+        )
+        self.workflow, self.action, self.job = workflow, action, job
+
+
+class JobNotFound(WfError):
+    """There is no job with this id."""
+
+    code = "job.not_found"
+
+    def __init__(self, job: int) -> None:
+        super().__init__(f"There is no job {job}. List the jobs to see which there are.")
+        self.job = job
+
+
 class RateLimited(WfError):
     """Too many instances were created or restarted within a second; this wish was not carried out.
 

@@ -141,7 +141,9 @@ select name, version, versions, settings from wf.workflow order by name
 
 -- workflow_describe: Every workflow, or one, with the class of its newest version, and when its newest instance was made.
 -- Place and order are of (workflow, key), as in lists: nothing but the index on both will do.
-select w.name, w.version, w.versions, w.settings, w.created_at, w.modified_at, v.class_name, v.module, last.created_at
+select
+  w.name, w.version, w.versions, w.settings, w.created_at, w.modified_at,
+  v.class_name, v.module, v.created_at, v.modified_at, last.created_at
 from wf.workflow w
 left join wf.version v on v.workflow = w.name and v.version = w.version
 left join lateral (
