@@ -10,17 +10,17 @@ import pytest
 
 from tests.support import signing
 from tests.support.api import Api
+from tests.support.signing import SECRET, Sender
 from wf import WorkflowEntrypoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support import Rig
     from wf.core import Event, Step
     from wf.dev.servers import Valkey
 
-SECRET = "whsec_" + b64encode(b"k" * 24).decode()
 OTHER = "whsec_" + b64encode(b"o" * 24).decode()
 BAD_SIGNATURE = (401, 10000, "workflows.api.error.hook.bad_signature")
 UNUSABLE = (400, 10002, "workflows.api.error.hook.unusable")
@@ -101,40 +101,6 @@ def api(rig: Rig, secrets: None, write: Callable[[str], str]) -> Iterator[Api]:
     rig.workers[0].catalog.register(Ordered)
     with Api(rig.settings.model_copy(update={"hooks": write(RULES)}), rig.clock) as made:
         yield made
-
-
-class Sender:
-    """Signs bodies, and posts them."""
-
-    def __init__(self, rig: Rig, api: Api) -> None:
-        self.rig, self.api = rig, api
-
-    def standard(self, hook: str, body: Any, *, secret: str = SECRET, late: float = 0, **more: Any) -> tuple[Any, ...]:
-        data = json.dumps(body).encode()
-        return self.post(hook, data, signing.standard(secret, data, self.rig.clock.now() - late, **more))
-
-    def stripe(self, hook: str, body: Any, *, late: float = 0) -> tuple[Any, ...]:
-        data = json.dumps(body).encode()
-        return self.post(hook, data, signing.stripe("plain", data, self.rig.clock.now() - late))
-
-    def slack(self, hook: str, body: Any, *, late: float = 0, order: str = "") -> tuple[Any, ...]:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.post(
-            hook,
-            data,
-            signing.slack("plain", data, self.rig.clock.now() - late) | ({"X-Order": order} if order else {}),
-        )
-
-    def post(self, hook: str, data: bytes, headers: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What comes of it: status and result, or status, number and code."""
-        answer = self.api("POST", f"/hooks/{hook}", content=data, headers=headers)
-        if answer.is_success:
-            return answer.status_code, answer.json()["result"]
-        return self.api.refusal("POST", f"/hooks/{hook}", content=data, headers=headers)
-
-    def detail(self, hook: str, data: bytes, headers: dict[str, str]) -> str:
-        answer = self.api("POST", f"/hooks/{hook}", content=data, headers=headers)
-        return str(answer.json()["errors"][0]["detail"])
 
 
 @pytest.fixture
