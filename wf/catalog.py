@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from wf.listing import Listing
     from wf.transactions import Execute
+
+_COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 SLACK = timedelta(hours=1)
 """Instances get their keys in the order of creation, but for those of transactions that were open for so long."""
@@ -177,7 +180,7 @@ class Catalog(Deployments):
         name, _, count = step.rpartition("-")
         values = {
             "workflow": workflow, "id": id, "kind": "do" if type == "step" else type, "name": name,
-            "count": int(count) if count.isdecimal() and len(count) < 10 else 0, "attempt": attempt,
+            "count": int(count) if _COUNT.fullmatch(count) else 0, "attempt": attempt,
         }  # fmt: skip
         rows = self.database.read(self._sql["step_read"], values)
         if not rows or (attempt is not None and attempt > rows[0][2]):

@@ -37,11 +37,15 @@ def refused(*problems: Problem, headers: Mapping[str, str] | None = None) -> Res
     return Response(body, first.status, {**first.headers, **more, **(headers or {})}, media_type=_JSON)
 
 
-def to_json(value: Any) -> bytes:
-    """JSON in UTF-8; times in ISO 8601, UTC."""
-    return json.dumps(value, default=_beyond_json, ensure_ascii=False, separators=(",", ":")).encode(
-        errors="backslashreplace"
-    )
+def to_json(value: Any, *, only_ascii: bool = False) -> bytes:
+    """JSON in UTF-8; times in ISO 8601, UTC.
+
+    Args:
+        value: Anything made of mappings, lists, times and what JSON knows.
+        only_ascii: Escape all else, for readers who take U+2028 and the like for the end of a line.
+    """
+    text = json.dumps(value, default=_beyond_json, ensure_ascii=only_ascii, separators=(",", ":"))
+    return text.encode(errors="backslashreplace")
 
 
 _JSON = "application/json"

@@ -94,4 +94,6 @@ async def _lines(feed: Feed, watch: Watch, key: int, event: Answer | None) -> As
 
 
 def _told(event: dict[str, Any]) -> bytes:
-    return format_sse_event(event=event["type"], data_str=to_json(event).decode(), id=str(event["eventId"]))
+    return format_sse_event(
+        event=event["type"], data_str=to_json(event, only_ascii=True).decode(), id=str(event["eventId"])
+    )
