@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import dev, instances, migrate, processes, versions, workflows
+from wf.cli import completing, dev, instances, migrate, processes, top, versions, workflows
 from wf.errors import WfError
 
 
@@ -43,5 +43,7 @@ for _command in (
     workflows.trigger,
     versions.versions,
     instances.instances,
+    top.top,
+    completing.completion,
 ):
     main.add_command(_command)
