@@ -64,7 +64,8 @@ def statuses(_: click.Context, __: click.Parameter, begun: str) -> list[str | Co
 
 def event_types(context: click.Context, _: click.Parameter, begun: str) -> list[str | CompletionItem]:
     """The types that the named instance waits for."""
-    name, id = context.params.get("name"), context.params.get("id")
+    # In front of an option without its value, click has not told yet which argument is which.
+    name, id = (*context.args, None, None)[:2] if context.args else map(context.params.get, ("name", "id"))
 
     def awaited(catalog: Catalog) -> list[str]:
         from wf.cli.given import resolve  # noqa: PLC0415  (which offers what is here)
