@@ -34,6 +34,10 @@ class RemoteCatalog:
     def __init__(self, http: Http) -> None:
         self.http = http
 
+    def workflows(self) -> dict[str, str]:
+        """As `Catalog.workflows`."""
+        return {found.name: found.version for found in self.describe_workflows()}
+
     def describe_workflows(self, workflow: str | None = None) -> list[Answer]:
         """As `Catalog.describe_workflows`."""
         if workflow is not None:

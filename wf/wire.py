@@ -44,8 +44,14 @@ _TIMES = frozenset(
     }
 )  # fmt: skip
 
-_SEEN = frozenset({"at", "startedAt", "seenAt", "since", "leaseUntil", "dueAt", "wakeAt", "tickedAt"})
-"""Times in an overview."""
+_SEEN = {
+    "startedAt": "started_at", "seenAt": "seen_at", "leaseUntil": "lease_until", "dueAt": "due_at",
+    "wakeAt": "wake_at", "tickedAt": "ticked_at", "wakeUps": "wake_ups", "waitsFor": "waits_for",
+}  # fmt: skip
+"""Names in an overview."""
+_SEEN_AT = frozenset({"at", "started_at", "seen_at", "since", "lease_until", "due_at", "wake_at", "ticked_at"})
+_NAMED = frozenset({"workflows", "instances"})
+"""Parts of an overview whose names are those of workflows and statuses."""
 
 
 def moment(at: datetime) -> str:
@@ -138,13 +144,29 @@ def details_back(told: Mapping[str, Any]) -> Answer:
     return found
 
 
+def overview(seen: Any) -> Any:
+    """What `Overview.look` has told."""
+    if isinstance(seen, list):
+        return [overview(item) for item in seen]
+    if not isinstance(seen, dict):
+        return seen
+    return {_SEEN.get(name, name): value if name in _NAMED else overview(value) for name, value in seen.items()}
+
+
 def overview_back(told: Any) -> Any:
-    """What `Overview.look` has told, whose JSON has the same names; nothing in it comes from users."""
+    """What `overview` has told."""
     if isinstance(told, list):
         return [overview_back(item) for item in told]
     if not isinstance(told, dict):
         return told
-    return Answer((name, _time(value) if name in _SEEN else overview_back(value)) for name, value in told.items())
+    back = {new: old for old, new in _SEEN.items()}
+    found = Answer()
+    for name, value in told.items():
+        if name in _NAMED:
+            found[name] = Answer(value)
+        else:
+            found[back.get(str(name), str(name))] = _time(value) if name in _SEEN_AT else overview_back(value)
+    return found
 
 
 def _renamed(found: Mapping[str, Any], names: Mapping[str, str], *, rest: bool = False) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from wf_api.bodies import LengthLimit, too_large
 from wf_api.documented import TAGS, openapi, operation_id
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
+from wf_api.metrics import Measured
 from wf_api.models.common import NO_JSON
 from wf_api.pages import STATIC_FOLDER, wants_page
 from wf_api.parts import Parts
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 class _App(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         # Around Starlette's own outermost layer, too: that answers what nobody has caught.
-        limit = self.state.parts.settings.api_max_body
-        return SecurityHeaders(LengthLimit(super().build_middleware_stack(), limit))
+        parts: Parts = self.state.parts
+        measured = Measured(super().build_middleware_stack(), parts.metrics)
+        return SecurityHeaders(LengthLimit(measured, parts.settings.api_max_body))
 
 
 def make_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:

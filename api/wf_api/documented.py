@@ -16,8 +16,12 @@ TAGS = [
     {"name": "workflows", "description": "What workers have registered: versions, settings, numbers of instances."},
     {"name": "instances", "description": "One run each: create it, look at it, follow it, steer it, send it events."},
     {"name": "schedules", "description": "What begins by itself, and when."},
+    {"name": "jobs", "description": "Actions on many instances, in the background."},
+    {"name": "overview", "description": "What goes on now."},
     {"name": "audit", "description": "Who did what."},
-    {"name": "health", "description": "For load balancers; without a token."},
+    {"name": "tokens", "description": "Who may use the API."},
+    {"name": "hooks", "description": "Signed webhooks of others; they need no token."},
+    {"name": "health", "description": "For load balancers, without a token; and for Prometheus."},
 ]
 """In the order in which they are read."""
 

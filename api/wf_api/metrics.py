@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests of this process, and the engine as the journal and the broker tell it."""
+"""What Prometheus reads: requests of this process, and the engine as `wf.overview` sees it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from wf.errors import WfError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from wf.overview import Overview
 
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
@@ -19,11 +26,13 @@ class Metrics:
     """The metrics of one app.
 
     Args:
+        overview: Looks at the engine when somebody asks.
         watchers: Tells how many feeds are followed.
     """
 
-    def __init__(self, watchers: Callable[[], float]) -> None:
+    def __init__(self, overview: Overview, watchers: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(Engine(overview))
         names = ["method", "route", "status"]
         self.requests = Counter("wf_api_requests", "Requests answered.", names, registry=self.registry)
         self.seconds = Histogram(
@@ -32,6 +41,49 @@ class Metrics:
         )  # fmt: skip
         feeds = Gauge("wf_api_feeds", "Feeds that are followed now.", registry=self.registry)
         feeds.set_function(watchers)
+
+
+class Engine(Collector):
+    """The engine, looked at when it is asked for; `wf_up` is 0 while Postgres is away.
+
+    Args:
+        overview: Looks; counts end at its `cap`, so that a look costs the same however many instances there are.
+    """
+
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: to tell it in advance would be to look."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """One look."""
+        try:
+            seen = self._overview.look()
+        except WfError:
+            yield GaugeMetricFamily("wf_up", "Whether Postgres answers.", 0)
+            return
+        yield GaugeMetricFamily("wf_up", "Whether Postgres answers.", 1)
+        yield _labelled(
+            "wf_instances", "Instances that have not ended, counted up to 1000.", "status", seen.instances.items()
+        )
+        yield _labelled(
+            "wf_due", "Instances by when they are due, counted up to 1000.", "within", seen.wake_ups.counts.items()
+        )
+        lengths = ((queue.name, queue.length) for queue in seen.queues if queue.length is not None)
+        yield _labelled("wf_queue_length", "Messages in a queue; absent while Redis is away.", "queue", lengths)
+        alive = sum(worker.alive for worker in seen.workers)
+        yield _labelled(
+            "wf_workers", "Worker processes of the last day.", "state",
+            [("alive", alive), ("gone", len(seen.workers) - alive)],
+        )  # fmt: skip
+        yield GaugeMetricFamily("wf_running_steps", "Steps that run now.", seen.running.total)
+        ticked = seen.alarm.ticked_at
+        yield GaugeMetricFamily(
+            "wf_alarm_age_seconds", "Since the alarm last ran.",
+            float("inf") if ticked is None else max((seen.at - ticked).total_seconds(), 0.0),
+        )  # fmt: skip
 
 
 class Measured:
@@ -45,19 +97,24 @@ class Measured:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        began = time.perf_counter()
 
         async def measured(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                self._count(scope, status, time.perf_counter() - began)
+                self._count(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
         await self._app(scope, receive, measured)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
-        path = getattr(route, "path_format", None) or "none"
+        path = getattr(route, "path_format", "none")
         self._metrics.requests.labels(scope["method"], path, status).inc()
         self._metrics.seconds.labels(scope["method"], path).observe(seconds)
+
+
+def _labelled(name: str, text: str, label: str, values: Any) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in values:
+        family.add_metric([value], number)
+    return family

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Self
 
 from wf.client import Client
 from wf.clock import Clock, DatabaseClock
+from wf.overview import Overview
 from wf.tokens import Tokens
 from wf_api.door import Door
 from wf_api.hooks import read_hooks
 from wf_api.limits import Limits
+from wf_api.metrics import Metrics
 from wf_api.sessions import Sessions
 from wf_api.watch import Watch
 
@@ -37,9 +39,12 @@ class Parts:
         self.sessions = Sessions(self.client.database, self.clock, settings.login_ttl)
         self.door = Door(self.tokens, self.sessions, Limits(settings), self.clock)
         self.watch = Watch(self.client.database, settings.api_feed_tick)
+        self.overview = Overview(self.client.database, self.clock, settings)
+        self.metrics = Metrics(self.overview, lambda: self.watch.watchers)
 
     def close(self) -> None:
         """Close the connections."""
+        self.overview.close()
         self.client.close()
 
     def __enter__(self) -> Self:

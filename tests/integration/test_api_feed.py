@@ -148,7 +148,8 @@ def test_a_subscriber_that_comes_back_misses_nothing_and_gets_nothing_twice(rig:
     with follow(api) as stream:
         events = list(stream)
     for number, event in enumerate(events[:-1]):
-        for how in ({"after": event.id}, {"cursor": event.id}, {"after": event.id, "cursor": 0}):
+        ways: list[dict[str, Any]] = [{"after": event.id}, {"cursor": event.id}, {"after": event.id, "cursor": 0}]
+        for how in ways:
             with follow(api, **how) as stream:
                 assert list(stream) == events[number + 1 :]
 

@@ -447,7 +447,7 @@ class Life:
             self._working.result(10)
 
 
-MOVES = {
+MOVES: dict[str, dict[str, str | None]] = {
     "pause": {"running": "waitingForPause", "waiting": "paused"},
     "resume": {"waitingForPause": "running", "paused": "queued"},
     "terminate": dict.fromkeys(LIFE[:5], "terminated") | dict.fromkeys(LIFE[5:], None),

@@ -43,7 +43,11 @@ def test_a_workflow_has_every_field_of_the_baseline(rig: Rig, api: Api) -> None:
     rig.settle()
     found = api.ok("GET", NIGHTLY)
     assert found == {
-        "id": "nightly", "name": "nightly", "script_name": Nightly.__module__, "class_name": "Nightly",
+        "id": "nightly", "name": "nightly",
+        "latest_version": {
+            "id": "1", "created_on": "2027-01-15T08:00:00Z", "modified_on": "2027-01-15T08:00:00Z",
+        },
+        "script_name": Nightly.__module__, "class_name": "Nightly",
         "created_on": "2027-01-15T08:00:00Z", "modified_on": "2027-01-15T08:00:00Z",
         "triggered_on": "2027-01-15T08:00:00Z", "instances": {"waiting": 1},
         "schedules": [{"cron": "0 9 * * *", "next_instance": "2027-01-15T09:00:00Z", "last_instance": None}],

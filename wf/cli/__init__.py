@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wf.cli import api, bulk, dev, instances, jobs, migrate, processes, tokens, versions, workflows
+from wf.cli import api, bulk, completing, dev, instances, jobs, migrate, processes, tokens, top, versions, workflows
 from wf.errors import WfError
 
 
@@ -46,6 +46,8 @@ for _command in (
     versions.versions,
     instances.instances,
     jobs.jobs,
+    top.top,
     tokens.tokens,
+    completing.completion,
 ):
     main.add_command(_command)

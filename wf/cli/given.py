@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wf.cli.completing import instance_ids, workflow_names
 from wf.errors import WfError
 from wf.status import Status
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from wf.remote import RemoteCatalog
 
 LATEST = "latest"
+
+name_argument = click.argument("name", shell_complete=workflow_names)
+id_argument = click.argument("id", shell_complete=instance_ids)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 

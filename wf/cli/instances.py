@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from wf.cli.bulk import COMMANDS as MANY
-from wf.cli.given import LATEST, Refused, json_option, parse_dates, parse_status, resolve
+from wf.cli.completing import instance_ids, statuses
+from wf.cli.given import LATEST, Refused, json_option, name_argument, parse_dates, parse_status, resolve
 from wf.cli.steering import COMMANDS
 from wf.cli.surroundings import open_catalog
 from wf.cli.words import STYLE, moment, status_label
@@ -25,8 +26,8 @@ def instances() -> None:
 
 
 @instances.command("list")
-@click.argument("name")
-@click.option("--status", help="Only those in this status.")
+@name_argument
+@click.option("--status", shell_complete=statuses, help="Only those in this status.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
 @click.option("--date-start", metavar="ISO8601", help="Only those created then or later; UTC unless it says otherwise.")
 @click.option("--date-end", metavar="ISO8601", help="Only those created then or earlier; a date means all of that day.")
@@ -78,8 +79,8 @@ def _row(entry: Answer) -> tuple[object, ...]:
 
 
 @instances.command("describe")
-@click.argument("name")
-@click.argument("id", default=LATEST)
+@name_argument
+@click.argument("id", default=LATEST, shell_complete=instance_ids)
 @click.option("--watch", "-w", is_flag=True, help="Show it live until it has ended.")
 @click.option("--step-output/--no-step-output", default=True, show_default=True, help="Show what the steps gave.")
 @click.option("--truncate-output-limit", type=click.IntRange(0), default=5000, show_default=True, help="In characters.")

@@ -7,7 +7,8 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from wf.cli.given import Refused, json_option, parse_ids, parse_json, resolve
+from wf.cli.completing import event_types, instance_ids
+from wf.cli.given import Refused, id_argument, json_option, name_argument, parse_ids, parse_json, resolve
 from wf.cli.surroundings import open_client
 from wf.errors import WfError
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from wf.answers import Answer
     from wf.instance import Instance
     from wf.remote import RemoteInstance
-
-_name = click.argument("name")
-_id = click.argument("id")
 
 
 class NotDeleted(WfError):
@@ -34,9 +32,9 @@ class NotDeleted(WfError):
 
 
 @click.command("send-event")
-@_name
-@_id
-@click.option("--type", "type", required=True, help="1 to 100 letters, digits, '-' or '_'.")
+@name_argument
+@id_argument
+@click.option("--type", "type", required=True, shell_complete=event_types, help="1 to 100 letters, digits, '-' or '_'.")
 @click.option("--payload", metavar="JSON", default="{}", show_default=True)
 @json_option
 @click.pass_context
@@ -52,8 +50,8 @@ def send_event(context: click.Context, name: str, id: str, type: str, payload: s
 
 
 @click.command("pause")
-@_name
-@_id
+@name_argument
+@id_argument
 @json_option
 def pause(name: str, id: str, *, as_json: bool) -> None:
     """Let no step begin any more; those that run end first. Without effect unless it runs or waits."""
@@ -63,8 +61,8 @@ def pause(name: str, id: str, *, as_json: bool) -> None:
 
 
 @click.command("resume")
-@_name
-@_id
+@name_argument
+@id_argument
 @json_option
 def resume(name: str, id: str, *, as_json: bool) -> None:
     """Go on after a pause; all deadlines are later by its length. Without effect unless it is paused."""
@@ -74,8 +72,8 @@ def resume(name: str, id: str, *, as_json: bool) -> None:
 
 
 @click.command("terminate")
-@_name
-@_id
+@name_argument
+@id_argument
 @click.option("--rollback", is_flag=True, help="Undo its steps first, the last one first.")
 @json_option
 def terminate(name: str, id: str, *, rollback: bool, as_json: bool) -> None:
@@ -86,8 +84,8 @@ def terminate(name: str, id: str, *, rollback: bool, as_json: bool) -> None:
 
 
 @click.command("restart")
-@_name
-@_id
+@name_argument
+@id_argument
 @click.option("--from-step-name", "step", help="Keep the results of all steps that were asked for before this one.")
 @click.option("--from-step-count", "count", type=click.IntRange(1), help="Which occurrence of that name; the first.")
 @click.option("--from-step-type", "kind", type=click.Choice(["do", "sleep", "waitForEvent"]), help="`do` by default.")
@@ -102,8 +100,8 @@ def restart(name: str, id: str, step: str | None, count: int | None, kind: str |
 
 
 @click.command("delete")
-@_name
-@click.argument("ids", metavar="[ID]...", nargs=-1)
+@name_argument
+@click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=instance_ids)
 @click.option("--filename", type=click.File("rb"), help="A JSON array of ids; `-` is standard input.")
 @json_option
 def delete(name: str, ids: tuple[str, ...], filename: IO[bytes] | None, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wf.cli.completing import workflow_names
 from wf.cli.given import json_option
 from wf.cli.surroundings import open_catalog
 from wf.cli.words import NO_WORKFLOWS, moment
@@ -23,7 +24,7 @@ _COLUMNS = {
 
 
 @click.command("versions")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=workflow_names)
 @json_option
 def versions(name: str | None, *, as_json: bool) -> None:
     """Show which versions of workflows are registered, and which still have instances in flight.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wf.cli.given import Refused, json_option, parse_json
+from wf.cli.given import Refused, json_option, name_argument, parse_json
 from wf.cli.surroundings import open_catalog, open_client
 from wf.cli.words import NO_WORKFLOWS, STATUS, moment, status_label
 
@@ -51,7 +51,7 @@ def list_workflows(page: int, per_page: int, *, as_json: bool) -> None:
 
 
 @click.command("describe")
-@click.argument("name")
+@name_argument
 @json_option
 def describe_workflow(name: str, *, as_json: bool) -> None:
     """Show a workflow: its class, its versions and settings, and how many instances are in each status."""
@@ -97,7 +97,7 @@ def _description(workflow: Answer) -> Iterator[RenderableType]:
 
 
 @click.command()
-@click.argument("name")
+@name_argument
 @click.argument("params", required=False)
 @click.option("--params", "-p", "params_option", metavar="JSON", help="The same as PARAMS.")
 @click.option("--id", help="Id of the instance, unique in the workflow; a random one by default.")

@@ -1,7 +1,7 @@
 -- What goes on now, at a price that does not grow with the number of instances: every part looks at `cap` rows at most.
--- `only` names the workflows that the asker may see; null means all. Place and order of instances are of (workflow,
--- status, key), so that nothing but the index on these will do: in the order of keys alone, the few that run would be
--- looked for among all that ever did.
+-- `only` names the workflows that the asker may see; null means all. A status is written as a range, and ordered
+-- by, so that nothing but the index on (workflow, status, key) will do: in the order of keys alone, the few instances
+-- that run would be looked for among all that ever did.
 
 -- overview_statuses: How many instances are in each of some statuses.
 select s.status, c.number
@@ -11,8 +11,8 @@ from unnest(%(statuses)s::text[]) as s (status) cross join lateral (
     select
     from wf.workflow w cross join lateral (
       select from wf.instance i
-      where (i.workflow, i.status) >= (w.name, s.status) and (i.workflow, i.status) <= (w.name, s.status)
-      order by i.workflow, i.status, i.key
+      where i.workflow = w.name and i.status >= s.status and i.status <= s.status
+      order by i.status, i.key
       limit %(cap)s
     ) found
     where %(only)s::text[] is null or w.name = any(%(only)s)
@@ -68,8 +68,8 @@ with live as (
   from wf.workflow w cross join unnest(%(statuses)s::text[]) as s (status) cross join lateral (
     select key, generation, workflow, id
     from wf.instance
-    where (workflow, status) >= (w.name, s.status) and (workflow, status) <= (w.name, s.status)
-    order by workflow desc, status desc, key desc
+    where workflow = w.name and status >= s.status and status <= s.status
+    order by status desc, key desc
     limit %(cap)s
   ) i
   where %(only)s::text[] is null or w.name = any(%(only)s)

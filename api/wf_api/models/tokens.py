@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from wf_api.models.common import Given, Moment, Told
 
@@ -11,6 +11,10 @@ Scope = Literal["read", "write", "admin"]
 
 class NewToken(Given):
     """A token to make."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "ci", "scope": "write", "workflows": ["report"]}]}
+    )
 
     name: str = Field(description="For people and the audit.", examples=["ci"])
     scope: Scope = Field(description="Each holds those before it.")
