@@ -85,8 +85,7 @@ class Deployments:
         done = False
         while not done:  # once more if another version was registered between the two statements
             versions, overrides, now = self.database.rows(self._sql["workflow_register"], told)[0]
-            newest = max(versions, key=lambda known: (version_order(known), versions[known]))
-            if not (done := version != newest):
+            if not (done := version != _newest(versions)):
                 standing = _Standing(name, versions, version, declared, overrides, now)
                 done = self._settle(standing, overrides, max_schedules=max_schedules)
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
@@ -120,7 +119,9 @@ class Deployments:
             rows = self.database.rows(self._sql["workflow_standing"], told)
             if not rows:
                 raise WorkflowNotFound(name, self.workflows())
-            versions, seen, version, declared, now, known = rows[0]
+            versions, seen, settings, now, known = rows[0]
+            version = _newest(versions)  # not the one that is settled: a worker may be about to settle its own
+            declared = settings[version]
             if not known:
                 raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
             if "limits" in wanted and wanted["limits"] != declared.get("limits"):
@@ -241,6 +242,11 @@ class Deployments:
             entry["instances"][status] = number
         newest_first = sorted(found.values(), key=lambda entry: version_order(entry.version), reverse=True)
         return sorted(newest_first, key=lambda entry: str(entry.workflow))
+
+
+def _newest(versions: Mapping[str, float]) -> str:
+    """The highest version; the last one registered on a tie."""
+    return max(versions, key=lambda version: (version_order(version), versions[version]))
 
 
 def _limit(settings: Mapping[str, Any]) -> int | None:

@@ -125,15 +125,16 @@ with settled as (
 )
 select name from settled
 
--- workflow_standing: What is registered of a workflow, and what operators set over it.
+-- workflow_standing: What is registered of a workflow, by version, and what operators set over it.
 select
-  w.versions, w.overrides, w.version, v.settings,
+  w.versions, w.overrides,
+  (select jsonb_object_agg(v.version, v.settings) from wf.version v where v.workflow = w.name),
   extract(epoch from coalesce(to_timestamp(%(now)s), now()))::float8,
   exists (
     select 1 from wf.version known
     where known.workflow = w.name and known.class_name = %(class_name)s and known.module = %(module)s
   )
-from wf.workflow w join wf.version v on v.workflow = w.name and v.version = w.version
+from wf.workflow w
 where w.name = %(name)s
 
 -- workflow_known: Every workflow that a worker has registered, with its newest version.
