@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from threading import Event as Signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.errands import Errand, versions
 from wf import WorkflowEntrypoint
+from wf.database import Database
+from wf.sql import statements
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -206,3 +209,33 @@ def test_settings_and_a_registration_at_the_same_time_both_hold(rig: Rig, api: A
         found = api.ok("GET", "/api/workflows/raced")
         assert (found["version"], found["settings"]) == (str(number), {"concurrency": {"limit": number}})
         assert rig.sql("select concurrency from wf.workflow") == [(number,)]
+
+
+def test_settings_do_not_undo_a_registration_that_was_half_done_when_they_were_read(
+    rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newer version is in force at the end: the wish was for the older one, so it is looked at again."""
+    old, new = versions("halfway", "1", "2")
+    register(rig, old)
+    settle, rows = statements()["workflow_settle"], Database.rows
+    arrived, go_on = {True: Signal(), False: Signal()}, {True: Signal(), False: Signal()}
+
+    def stop(self: Database, sql: Any, params: Any = None) -> Any:
+        if sql == settle:
+            by_worker = params["actor"] is None
+            arrived[by_worker].set()
+            assert go_on[by_worker].wait(10)
+        return rows(self, sql, params)
+
+    monkeypatch.setattr(Database, "rows", stop)
+    registering = rig.in_thread(rig.workers[0].catalog.register, new)
+    assert arrived[True].wait(10)
+    wish = {"script_name": old.__module__, "class_name": "halfway", "concurrency": {"limit": 7}}
+    setting = rig.in_thread(lambda: api.ok("PUT", "/api/workflows/halfway", json=wish))
+    assert arrived[False].wait(10)
+    go_on[True].set()
+    registering.result(10)
+    go_on[False].set()
+    assert setting.result(10)["version_id"] == "2"
+    found = api.ok("GET", "/api/workflows/halfway")
+    assert (found["version"], found["settings"]) == ("2", {"concurrency": {"limit": 7}})
