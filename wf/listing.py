@@ -24,7 +24,7 @@ OFFSET_MAX = 10_000
 """Instances that a page given by its number may skip; they are read and thrown away. A cursor skips any number."""
 
 KEY_MAX = 2**63 - 1
-_DIGITS = len(str(KEY_MAX))
+_DIGITS = 100  # of a cursor; Python refuses to read thousands of them
 
 ENTRY = ("id", "version", "status", "trigger", "createdOn", "modifiedOn", "startedOn", "endedOn", "dueAt")
 """What is told of each instance."""

@@ -107,6 +107,8 @@ class Watch:
                     await self._look_at(keys[first : first + BATCH])
             except WfError as error:  # the next look may succeed; who subscribes meanwhile is refused by the feed
                 log.warning("feeds stand still", subscribers=self.watchers, reason=str(error))
+            except Exception:  # nobody else would hear of it, and every feed would be silent for ever
+                log.exception("feeds stand still", subscribers=self.watchers)
 
     async def _look_at(self, keys: list[int]) -> None:
         rows = await to_thread.run_sync(self._database.read, statements()["feed_watch"], {"keys": keys})

@@ -140,6 +140,8 @@ def test_a_bad_event_is_refused_and_the_instance_waits_on(rig: Rig) -> None:
         ({"cursor": "abc"}, "cursor 'abc' is not one that a list has given"),
         ({"cursor": "-1"}, "cursor '-1'"),
         ({"cursor": 7}, "cursor 7"),
+        ({"cursor": "9" * 5000}, "cursor '9999"),
+        ({"cursor": "٣"}, "cursor '٣'"),
         ({"since": "2026-01-01"}, "since must be a datetime, not '2026-01-01'"),
         ({"until": 5}, "until must be a datetime, not 5"),
         ({"since": datetime(1, 1, 1)}, "since 0001-01-01 00:00:00 is beyond the times that can be compared"),  # noqa: DTZ001  # as a caller may

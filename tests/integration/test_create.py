@@ -121,3 +121,13 @@ def test_ids_that_look_like_cloudflares_own_are_free(rig: Rig) -> None:
     """`cf_` and 64 hex digits is an id like any other."""
     id = "cf_" + "0123456789abcdef" * 4
     assert rig.client.workflow(Errand).create(id).id == id
+
+
+@pytest.mark.parametrize("forever", [1e300, "1001 years", 10**400])
+def test_a_retention_beyond_the_calendar_is_refused(rig: Rig, forever: Any) -> None:
+    """An instance with it could never end, because the time of its removal cannot be written down."""
+    with pytest.raises(ValueError, match=r"retention\.success_retention"):
+        rig.client.workflow(Kept).create("r-17", retention={"success_retention": forever})
+    rig.client.workflow(Kept).create("r-17", retention={"success_retention": "1000 years"})
+    rig.settle()
+    assert rig.client.workflow(Kept).get("r-17").describe().expire_at.year == 3027

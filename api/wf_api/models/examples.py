@@ -81,5 +81,5 @@ DELETED = {
 }  # fmt: skip
 ENTRY = {
     "id": 71, "actor": "api:ci", "action": "terminate", "workflow": "report", "instance": "r-17",
-    "detail": {"from": "waiting", "to": "terminated"}, "at": _ENDED,
+    "detail": {"rollback": False}, "at": _ENDED,
 }  # fmt: skip

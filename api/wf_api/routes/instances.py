@@ -33,7 +33,7 @@ def list_instances(
     date_end: Annotated[str | None, Query(description="The same; a date without a time means all of that day.")] = None,
     page: Annotated[int | None, Query(ge=1)] = None,
     per_page: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,19}$", description="As the page before has told.")] = None,
+    cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,100}$", description="As the page before has told.")] = None,
     direction: Annotated[Literal["asc", "desc"], Query(description="`desc`: the newest first.")] = "desc",
 ) -> Response:
     """Page by page: by `cursor`, which costs the same however far it leads, or by the number of the page."""
