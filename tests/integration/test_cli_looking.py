@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tests.support.cli import Shell, Worked
 from wf import WorkflowEntrypoint
+from wf.answers import Answer
 from wf.cli.watching import view
 
 if TYPE_CHECKING:
@@ -219,10 +220,13 @@ def test_the_live_view_fits_the_terminal(worked: Worked, height: int) -> None:
     worked.bring(Tour, "t-1", "waiting", "a long text " * 30)
     found = worked.client.workflow(Tour).get("t-1").describe()
     found["steps"] = found.steps * 10
+    found.steps[-2].update(name="a long name " * 10, success=False, status="errored")
+    found.steps[-2]["error"] = Answer(name="ValueError", message="a long story " * 30)
     console = Console(file=StringIO(), width=80, height=height, markup=False)
     console.print(view(found, height))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # it is the StringIO
     assert len(lines) <= height
     assert max(map(cell_len, lines)) <= 80
     assert any("review-1" in line and "👀 Waiting for event" in line for line in lines)
+    assert any("a long" in line and "❌ Error" in line and "ValueEr" in line for line in lines)
     assert any("earlier step(s) are not shown" in line for line in lines)

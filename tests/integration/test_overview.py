@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from tests.support import wait_until
 from tests.support.cli import Shell
 from tests.support.errands import versions
 from tests.support.plans import plan_of, scans
 from wf import WorkflowEntrypoint
+from wf.cli.topview import view
 from wf.client import Client
 from wf.clock import DatabaseClock
 from wf.overview import CAP, GONE, Overview
@@ -220,6 +224,23 @@ def test_top_shows_it(rig: Rig, settings: Settings) -> None:
     assert "\x1b" not in text
     assert shell.json("top")["instances"] == {"waiting": 1}
     assert "Postgres does not answer" in shell.refusal("top", WF_DATABASE_URL="postgresql://127.0.0.1:1/nowhere")
+
+
+@pytest.mark.parametrize("height", [10, 24, 50])
+def test_the_live_view_fits_the_terminal(rig: Rig, overview: Overview, height: int) -> None:
+    """However much goes on, it is no higher and no wider than the terminal, unless that is tiny."""
+    sleepers(rig, **{f"{'long' * 20}-{n}": 30 + n for n in range(20)})
+    Presence(rig.workers[0], "threads", 10).tell()
+    seen = overview.look()
+    seen.workers[0]["workflows"] = {f"workflow-{n}": ["1"] for n in range(50)}
+    seen["workers"] = seen.workers * 9
+    console = Console(file=StringIO(), width=80, height=height, markup=False)
+    console.print(view(seen, height, 80))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]  # it is the StringIO
+    assert len(lines) <= max(height, 6 + 2 * 5)
+    assert max(map(cell_len, lines)) <= 80
+    assert any("✅ Alive" in line for line in lines)
+    assert any("💤 Sleeping" in line and "nap-1" in line for line in lines)
 
 
 def test_the_api_shows_it(rig: Rig, api: Api) -> None:

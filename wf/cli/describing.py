@@ -53,36 +53,39 @@ def description(instance: Answer, *, limit: int, step_output: bool) -> Iterator[
             yield Padding(_attempts(step, limit), (0, 0, 0, 4), expand=False)
 
 
-def summary(instance: Answer, limit: int) -> Text:
-    """The instance without its steps."""
+_STILL = ("Version Id", "Trigger", "Queued", "Success", "Params", "Schedule")
+"""What stays as it is while somebody watches."""
+
+
+def summary(instance: Answer, limit: int, *, brief: bool = False) -> Text:
+    """The instance without its steps; in brief, without what stays as it is."""
     done = [step.name for step in instance.steps if step.status == StepStatus.COMPLETE and step.type != Kind.ROLLBACK]
     ended = instance.success is not None or instance.status == Status.TERMINATED
     still = ended or instance.status == Status.PAUSED
-    return labelled(
-        {
-            "Workflow Name": instance.workflow,
-            "Instance Id": instance.id,
-            "Version Id": instance.version_id,
-            "Status": Text(status_label(instance.status), STYLE.get(instance.status, "")),
-            "Trigger": TRIGGER.get(instance.trigger["source"], UNKNOWN),
-            "Queued": moment(instance.queued),
-            "Success": success(instance.success) if instance.start or ended else None,
-            "Start": moment(instance.start) if instance.start else None,
-            "End": moment(instance.end) if instance.end else None,
-            "Duration": between(instance.start, instance.end) or None,
-            "Last Successful Step": done[-1] if done else None,
-            "Error": error_text(instance.error, limit) if instance.error else None,
-            "Output": as_text(instance.output, limit) if instance.status == Status.COMPLETE else None,
-            "Params": as_text(instance.params, limit),
-            "Schedule": _schedule(instance.schedule) if instance.schedule else None,
-            "Retries": instance.retries,
-            "Recoveries": instance.recoveries,
-            "Restarts": instance.restarts or None,
-            "Next Wake-up": until(instance.next_wake) if instance.next_wake and not still else None,
-            "Restart At": until(instance.restart_at) if instance.restart_at else None,
-            "Rollback": _rollback(instance.rollback, limit) if instance.rollback else None,
-        }
-    )
+    found: dict[str, object] = {
+        "Workflow Name": instance.workflow,
+        "Instance Id": instance.id,
+        "Version Id": instance.version_id,
+        "Status": Text(status_label(instance.status), STYLE.get(instance.status, "")),
+        "Trigger": TRIGGER.get(instance.trigger["source"], UNKNOWN),
+        "Queued": moment(instance.queued),
+        "Success": success(instance.success) if instance.start or ended else None,
+        "Start": moment(instance.start) if instance.start else None,
+        "End": moment(instance.end) if instance.end else None,
+        "Duration": between(instance.start, instance.end) or None,
+        "Last Successful Step": done[-1] if done else None,
+        "Error": error_text(instance.error, limit) if instance.error else None,
+        "Output": as_text(instance.output, limit) if instance.status == Status.COMPLETE else None,
+        "Params": as_text(instance.params, limit),
+        "Schedule": _schedule(instance.schedule) if instance.schedule else None,
+        "Retries": instance.retries,
+        "Recoveries": instance.recoveries,
+        "Restarts": instance.restarts or None,
+        "Next Wake-up": until(instance.next_wake) if instance.next_wake and not still else None,
+        "Restart At": until(instance.restart_at) if instance.restart_at else None,
+        "Rollback": _rollback(instance.rollback, limit) if instance.rollback else None,
+    }
+    return labelled({label: value for label, value in found.items() if not (brief and label in _STILL)})
 
 
 def _rollback(done: Answer, limit: int) -> Text:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -60,6 +61,25 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
         found.add_column(Text(column), overflow="fold")
     for row in rows:
         found.add_row(*[cell if isinstance(cell, Text) else Text(safe(cell)) for cell in row])
+    return found
+
+
+_LEAST = 8  # columns that stay for each of those that give way
+
+
+def fit(found: Table, width: int, *giving: str) -> Table:
+    """Make each row one line, and the table no wider than that: the named columns give way, the last one first."""
+    wanted = {}
+    for column in found.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
+        wanted[str(column.header)] = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    room = width - 1 - 3 * len(wanted) - sum(size for name, size in wanted.items() if name not in giving)
+    columns = {str(column.header): column for column in found.columns}
+    names = [name for name in giving if name in columns]
+    for n, name in enumerate(names, 1):
+        kept = sum(min(wanted[later], _LEAST) for later in names[n:])
+        columns[name].max_width = max(min(wanted[name], room - kept), 1)
+        room -= min(wanted[name], max(room - kept, 1))
     return found
 
 

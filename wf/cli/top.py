@@ -49,12 +49,15 @@ def _live(look: Callable[[], Answer]) -> None:
     from wf.errors import JournalUnavailable  # noqa: PLC0415
 
     out, seen = console(), look()
-    with pressed() as key, Live(view(seen, out.height - 1), console=out, auto_refresh=False, screen=True) as live:
+    with (
+        pressed() as key,
+        Live(view(seen, out.height - 1, out.width), console=out, auto_refresh=False, screen=True) as live,
+    ):
         live.refresh()
         while key(1.0) not in {"q", "Q", "\x03"}:
             try:
                 seen = look()
-                live.update(view(seen, out.height - 1), refresh=True)
+                live.update(view(seen, out.height - 1, out.width), refresh=True)
             except JournalUnavailable as error:  # it may be back in a moment
                 away = Text(safe(error), "yellow", no_wrap=True, overflow="ellipsis")
-                live.update(Group(away, view(seen, out.height - 2)), refresh=True)
+                live.update(Group(away, view(seen, out.height - 2, out.width)), refresh=True)

@@ -7,28 +7,29 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from wf.cli.show import table
+from wf.cli.show import fit, table
 from wf.cli.words import STEP, STYLE, UNKNOWN, duration, moment, safe, status_label
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import RenderableType
-    from rich.table import Table
 
     from wf.answers import Answer
 
 _AROUND = 4  # lines of a table beside its rows
 _LEAST = 1  # rows of a table, however little room there is
+_GIVING = ("Running", "Next wake-up", "Step", "Worker", "Queue", "Workflows")  # cut in a narrow terminal
 _SPANS = {"late": "late", "minute": "in 1 min", "hour": "in 1 h", "day": "in 1 d", "later": "later"}
 
 
-def view(seen: Answer, height: int | None) -> RenderableType:
+def view(seen: Answer, height: int | None, width: int = 1000) -> RenderableType:
     """Everything, or as much as fits: workers first, then the newest steps, then the next wake-ups.
 
     Args:
         seen: What `Overview.look` gives.
         height: Lines that there are; None means any number.
+        width: Columns that there are.
     """
     head = _head(seen)
     tables = [_workers(seen), _steps(seen), _wakes(seen)]
@@ -36,7 +37,7 @@ def view(seen: Answer, height: int | None) -> RenderableType:
     for n, room in enumerate(shares(rows, None if height is None else height - len(head))):
         columns, found = tables[n]
         tables[n] = (columns, found[:room])
-    return Group(*head, *[_narrow(table(columns, found)) for columns, found in tables if found])
+    return Group(*head, *[fit(table(columns, found), width, *_GIVING) for columns, found in tables if found])
 
 
 def shares(rows: list[int], height: int | None) -> list[int]:
@@ -102,7 +103,7 @@ def _steps(seen: Answer) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         )
         for step in seen.running.steps
     ]
-    return ("Running", "Step", "Attempt", "For", "Lease", "Worker"), rows
+    return ("Running", "Step", "Try", "For", "Lease", "Worker"), rows
 
 
 def _wakes(seen: Answer) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
@@ -116,13 +117,6 @@ def _wakes(seen: Answer) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         for wake in seen.wake_ups.next
     ]
     return ("Next wake-up", "When", "Waits in", "Step"), rows
-
-
-def _narrow(found: Table) -> Table:
-    """One line a row, whatever the width."""
-    for column in found.columns:
-        column.no_wrap, column.overflow = True, "ellipsis"
-    return found
 
 
 def _ago(now: datetime, then: datetime) -> str:

@@ -7,13 +7,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from wf.cli.describing import error_text, summary
-from wf.cli.show import console, table
+from wf.cli.show import console, fit, table
 from wf.cli.words import STEP, UNKNOWN, between, duration, safe
 from wf.errors import JournalUnavailable
 from wf.status import TERMINAL, StepStatus
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 _EVERY = 0.3  # seconds between two looks
 _OTHER_LINES = 6  # head, foot and borders of the steps' table, and one line to spare
 _LEAST_STEPS = 3  # shown even if the rest has to be cut
+_ROOMY = 40  # lines of a terminal that has room for everything
 _SHORT = 300  # characters of an output or an error
 
 _STATE = {
@@ -54,19 +54,19 @@ def follow(look: Callable[[], Answer], *, quiet: bool) -> None:
             time.sleep(_EVERY)
             instance = look()
         return
-    with Live(view(instance, out.height), console=out, auto_refresh=False, transient=True) as live:
+    with Live(view(instance, *out.size[::-1]), console=out, auto_refresh=False, transient=True) as live:
         while instance.status not in TERMINAL:
             time.sleep(_EVERY)
             try:
                 instance = look()
-                live.update(view(instance, out.height), refresh=True)
+                live.update(view(instance, *out.size[::-1]), refresh=True)
             except JournalUnavailable as error:  # it may be back in a moment; Ctrl-C ends the waiting
-                live.update(Group(view(instance, out.height - 1), Text(safe(error), "yellow")), refresh=True)
+                live.update(Group(view(instance, out.height - 1, out.width), Text(safe(error), "yellow")), refresh=True)
 
 
-def view(instance: Answer, height: int) -> RenderableType:
+def view(instance: Answer, height: int, width: int = 80) -> RenderableType:
     """An instance in at most so many lines: what is going on first, the newest steps last."""
-    lines = summary(instance, _SHORT).split("\n")[: max(height - _OTHER_LINES - _LEAST_STEPS, 4)]
+    lines = summary(instance, _SHORT, brief=height < _ROOMY).split("\n")[: max(height - _OTHER_LINES - _LEAST_STEPS, 4)]
     head = Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
     room = max(height - len(lines) - _OTHER_LINES, 1)
     left_out = len(instance.steps) - room
@@ -81,11 +81,8 @@ def view(instance: Answer, height: int) -> RenderableType:
         )
         for step in instance.steps[-room:]
     ]
-    steps = table(("Step", "State", "Attempts", "Duration", "Wakes", "Error"), rows)
-    for column in steps.columns:
-        column.no_wrap, column.overflow = True, "ellipsis"
-        if column.header not in (Text("Step"), Text("Error")):  # these two give way when the terminal is narrow
-            column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
+    head_row = ("Step", "State", "Try", "Duration", "Wakes", "Error")
+    steps = fit(table(head_row, rows), width, "Step", "Error")
     return Group(head, steps, Text(f"{left_out} earlier step(s) are not shown." if left_out > 0 else "", "dim"))
 
 
