@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from fastapi import FastAPI, Header
+from flask import Flask
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
@@ -13,6 +15,7 @@ from tests.support import wait_until
 from wf.settings import Settings
 from wf.urls import database_url
 from wf.workflow import registry
+from wf_api.hooks import read_hooks
 
 if TYPE_CHECKING:
     import pytest
@@ -54,6 +57,33 @@ def run_snippet(begin: str, **names: Any) -> None:
     """Execute the README's code that begins like this."""
     (code,) = re.findall(rf"```python\n({begin}.*?)```", README.read_text(), re.DOTALL)
     exec(compile(code, str(README), "exec"), {"__name__": "readme", **names})
+
+
+def test_many_are_moved_as_it_says(rig: Rig) -> None:
+    """The lines on bulk actions run as they stand, and leave a job for the reaper."""
+    run_snippet("from pydantic")
+    for worker in rig.workers:
+        worker.catalog.register(registry.get("checkout"))
+    run_snippet("client.jobs.preview", client=rig.client)
+    assert rig.sql("select action, options from wf.job") == [("terminate", {"rollback": True})]
+
+
+def test_the_web_frameworks_are_used_as_it_says() -> None:
+    """What is shown of FastAPI and Flask can be imported, and makes routes."""
+    app, flask_app = FastAPI(), Flask("readme")
+    names = {"FastAPI": lambda **_: app, "SessionDep": Annotated[str, Header()], "Order": object}
+    run_snippet("from wf.contrib.fastapi", **names)
+    run_snippet("from wf.contrib.flask", app=flask_app)
+    assert "/orders/{id}" in app.openapi()["paths"]
+    assert "/orders/<id>" in {rule.rule for rule in flask_app.url_map.iter_rules()}
+
+
+def test_the_rule_of_webhooks_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The TOML that is shown is read as a rule."""
+    (rule,) = re.findall(r"```toml\n(.*?)```", README.read_text(), re.DOTALL)
+    monkeypatch.setenv("STRIPE_SECRET", "whsec_something")
+    (tmp_path / "hooks.toml").write_text(rule)
+    assert list(read_hooks(str(tmp_path / "hooks.toml"))) == ["order-paid"]
 
 
 def test_more_than_retries_does_what_its_comments_say(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
