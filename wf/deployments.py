@@ -41,11 +41,7 @@ _NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_ret
 
 
 class _Standing(NamedTuple):
-    """A workflow as it was read: its versions, the newest one, what that declares, and what is set over it.
-
-    Attributes:
-        was: The version in force, for who does not change it: a worker that has told of a newer one may be about to.
-    """
+    """A workflow as it was read: its versions, the newest one, what that declares, and what is set over it."""
 
     name: str
     versions: dict[str, float]
@@ -53,7 +49,6 @@ class _Standing(NamedTuple):
     declared: dict[str, Any]
     overrides: dict[str, Any]
     now: float
-    was: str | None = None
 
 
 class Deployments:
@@ -131,7 +126,7 @@ class Deployments:
                 raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
             if "limits" in wanted and wanted["limits"] != declared.get("limits"):
                 raise ValueError(f"Workflow {name!r}: limits stand on the class; change them there.")
-            standing = _Standing(name, versions, version, declared, seen, now, was=version)
+            standing = _Standing(name, versions, version, declared, seen, now)
             done = self._settle(standing, wanted, actor=actor, max_schedules=max_schedules)
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
 
@@ -147,7 +142,6 @@ class Deployments:
         values = {
             "name": standing.name, "version": standing.version, "versions": Jsonb(standing.versions),
             "effective": Jsonb(effective), "overrides": Jsonb(dict(overrides)), "seen": Jsonb(standing.overrides),
-            "was": standing.was,
             "concurrency": _limit(effective), "crons": crons, "actor": actor, "now": self.clock.override(),
             "next_at": [next_firing(cron, standing.now) for cron in crons],
         }  # fmt: skip

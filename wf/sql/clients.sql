@@ -110,7 +110,6 @@ with settled as (
     version = %(version)s, settings = %(effective)s, concurrency = %(concurrency)s, overrides = %(overrides)s,
     modified_at = coalesce(to_timestamp(%(now)s), now())
   where name = %(name)s and versions = %(versions)s and overrides = %(seen)s
-    and (%(was)s::text is null or version = %(was)s)
   returning name
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance, detail)
