@@ -27,6 +27,9 @@ _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 SLACK = timedelta(hours=1)
 """Instances get their keys in the order of creation, but for those of transactions that were open for so long."""
 
+OUTPUT_MAX = 2**31 - 1
+"""Bytes; no output has more."""
+
 
 class Made(NamedTuple):
     """An instance that was created."""
@@ -146,13 +149,16 @@ class Catalog(Deployments):
         key: int = rows[0][0]
         return key
 
-    def describe(self, workflow: str, id: str, *, read: Callable[[bytes], Any] = decode) -> Answer:
+    def describe(
+        self, workflow: str, id: str, *, read: Callable[[bytes], Any] = decode, output_bytes: int = OUTPUT_MAX
+    ) -> Answer:
         """Everything about an instance: steps, attempts, what it waits for and until when.
 
         Args:
             workflow: Its workflow.
             id: Its id.
             read: How to read stored values; what it cannot read is shown as `wf.plain.legible` can.
+            output_bytes: Outputs of steps that are bigger, as they are stored, are not read: a text stands for them.
 
         Raises:
             InstanceNotFound: There is no such instance.
@@ -160,7 +166,7 @@ class Catalog(Deployments):
         row = self._read(workflow, id)
         of = {"key": row["key"], "generation": row["generation"]}
         attempts = self.database.read(self._sql["attempt_list"], of)
-        steps = self.database.read(self._sql["step_list"], of)
+        steps = self.database.read(self._sql["step_list"], of | {"bytes": output_bytes})
         return description(row, steps, attempts, partial(legible, read=read))
 
     def step_output(self, workflow: str, id: str, step: str, type: str, attempt: int | None = None) -> Answer:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     Rows = list[tuple[Any, ...]]
 
+TRUNCATED = "[truncated output]"
+"""Stands for an output that is too big to be shown, or for the rest of it."""
+
 _STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep", "rollback": "rollback"}
 
 
@@ -67,7 +70,7 @@ def _attempts(rows: Rows) -> dict[int, list[Answer]]:
 
 
 def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Callable[[bytes], Any]) -> Answer:
-    seq, kind, name, count, status, config, attempt, lost, worker, output, error, details, *times = values
+    seq, kind, name, count, status, config, attempt, lost, worker, output, cut, error, details, *times = values
     wake_at, start, attempt_at, end = times
     tried = list(attempts.get(seq, []))
     if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > len(tried):
@@ -95,7 +98,7 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
     return Answer(
         seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
         success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
-        output=shown(output), error=error_answer(error), heartbeat=shown(details),
+        output=TRUNCATED if cut and not hidden else shown(output), error=error_answer(error), heartbeat=shown(details),
         eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
         wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker, **finished,
     )  # fmt: skip

@@ -13,8 +13,6 @@ from wf.answers import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-TRUNCATED = "[truncated output]"
-
 _LISTED = {
     "id": "id", "version": "version_id", "status": "status", "trigger": "trigger_source", "createdOn": "created_on",
     "modifiedOn": "modified_on", "startedOn": "started_on", "endedOn": "ended_on", "dueAt": "due_on",

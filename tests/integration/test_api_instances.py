@@ -14,6 +14,7 @@ from tests.support.attempts import Held, one_step
 from tests.support.errands import Errand, RefusedError, moment
 from tests.support.parcels import Parcel, at
 from wf import WorkflowEntrypoint, wire
+from wf.descriptions import TRUNCATED
 from wf.listing import Listing
 from wf.plain import plain
 from wf_api.envelope import to_json
@@ -67,7 +68,7 @@ def test_a_description_has_every_field_of_the_baseline(rig: Rig, api: Api) -> No
         "2027-01-15T08:00:30Z", "2027-01-15T08:01:30Z", True, None,
     )  # fmt: skip
     assert (permit["event_type"], permit["finished"], permit["output"]["payload"]) == ("go", True, {"by": "ada"})
-    assert long["output"] == '"' + "x" * 4999 + wire.TRUNCATED
+    assert long["output"] == '"' + "x" * 4999 + TRUNCATED
 
 
 def test_a_description_can_be_turned_shortened_and_simple(rig: Rig, api: Api) -> None:
@@ -77,13 +78,23 @@ def test_a_description_can_be_turned_shortened_and_simple(rig: Rig, api: Api) ->
     rig.pass_time(30)
     names = [each["name"] for each in api.ok("GET", at("r-17"))["steps"]]
     assert [each["name"] for each in api.ok("GET", at("r-17", "?order=desc"))["steps"]] == names[::-1]
-    assert api.ok("GET", at("r-17", "?output_limit=3"))["steps"][1]["output"] == '"pa' + wire.TRUNCATED
+    assert api.ok("GET", at("r-17", "?output_limit=3"))["steps"][1]["output"] == '"pa' + TRUNCATED
     assert api.ok("GET", at("r-17", "?output_limit=8"))["steps"][1]["output"] == "packed"
     simple = api.ok("GET", at("r-17", "?simple=true"))
     assert ("steps" in simple, simple["step_count"]) == (False, 2)
     assert "steps" in api.ok("GET", at("r-17", "?simple=false"))
     for query in ("order=up", "simple=1", "output_limit=-1", "output_limit=x"):
         assert api.refusal("GET", at("r-17", f"?{query}"))[:2] == (400, 10002), query
+
+
+def test_an_output_that_is_far_too_big_to_be_shown_is_not_read(rig: Rig, api: Api) -> None:
+    """A text stands for it; the step's own route still gives all of it."""
+    rig.create(one_step(lambda: "x" * 100_000, "huge"), "r-17")
+    rig.settle()
+    path = "/api/workflows/heartbeat-huge/instances/r-17"
+    assert api.ok("GET", path)["steps"][0]["output"] == TRUNCATED
+    assert api.ok("GET", f"{path}?output_limit=200000")["steps"][0]["output"] == "x" * 100_000
+    assert api.ok("GET", f"{path}/step?name=work-1")["output"] == "x" * 100_000
 
 
 def test_an_errored_instance_tells_its_error(rig: Rig, api: Api) -> None:

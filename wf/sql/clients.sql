@@ -220,10 +220,12 @@ select i.status, p.output, p.error, p.rollback
 from wf.instance i join wf.payload p on p.instance = i.key
 where i.workflow = %(workflow)s and i.id = %(id)s
 
--- step_list: The steps of an instance in the order in which they were asked for.
+-- step_list: The steps of an instance in the order in which they were asked for. Outputs that are bigger than whoever
+-- asks can show stay where they are.
 select
-  seq, kind, name, count, status, config, attempt, lost, worker, output, error, details,
-  wake_at, started_at, attempt_at, ended_at
+  seq, kind, name, count, status, config, attempt, lost, worker,
+  case when octet_length(output) <= %(bytes)s then output end, coalesce(octet_length(output) > %(bytes)s, false),
+  error, case when octet_length(details) <= %(bytes)s then details end, wake_at, started_at, attempt_at, ended_at
 from wf.step
 where instance = %(key)s and generation = %(generation)s
 order by seq

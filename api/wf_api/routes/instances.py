@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query, Response
 
 from wf import wire
+from wf.catalog import OUTPUT_MAX
+from wf.descriptions import TRUNCATED
 from wf.instance import Instance
 from wf.listing import Listing
 from wf.plain import plain
 from wf.status import Status
-from wf.wire import TRUNCATED
 from wf_api.access import Caller, Reader, Writer
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
@@ -19,6 +20,9 @@ from wf_api.models import instances as models
 from wf_api.models.common import Envelope, Listed, Payload
 from wf_api.paths import ONE
 from wf_api.problems import InvalidRequest, as_given
+
+WIDTH, SLACK = 8, 16_384
+"""Bytes as which a character of an output may be stored, and more for all of it: what has more is not even read."""
 
 router = APIRouter(prefix="/api/workflows/{name}/instances", tags=["instances"], responses=EVERYWHERE | refusals(404))
 
@@ -113,9 +117,9 @@ def describe_instance(
 ) -> Response:
     """Its steps, their attempts, what it waits for and until when."""
     caller.check(name)
-    found = wire.details(
-        caller.client.catalog.describe(name, id, read=plain), lambda output: _shortened(output, output_limit)
-    )
+    read = 0 if simple == "true" else min(output_limit * WIDTH + SLACK, OUTPUT_MAX)
+    known = caller.client.catalog.describe(name, id, read=plain, output_bytes=read)
+    found = wire.details(known, lambda output: _shortened(output, output_limit))
     if simple == "true":
         del found["steps"]
     elif order == "desc":
