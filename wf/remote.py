@@ -14,6 +14,7 @@ from wf.http import PREFIX
 from wf.ids import check_from_step
 from wf.remote_http import Http, part
 from wf.remote_jobs import RemoteJobs
+from wf.remote_tokens import RemoteTokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,6 +99,11 @@ class RemoteClient:
     def __init__(self, settings: Settings) -> None:
         self.http = Http(settings)
         self.catalog, self.overview = RemoteCatalog(self.http), RemoteOverview(self.http)
+
+    @property
+    def tokens(self) -> RemoteTokens:
+        """As `wf.tokens.Tokens`."""
+        return RemoteTokens(self.http)
 
     @property
     def jobs(self) -> RemoteJobs:

@@ -146,6 +146,14 @@ class Tokens:
             raise TokenExists(name)
         return text
 
+    def make(
+        self, name: str, scope: Scope | str, workflows: Iterable[str] | None = None,
+        expires_in: float | str | timedelta | None = None, *, created_by: str,
+    ) -> tuple[str, Token]:  # fmt: skip
+        """As `create`, with what is known of the token."""
+        text = self.create(name, scope, workflows, expires_in, created_by=created_by)
+        return text, next(token for token in self.list() if token.name == name)
+
     def list(self) -> list[Token]:
         """Those that have not been revoked, by name; expired ones, too.
 

@@ -89,6 +89,19 @@ def refused(result: Result, code: int = 1) -> str:
     return result.stderr
 
 
+def test_tokens_are_made_listed_and_revoked_through_an_api(rig: Rig, remote: Callable[..., Result]) -> None:
+    """The first one by whoever is on the API's machine; from then on an administrator's is needed."""
+    admin = said(remote("tokens", "create", "me", "--scope", "admin")).strip()
+    assert "Send a token" in refused(remote("tokens", "list"))
+    made = said(remote("tokens", "create", "ci", "--scope", "read", "--workflow", "errand", WF_API_TOKEN=admin)).strip()
+    local = Shell(rig.settings)
+    names = [token["name"] for token in json.loads(said(remote("tokens", "list", "--json", WF_API_TOKEN=admin)))]
+    assert names == [token["name"] for token in local.json("tokens", "list")] == ["ci", "me"]
+    assert "scope admin" in refused(remote("tokens", "revoke", "ci", WF_API_TOKEN=made))
+    said(remote("tokens", "revoke", "ci", WF_API_TOKEN=admin))
+    assert [token["name"] for token in local.json("tokens", "list")] == ["me"]
+
+
 def test_what_an_api_refuses_is_said_in_its_words(remote: Callable[..., Result]) -> None:
     """One line on standard error, as against the journal itself, and exit code 1."""
     assert "has no instance 'nobody'" in refused(remote("instances", "pause", "errand", "nobody"))

@@ -120,9 +120,9 @@ def _patiently(look: Callable[[], object], tries: int) -> None:
 @contextmanager
 def open_catalog() -> Iterator[Catalog | RemoteCatalog]:
     """The journal, for commands that only look; they need no Redis. Raises what `settings` raises."""
-    if (remote := _remote()) is not None:
-        with remote:
-            yield remote.catalog
+    if (there := remote()) is not None:
+        with there:
+            yield there.catalog
         return
     from wf.catalog import Catalog  # noqa: PLC0415  (slow)
     from wf.clock import DatabaseClock  # noqa: PLC0415
@@ -139,9 +139,9 @@ def open_catalog() -> Iterator[Catalog | RemoteCatalog]:
 @contextmanager
 def open_overview() -> Iterator[Overview | RemoteOverview]:
     """What goes on now; also without Redis. Raises what `settings` raises."""
-    if (remote := _remote()) is not None:
-        with remote:
-            yield remote.overview
+    if (there := remote()) is not None:
+        with there:
+            yield there.overview
         return
     from wf.clock import DatabaseClock  # noqa: PLC0415  (slow)
     from wf.database import Database  # noqa: PLC0415
@@ -160,9 +160,9 @@ def open_overview() -> Iterator[Overview | RemoteOverview]:
 @contextmanager
 def open_client() -> Iterator[Client | RemoteClient]:
     """A client; what it logs goes to standard error. Raises what `settings` raises."""
-    if (remote := _remote()) is not None:
-        with remote:
-            yield remote
+    if (there := remote()) is not None:
+        with there:
+            yield there
         return
     import structlog  # noqa: PLC0415  (slow)
 
@@ -173,7 +173,7 @@ def open_client() -> Iterator[Client | RemoteClient]:
         yield client
 
 
-def _remote() -> RemoteClient | None:
+def remote() -> RemoteClient | None:
     """A client of the API at WF_API_URL, if that is set."""
     if not os.environ.get("WF_API_URL"):
         return None

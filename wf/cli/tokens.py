@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from wf.cli.given import json_option
-from wf.cli.surroundings import settings
+from wf.cli.surroundings import remote, settings
 from wf.cli.words import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wf.remote_tokens import RemoteTokens
     from wf.tokens import Token, Tokens
 
 _ACTOR = "cli"
@@ -44,8 +45,7 @@ def create(name: str, scope: str, workflows: tuple[str, ...], expires: str | Non
     from wf.cli.show import print_json  # noqa: PLC0415  (slow)
 
     with _open() as found:
-        text = found.create(name, scope, workflows or None, expires, created_by=_ACTOR)
-        made = next(token for token in found.list() if token.name == name)
+        text, made = found.make(name, scope, workflows or None, expires, created_by=_ACTOR)
     if as_json:
         print_json({**made.describe(), "token": text})
     else:
@@ -96,8 +96,12 @@ def _row(token: Token) -> tuple[object, ...]:
 
 
 @contextmanager
-def _open() -> Iterator[Tokens]:
+def _open() -> Iterator[Tokens | RemoteTokens]:
     """The tokens; they need no Redis. Raises what `settings` raises."""
+    if (there := remote()) is not None:
+        with there:
+            yield there.tokens
+        return
     from wf.clock import DatabaseClock  # noqa: PLC0415  (slow)
     from wf.database import Database  # noqa: PLC0415
     from wf.tokens import Tokens  # noqa: PLC0415
