@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
 
 from wf.tokens import Scope
 from wf_api.door import Principal
@@ -71,7 +70,7 @@ def need(scope: Scope) -> Callable[..., Any]:
         Forbidden: They may not.
     """
 
-    async def caller(request: Request, _: Annotated[Any, Depends(_BEARER)]) -> Caller:
+    async def caller(request: Request) -> Caller:
         parts: Parts = request.app.state.parts
         principal = await parts.door.enter(request)
         if principal.scope < scope:
@@ -80,9 +79,6 @@ def need(scope: Scope) -> Callable[..., Any]:
 
     return caller
 
-
-_BEARER = HTTPBearer(auto_error=False, description="A token, made by `wf tokens create`.")
-"""For OpenAPI, which tells clients so; the door reads the header itself."""
 
 Reader = Annotated[Caller, Depends(need(Scope.READ))]
 Writer = Annotated[Caller, Depends(need(Scope.WRITE))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
@@ -13,15 +13,14 @@ from starlette.exceptions import HTTPException
 
 from wf.errors import WfError
 from wf.settings import Settings
-from wf_api.bodies import LengthLimit, too_large
+from wf_api.bodies import Gate
 from wf_api.documented import TAGS, openapi, operation_id
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
+from wf_api.lean import NO_JSON, unreadable
 from wf_api.metrics import Measured
-from wf_api.models.common import NO_JSON
 from wf_api.pages import STATIC_FOLDER, wants_page
 from wf_api.parts import Parts
-from wf_api.paths import readable
 from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
 from wf_api.routes import ROUTERS
 
@@ -39,7 +38,7 @@ class _App(FastAPI):
         # Around Starlette's own outermost layer, too: that answers what nobody has caught.
         parts: Parts = self.state.parts
         measured = Measured(super().build_middleware_stack(), parts.metrics)
-        return SecurityHeaders(LengthLimit(measured, parts.settings.api_max_body))
+        return SecurityHeaders(Gate(measured, parts.settings.api_max_body))
 
 
 def make_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:
@@ -61,8 +60,7 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
 
     app = _App(
         title="celery-wf", lifespan=lifespan, openapi_url="/api/openapi.json", docs_url=None,
-        redoc_url=None, max_body_size=parts.settings.api_max_body, openapi_tags=TAGS,
-        generate_unique_id_function=operation_id, dependencies=[Depends(readable)],
+        redoc_url=None, openapi_tags=TAGS, generate_unique_id_function=operation_id,
     )  # fmt: skip
     app.state.parts = parts
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
@@ -100,11 +98,10 @@ async def _of_routing(request: Request, error: Exception) -> Response:
             found: Refusal = NoRoute(f"There is no {what}. /api/openapi.json lists what there is.")
         case 405:
             found = WrongMethod(f"There is no {what}; the same path has other methods.")
-        case 413:
-            found = too_large(request.app.state.parts.settings.api_max_body)
+        case 400 if isinstance(error.__cause__, Refusal):
+            found = error.__cause__
         case 400 if error.__cause__ is not None:
-            reason = str(error.__cause__).partition(";")[0]
-            found = InvalidRequest(f"body: it cannot be read as JSON in UTF-8: {reason}")
+            found = unreadable(error.__cause__)
         case _:
             found = InvalidRequest(str(error.detail))
     return refused(problem_of(found), headers=error.headers)

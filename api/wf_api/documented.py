@@ -48,6 +48,12 @@ EVERYWHERE = refusals(400, 401, 403, 413, 429, 503)
 """What each route below `/api` may answer."""
 
 
+GUARDED = ("/api/", "/metrics")
+"""Paths for which a token is needed, as soon as there is one."""
+
+_TOKEN = {"type": "http", "scheme": "bearer", "description": "A token, made by `wf tokens create`."}
+
+
 def operation_id(route: APIRoute) -> str:
     """The name of the function, which generated clients make the name of a method."""
     return route.name
@@ -59,9 +65,12 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
-        for path in schema["paths"].values():
-            for operation in path.values():
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
                 operation["responses"].pop("422", None)
+                if "401" in operation["responses"] and path.startswith(GUARDED):
+                    operation["security"] = [{"token": []}]
+        schema["components"]["securitySchemes"] = {"token": _TOKEN}
         for name in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(name, None)
         app.openapi_schema = schema

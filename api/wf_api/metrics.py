@@ -39,8 +39,17 @@ class Metrics:
             "wf_api_request_seconds", "Time to the first byte of an answer.", names[:2], registry=self.registry,
             buckets=SECONDS,
         )  # fmt: skip
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         feeds = Gauge("wf_api_feeds", "Feeds that are followed now.", registry=self.registry)
         feeds.set_function(watchers)
+
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request whose answer begins after so many seconds."""
+        if (known := self._known.get((method, route, status))) is None:  # looking up labels costs more than counting
+            known = (self.requests.labels(method, route, status), self.seconds.labels(method, route))
+            self._known[method, route, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
 
 class Engine(Collector):
@@ -108,9 +117,8 @@ class Measured:
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
-        path = getattr(route, "path_format", "none")
-        self._metrics.requests.labels(scope["method"], path, status).inc()
-        self._metrics.seconds.labels(scope["method"], path).observe(seconds)
+        path: str = getattr(route, "path_format", "none")
+        self._metrics.count(scope["method"], path, status, seconds)
 
 
 def _labelled(name: str, text: str, label: str, values: Any) -> GaugeMetricFamily:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ def is_local(request: HTTPConnection) -> bool:
     return is_loopback(peer(request)) and is_loopback(_host(request.headers.get("host", "")))
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a name or an address is this machine itself."""
     if host.lower() == "localhost":
@@ -60,6 +62,7 @@ def from_own_page(request: HTTPConnection) -> bool:
     return host == request.headers.get("host", "").lower() and scheme in {request.url.scheme, "https"}
 
 
+@lru_cache(maxsize=256)
 def _host(header: str) -> str:
     """The name or address in a `Host` header, without its port and brackets; empty if it cannot be read."""
     try:

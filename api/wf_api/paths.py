@@ -1,11 +1,8 @@
-"""What stands in URLs: instances, as `{id:instance}`, and text that Postgres can keep."""
+"""Instances in paths: `{id:instance}`."""
 
 from __future__ import annotations
 
-from fastapi import Request
 from starlette.convertors import Convertor, register_url_convertor
-
-from wf_api.problems import InvalidRequest
 
 
 class InstanceId(Convertor[str]):
@@ -26,13 +23,3 @@ register_url_convertor("instance", InstanceId())
 
 ONE = "/{id:instance}"
 """An instance below those of its workflow."""
-
-
-async def readable(request: Request) -> None:
-    """Refuse a URL with a NUL, which nothing here can be called and Postgres cannot even look for.
-
-    Raises:
-        InvalidRequest: It has one.
-    """
-    if "\0" in request.scope["path"] or "%00" in request.url.query:
-        raise InvalidRequest("There is a NUL (%00) in the URL; no name and no id has one.")

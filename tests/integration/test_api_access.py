@@ -262,5 +262,5 @@ def test_a_name_that_is_taken_or_not_there(api: Api) -> None:
 def test_openapi_tells_how_to_show_a_token(api: Api) -> None:
     """So that generated clients can."""
     found = api("GET", "/api/openapi.json").json()
-    assert found["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
-    assert found["paths"]["/api/tokens"]["get"]["security"] == [{"HTTPBearer": []}]
+    assert found["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert found["paths"]["/api/tokens"]["get"]["security"] == [{"token": []}]

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from wf_api.lean import NO_JSON
+
 
 def _as_json(value: Any) -> Any:
     """A value that JSON can carry: Python's reader lets NaN pass, and FastAPI gives bytes where no JSON was sent."""
@@ -19,8 +21,6 @@ def _as_json(value: Any) -> Any:
         raise ValueError("it is nested too deeply") from None
     return value
 
-
-NO_JSON = "it is not told to be JSON: send it with Content-Type: application/json"
 
 Json = Annotated[Any, Field(description="Any JSON.")]
 Moment = Annotated[datetime, Field(description="ISO 8601, UTC.", examples=["2026-11-26T09:30:00Z"])]

@@ -7,11 +7,15 @@ from wf.instance import Instance
 from wf_api.access import Writer
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
+from wf_api.lean import LeanRoute
 from wf_api.models.common import Envelope
 from wf_api.models.instances import Batch, Created, Deleted, Ids, NewInstance
 from wf_api.problems import as_given
 
-router = APIRouter(prefix="/api/workflows/{name}/instances", tags=["instances"], responses=EVERYWHERE | refusals(404))
+router = APIRouter(
+    prefix="/api/workflows/{name}/instances", tags=["instances"], responses=EVERYWHERE | refusals(404),
+    route_class=LeanRoute,
+)  # fmt: skip
 
 
 @router.post("", summary="Create an instance", response_model=Envelope[Created], responses=refusals(409))
