@@ -31,6 +31,7 @@ class Connections:
         settings: Takes the place of both.
         clock: Takes the place of the database's clock, in tests.
         actor: Who acts, for the audit.
+        dispatcher: Publishes nudges, in place of one of its own.
     """
 
     def __init__(
@@ -41,12 +42,13 @@ class Connections:
         settings: Settings | None = None,
         clock: Clock | None = None,
         actor: str = "client",
+        dispatcher: Dispatcher | None = None,
     ) -> None:
         self.actor = actor
         given = {"database_url": database_url, "redis_url": redis_url}
         self.settings = settings or Settings(**{name: value for name, value in given.items() if value is not None})
         self.database = Database(self.settings)
-        self.dispatcher = Dispatcher(self.settings)
+        self.dispatcher = dispatcher or Dispatcher(self.settings)
         self.mailbox = Mailbox(self.settings, Journal(self.database, clock))
         clock = clock or DatabaseClock()
         self.catalog = Catalog(self.database, clock)

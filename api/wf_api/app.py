@@ -17,7 +17,7 @@ from wf_api.bodies import Gate
 from wf_api.documented import TAGS, openapi, operation_id
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
-from wf_api.lean import NO_JSON, unreadable
+from wf_api.lean import NO_JSON, Express, LeanRoute, unreadable
 from wf_api.metrics import Measured
 from wf_api.pages import STATIC_FOLDER, wants_page
 from wf_api.parts import Parts
@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from wf.clock import Clock
+    from wf_api.lean import Handler
 
 
 class _App(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         # Around Starlette's own outermost layer, too: that answers what nobody has caught.
         parts: Parts = self.state.parts
-        measured = Measured(super().build_middleware_stack(), parts.metrics)
+        lean = [route for router in ROUTERS for route in router.routes if isinstance(route, LeanRoute)]
+        express = Express(super().build_middleware_stack(), lean, HANDLERS, owner=self)
+        measured = Measured(express, parts.metrics)
         return SecurityHeaders(Gate(measured, parts.settings.api_max_body))
 
 
@@ -67,10 +70,8 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
     for router in ROUTERS:
         app.include_router(router)
     app.mount(STATIC, StaticFiles(directory=STATIC_FOLDER))
-    app.add_exception_handler(WfError, _of_ours)
-    app.add_exception_handler(Exception, _of_ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _of_routing)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     return app
 
 
@@ -105,3 +106,12 @@ async def _of_routing(request: Request, error: Exception) -> Response:
         case _:
             found = InvalidRequest(str(error.detail))
     return refused(problem_of(found), headers=error.headers)
+
+
+HANDLERS: dict[type[Exception], Handler] = {
+    WfError: _of_ours,
+    Exception: _of_ours,
+    RequestValidationError: _invalid,
+    HTTPException: _of_routing,
+}
+"""How errors become answers."""

@@ -12,6 +12,7 @@ from wf_api.door import Door
 from wf_api.hooks import read_hooks
 from wf_api.limits import Limits
 from wf_api.metrics import Metrics
+from wf_api.nudging import Nudging
 from wf_api.sessions import Sessions
 from wf_api.watch import Watch
 
@@ -34,7 +35,8 @@ class Parts:
         self.settings = settings
         self.clock = clock or DatabaseClock()
         self.hooks = read_hooks(settings.hooks)
-        self.client = Client(settings=settings, clock=clock, actor="api")
+        self.nudging = Nudging(settings)
+        self.client = Client(settings=settings, clock=clock, actor="api", dispatcher=self.nudging)
         self.tokens = Tokens(self.client.database, self.clock)
         self.sessions = Sessions(self.client.database, self.clock, settings.login_ttl)
         self.door = Door(self.tokens, self.sessions, Limits(settings), self.clock)

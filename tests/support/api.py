@@ -40,8 +40,10 @@ class Api:
         self.http = httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
     def __call__(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """The answer to a request, whatever it is."""
-        return self.http.request(method, path, **request)
+        """The answer to a request, whatever it is; what it wanted nudged is in the queue."""
+        answer = self.http.request(method, path, **request)
+        self.app.state.parts.nudging.flush()
+        return answer
 
     def ok(self, method: str, path: str, **request: Any) -> Any:
         """The result of a request that must succeed."""
