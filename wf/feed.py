@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, LiteralString, Self
 
 from wf.answers import Answer
 from wf.clock import pauses
@@ -15,10 +15,11 @@ from wf.feed_events import EVENT_TYPES, PLACES, Fact, Standing, Telling
 from wf.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from wf.catalog import Catalog
+    from wf.database import Rows
 
 FACTS = 500
 """Facts of the journal in one page."""
@@ -41,6 +42,7 @@ class Feed:
         cursor: Only events with a greater id; None for all.
         filter: Only events of these types; None for all.
         read: How to read stored values; what it cannot read is shown as `wf.plain.legible` can.
+        rows: Runs the statements, in place of the catalog's database: feeds that wait together may share what is read.
 
     Attributes:
         cursor: The id of the last event taken: whoever begins there misses nothing.
@@ -59,11 +61,13 @@ class Feed:
         cursor: int | None = None,
         filter: Iterable[str] | None = None,
         read: Callable[[bytes], Any] = decode,
+        rows: Callable[[LiteralString, Mapping[str, Any]], Rows] | None = None,
     ) -> None:
         self.cursor = check_cursor(cursor)
         self.over = False
         self._types = check_filter(filter)
         self._catalog, self._workflow, self._id, self._read = catalog, workflow, id, read
+        self._rows = rows or catalog.database.read
         self._sql = statements()
         self._key: int | None = None
         self._after = self.cursor
@@ -85,7 +89,7 @@ class Feed:
         """
         if self._key is None:
             of = {"workflow": self._workflow, "id": self._id}
-            found = self._catalog.database.read(self._sql["feed_find"], of)
+            found = self._rows(self._sql["feed_find"], of)
             if not found:
                 raise self._catalog.missing(self._workflow, self._id)
             self._key = found[0][0]
@@ -102,25 +106,47 @@ class Feed:
             while not self._found and not self.over:
                 if not self._look():
                     return None
-            if not self._found:
-                return None
-            event = self._found.popleft()
-            self.cursor = event["eventId"]
-            return event
+            return self._pop()
+
+    def taken(self) -> Answer | None:
+        """The next event of those that were read already."""
+        with self._lock:
+            return self._pop()
+
+    def look(self) -> None:
+        """Read what is new, a page of it at most, because somebody knows that there is something; raises as `take`."""
+        with self._lock:
+            self._read_page(self.find())
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything has been read that there was at the last look."""
+        return self._seen is not None
+
+    def _pop(self) -> Answer | None:
+        if not self._found:
+            return None
+        event = self._found.popleft()
+        self.cursor = event["eventId"]
+        return event
 
     def _look(self) -> bool:
         """Read what is new, a page of it at most; False if nothing is."""
         key = self.find()
         if self._seen is not None:
-            rows = self._catalog.database.read(self._sql["feed_look"], {"key": key})
+            rows = self._rows(self._sql["feed_look"], {"key": key})
             if rows and rows[0] == self._seen:
                 return False
+        self._read_page(key)
+        return True
+
+    def _read_page(self, key: int) -> None:
         values = {
             "key": key, "generation": self._generation, "from_seq": self._from_seq,
             "from_rev": (self._after + 1) // PLACES, "facts": FACTS, "bytes": BYTES,
             "outputs": "step_completed" in self._types,
         }  # fmt: skip
-        rows = self._catalog.database.read(self._sql["feed_page"], values)
+        rows = self._rows(self._sql["feed_page"], values)
         if not rows:
             raise self._catalog.missing(self._workflow, self._id)
         standing = Standing(*rows[0][:_WIDTH])
@@ -131,7 +157,6 @@ class Feed:
         whole = standing.upto == standing.rev
         self._seen = (standing.generation, standing.rev, standing.status) if whole else None
         self.over = standing.ended
-        return True
 
 
 class Subscription:

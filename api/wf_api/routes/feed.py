@@ -63,8 +63,8 @@ async def subscribe_instance(
     """
     caller.check(name)
     since = cursor if last_event_id is None else int(last_event_id)
-    feed = Feed(caller.client.catalog, name, id, cursor=since, filter=filter, read=plain)
     watch: Watch = request.app.state.parts.watch
+    feed = Feed(caller.client.catalog, name, id, cursor=since, filter=filter, read=plain, rows=watch.rows)
     key = await watch.read(feed.find)
     first = await watch.read(feed.take)
     if first is None and feed.over:
@@ -80,12 +80,14 @@ async def _lines(feed: Feed, watch: Watch, key: int, event: Answer | None) -> As
             try:
                 while event is not None:
                     yield _told(event)
-                    event = await watch.read(feed.take)
+                    event = feed.taken()
                 if feed.over:
                     return
-                async with asyncio.timeout(SILENCE):
-                    await watch.beyond(key, feed.rev)
-                event = await watch.read(feed.take)
+                if feed.whole:
+                    async with asyncio.timeout(SILENCE):
+                        await watch.beyond(key, feed.rev)
+                await watch.read(feed.look)
+                event = feed.taken()
             except TimeoutError:
                 yield KEEPALIVE_COMMENT
             except WfError as error:  # deleted, or Postgres is away: the subscriber connects again and is told
