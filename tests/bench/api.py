@@ -15,9 +15,11 @@ from urllib.request import urlopen
 import psycopg
 
 from tests.bench.figures import Figure, Goal, percentile
-from tests.bench.groups import BenchError
+from tests.bench.groups import BenchError, wait_for
 from wf import Client
-from wf.database import Database
+from wf.feed import Feed
+from wf.plain import plain
+from wf_api.routes.feed import stream
 from wf_api.watch import Watch
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 CALLERS = 4
 """Threads that create at a time, by the client and over HTTP alike."""
+
+CROWD = 25
+"""Subscribers of each instance that runs."""
 
 MILLION = 1_000_000
 
@@ -52,16 +57,21 @@ def create(stage: Stage) -> list[Figure]:
     number = stage.plan.size(4000)
     with stage.deployment() as settings, Client(settings=settings) as client, stage.api(settings) as url:
         _fill(settings, 0)
-        rates: dict[str, list[float]] = {"client": [], "api": []}
+
+        def make(_: int) -> None:
+            client.workflow("chain").create(params=1)
+
+        rates: dict[str, list[float]] = {"loop": [], "threads": [], "api": []}
         for _ in range(max(stage.plan.rounds, 2)):
-            rates["client"].append(_rate(number, lambda _: client.workflow("chain").create(params=1)))
+            rates["loop"].append(_rate(number, make, callers=1))
+            rates["threads"].append(_rate(number, make))
             with _connections(url) as post:
                 rates["api"].append(_rate(number, post))
     best = {name: max(found) for name, found in rates.items()}
     return [
         Figure(
-            "api", f"POST instances by Client.create, {CALLERS} callers of one process each", best["api"], "/s",
-            baseline=best["client"], goal=Goal(0.6, of_ratio=True),
+            "api", f"POST instances, {CALLERS} callers, by Client.create in a loop, each in one process", best["api"],
+            "/s", baseline=best["loop"], goal=Goal(0.6, of_ratio=True), detail={"client_threads": best["threads"]},
         )
     ]  # fmt: skip
 
@@ -80,23 +90,32 @@ def lists(stage: Stage) -> list[Figure]:
 
 
 def feeds(stage: Stage) -> list[Figure]:
-    """Steps per second without feeds, and while the feeds of ten thousand instances are followed."""
+    """Steps per second while the feeds of ten thousand idle instances are followed, and some of each that runs, too."""
     watched, instances, steps = stage.plan.size(10_000), stage.plan.size(40), 50
     with stage.ours() as group:
         keys = _fill(group.settings, watched)
-        alone = max(instances * steps / group.run("chain", instances, steps, steps) for _ in range(2))
-        with _followed(group.settings, keys):
-            followed = max(instances * steps / group.run("chain", instances, steps, steps) for _ in range(2))
-    figure = Figure(
-        "feeds", f"steps while {watched:,} feeds are followed, by without", followed, "steps/s", baseline=alone,
-        goal=Goal(0.9, of_ratio=True),
-    )  # fmt: skip
-    return [figure]
+
+        def rate() -> float:
+            return max(instances * steps / group.run("chain", instances, steps, steps) for _ in range(2))
+
+        alone = rate()
+        with _followed(group.settings, keys, 0):
+            idle = rate()
+        with _followed(group.settings, keys, CROWD) as told:
+            busy = rate()
+            wait_for(told, 30, "a feed tells something")
+    crowd = f"and {CROWD} of each that runs"
+    return [
+        Figure(
+            "feeds", f"steps while {watched:,} feeds are followed", idle, "steps/s", alone, Goal(0.9, of_ratio=True)
+        ),
+        Figure("feeds", f"the same, {crowd}", busy, "steps/s", alone, detail={"events": told()}),
+    ]
 
 
-def _rate(number: int, call: Callable[[int], object]) -> float:
-    with ThreadPoolExecutor(CALLERS) as pool:
-        list(pool.map(call, range(CALLERS)))  # connections are made
+def _rate(number: int, call: Callable[[int], object], callers: int = CALLERS) -> float:
+    with ThreadPoolExecutor(callers) as pool:
+        list(pool.map(call, range(callers)))  # connections are made
         began = time.perf_counter()
         list(pool.map(call, range(number)))
         return number / (time.perf_counter() - began)
@@ -153,22 +172,49 @@ def _fill(settings: Settings, number: int) -> list[int]:
 
 
 @contextmanager
-def _followed(settings: Settings, keys: list[int]) -> Iterator[None]:
-    """An API process's watch over these instances, on an event loop of its own."""
-    database, stop = Database(settings), threading.Event()
+def _followed(settings: Settings, keys: list[int], crowd: int) -> Iterator[Callable[[], int]]:
+    """The feeds of an API process, without its sockets; gives a function that tells how many events they have told.
 
-    async def follow() -> None:
-        watch = Watch(database, settings.api_feed_tick)
-        async with AsyncExitStack() as stack:
-            for key in keys:
-                await stack.enter_async_context(watch.on(key))
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(follow(),))
+    Each of the idle instances has one subscriber, each that is created meanwhile has `crowd` of them.
+    """
+    subscribers = _Crowd(settings, keys, crowd)
+    thread = threading.Thread(target=asyncio.run, args=(subscribers.follow(),))
     thread.start()
     try:
-        yield
+        yield lambda: subscribers.told
     finally:
-        stop.set()
+        subscribers.stop.set()
         thread.join()
-        database.close()
+        subscribers.close()
+
+
+class _Crowd:
+    """Subscribers on an event loop of their own."""
+
+    def __init__(self, settings: Settings, keys: list[int], crowd: int) -> None:
+        self._client = Client(settings=settings)
+        self._watch = Watch(self._client.database, settings.api_feed_tick)
+        self._keys, self._crowd, self.stop, self.told = keys, crowd, threading.Event(), 0
+
+    async def follow(self) -> None:
+        """Follow the idle ones, and look for new ones until told to stop."""
+        last = max(self._keys)
+        find = "select key, id from wf.instance where key > %(last)s and workflow = 'chain'"
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            for key in self._keys:
+                await stack.enter_async_context(self._watch.on(key))
+            while not await asyncio.to_thread(self.stop.wait, 0.1):
+                for key, id in await asyncio.to_thread(self._client.database.read, find, {"last": last}):
+                    last = max(last, key)
+                    for _ in range(self._crowd):
+                        group.create_task(self._read(key, id))
+
+    async def _read(self, key: int, id: str) -> None:
+        feed = Feed(self._client.catalog, "chain", id, read=plain, rows=self._watch.rows)
+        first = await self._watch.read(feed.take)
+        async for line in stream(feed, self._watch, key, first):
+            self.told += line.startswith(b"event:")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()

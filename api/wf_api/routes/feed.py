@@ -69,10 +69,10 @@ async def subscribe_instance(
     first = await watch.read(feed.take)
     if first is None and feed.over:
         return Response(status_code=204)
-    return StreamingResponse(_lines(feed, watch, key, first), media_type="text/event-stream", headers=_HEADERS)
+    return StreamingResponse(stream(feed, watch, key, first), media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _lines(feed: Feed, watch: Watch, key: int, event: Answer | None) -> AsyncIterator[bytes]:
+async def stream(feed: Feed, watch: Watch, key: int, event: Answer | None) -> AsyncIterator[bytes]:
     """The stream; it is cancelled when the subscriber has gone."""
     yield f"retry: {RETRY}\n\n".encode()
     async with watch.on(key):
