@@ -94,6 +94,7 @@ def feeds(stage: Stage) -> list[Figure]:
     watched, instances, steps = stage.plan.size(10_000), stage.plan.size(40), 50
     with stage.ours() as group:
         keys = _fill(group.settings, watched)
+        group.skip()
 
         def rate() -> float:
             return max(instances * steps / group.run("chain", instances, steps, steps) for _ in range(2))

@@ -66,7 +66,12 @@ def test_too_many_are_left_to_the_alarm(rig: Rig, monkeypatch: pytest.MonkeyPatc
     """A Redis that hangs does not fill the API's memory."""
     monkeypatch.setattr(nudging, "WAITING_MAX", 3)
     begun, gate = threading.Event(), threading.Event()
-    monkeypatch.setattr(Dispatcher, "publish", lambda *_: begun.set() or gate.wait(10))
+
+    def hang(*_: object) -> bool:
+        begun.set()
+        return gate.wait(10)
+
+    monkeypatch.setattr(Dispatcher, "publish", hang)
     nudger = Nudging(rig.settings)
     nudger.publish([Nudge(0, 1, 0)])
     assert begun.wait(10)
