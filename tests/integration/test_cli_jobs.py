@@ -97,6 +97,8 @@ def test_bulk_moves_those_that_fit(known: Rig, shell: Shell) -> None:
     assert statuses(known) == {"terminated": 4, "paused": 1, "waiting": 2}
     job = shell.json("instances", "bulk", "pause", "errand", "--id", "new-1", "--id", "nobody")
     assert (job["done"], statuses(known)["paused"]) == (1, 2)
+    job = shell.json("instances", "bulk", "pause", "errand", "--id", "latest")
+    assert (job["filter"], job["done"]) == ({"ids": ["new-2"]}, 1)
 
 
 def test_a_dry_run_changes_nothing(known: Rig, shell: Shell) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wf.cli.given import Refused, json_option, parse_dates, parse_status
+from wf.cli.given import Refused, json_option, parse_dates, parse_status, resolve
 from wf.cli.jobs import outcome, wait_for
 from wf.cli.surroundings import open_client
 from wf.errors import JobActive, WfError
@@ -89,7 +89,7 @@ def terminate_all(name: str, status: str | None, *, as_json: bool) -> None:
 @click.option("--trigger", help="Only those created by this: api, binding, cron, ...")
 @click.option("--date-start", metavar="ISO8601", help="Only those created then or later; UTC unless it says otherwise.")
 @click.option("--date-end", metavar="ISO8601", help="Only those created then or earlier; a date means all of that day.")
-@click.option("--id", "ids", multiple=True, help="Only this one; up to 100 may be given.")
+@click.option("--id", "ids", multiple=True, help="Only this one, or `latest`; up to 100 may be given.")
 @click.option("--rollback", is_flag=True, help="terminate: undo their steps first.")
 @click.option("--from-step-name", "step", help="restart: keep the results of what was asked for before this step.")
 @click.option("--from-step-count", "count", type=click.IntRange(1), help="Which occurrence of that name; the first.")
@@ -109,10 +109,12 @@ def bulk(
     since, until = parse_dates(date_start, date_end)
     given = {
         "status": [parse_status(status) for status in statuses], "version": version, "trigger": trigger,
-        "since": since, "until": until, "ids": ids,
+        "since": since, "until": until,
     }  # fmt: skip
     filter = {name: value for name, value in given.items() if value}
     options = {"rollback": rollback or None, "from_step": step and {"name": step, "count": count, "type": kind}}
+        if ids:
+            filter["ids"] = [resolve(client.catalog, name, id) for id in ids]
     options = {name: value for name, value in options.items() if value is not None}
     with open_client() as client:
         seen = client.jobs.preview(name, action, filter)
