@@ -1,8 +1,9 @@
 """Jobs: actions on many instances at once. Here they are made and looked at; the reaper does them.
 
 A job means the instances that exist when it is made, in the statuses in which its action does something
-(`wf.lifecycle`). They are moved one by one, in the order in which they were created, each exactly once: what moved
-meanwhile into a status that the filter does not name, ended, or is gone, is passed by.
+(`wf.lifecycle`); the removal of a workflow means those that are created meanwhile, too. They are moved one by one, in
+the order in which they were created, each exactly once: what moved meanwhile into a status that the filter does not
+name, ended, or is gone, is passed by.
 
 =========  =======================================================================================
 status     meaning
