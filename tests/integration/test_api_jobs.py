@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.access import make_token
 from tests.support.errands import Errand
 from tests.support.jobs import audited, fill, statuses, work
 from wf_api.access import Caller, Principal, Scope
@@ -170,6 +171,17 @@ def test_there_is_no_such_job(api: Api, id: str, status: int) -> None:
 def test_whoever_may_touch_some_workflows_sees_their_jobs_only(
     rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+def test_only_an_administrator_calls_off_the_removal_of_a_workflow(rig: Rig, api: Api) -> None:
+    """As only one can begin it; other jobs are cancelled by whoever may write."""
+    writer, admin = make_token(rig, "ci", "write"), make_token(rig, "me", "admin")
+    jobs = rig.client.jobs
+    removal, pause = jobs.start("errand", "delete_workflow").id, jobs.start("errand", "pause").id
+    assert api.refusal("DELETE", f"/api/jobs/{removal}", headers=writer)[:2] == (403, 10003)
+    assert jobs.get(removal).status == "queued"
+    assert api.ok("DELETE", f"/api/jobs/{pause}", headers=writer)["status"] == "cancelled"
+    assert api.ok("DELETE", f"/api/jobs/{removal}", headers=admin)["status"] == "cancelled"
+
+
     """The others are not there for them: neither to see nor to cancel."""
     fill(rig, "waiting", 1, workflow="other")
     theirs, hidden = rig.client.jobs.start("errand", "pause").id, rig.client.jobs.start("other", "pause").id

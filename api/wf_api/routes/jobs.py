@@ -9,7 +9,7 @@ from wf.answers import Answer
 from wf.errors import JobActive, JobNotFound
 from wf.jobs import JobAction
 from wf.listing import KEY_MAX
-from wf_api.access import Admin, Caller, Reader, Writer
+from wf_api.access import Admin, Caller, Reader, Scope, Writer
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
 from wf_api.models import jobs as models
@@ -96,8 +96,12 @@ def show_job(id: JobId, caller: Reader) -> Response:
 
 @router.delete("/jobs/{id}", summary="Cancel a job", response_model=Envelope[models.Job], responses=refusals(404))
 def cancel_job(id: JobId, caller: Writer) -> Response:
-    """What it has moved stays moved. One that has ended stays as it is."""
-    _visible(caller, id)
+    """What it has moved stays moved. One that has ended stays as it is.
+
+    The removal of a workflow needs the scope admin, as it does to begin it.
+    """
+    if _visible(caller, id).action == JobAction.DELETE_WORKFLOW:
+        caller.check_scope(Scope.ADMIN)
     return answered(wire.job(caller.client.jobs.cancel(id)))
 
 
