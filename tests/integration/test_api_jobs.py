@@ -100,19 +100,29 @@ def test_a_second_job_of_the_kind_is_refused(rig: Rig, api: Api) -> None:
 
 
 def test_terminate_all(rig: Rig, api: Api) -> None:
-    """A second request is told that the first one is being done; what has ended is left alone."""
+    """A second request is told that the first one is being done, if it is; what has ended is left alone."""
     fill(rig, "waiting", 2)
     fill(rig, "paused", 2)
     fill(rig, "errored", 1)
     fill(rig, "rollingBack", 1)
     first = api.ok("PUT", TERMINATE, params={"status": "paused"})
     assert first["status"] == "ok"
-    assert api.ok("PUT", TERMINATE) == {"status": "already_running", "job_id": first["job_id"]}
+    again = api.ok("PUT", TERMINATE, params={"status": "paused"})
+    assert again == {"status": "already_running", "job_id": first["job_id"]}
+    assert api.refusal("PUT", TERMINATE)[:2] == (409, 10416)
     work(rig)
     assert statuses(rig) == {"terminated": 2, "waiting": 2, "errored": 1, "rollingBack": 1}
     assert api.ok("PUT", TERMINATE)["job_id"] > first["job_id"]
     work(rig)
     assert statuses(rig) == {"terminated": 4, "errored": 1, "rollingBack": 1}
+
+
+@pytest.mark.parametrize("how", [{"filter": {"ids": ["waiting-1"]}}, {"options": {"rollback": True}}])
+def test_terminate_all_is_not_what_another_job_does(rig: Rig, api: Api, how: dict[str, Any]) -> None:
+    """One that terminates a few, or rolls back first, is no reason to say that all are being terminated."""
+    fill(rig, "waiting", 2)
+    api.ok("POST", BULK, json={"action": "terminate", **how})
+    assert api.refusal("PUT", TERMINATE)[:2] == (409, 10416)
 
 
 @pytest.mark.parametrize("status", ["complete", "rollingBack", "done", ""])
@@ -161,16 +171,6 @@ def test_jobs_are_listed_and_cancelled(rig: Rig, api: Api) -> None:
     assert api.ok("GET", "/api/jobs", params={"workflow": "other"}) == []
 
 
-@pytest.mark.parametrize(("id", "status"), [("99", 404), ("0", 400), ("x", 400), (str(2**63), 400)])
-def test_there_is_no_such_job(api: Api, id: str, status: int) -> None:
-    """Nor can there be one with an impossible number."""
-    for method in ("GET", "DELETE"):
-        assert api.refusal(method, f"/api/jobs/{id}")[0] == status
-
-
-def test_whoever_may_touch_some_workflows_sees_their_jobs_only(
-    rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
 def test_only_an_administrator_calls_off_the_removal_of_a_workflow(rig: Rig, api: Api) -> None:
     """As only one can begin it; other jobs are cancelled by whoever may write."""
     writer, admin = make_token(rig, "ci", "write"), make_token(rig, "me", "admin")
@@ -182,6 +182,16 @@ def test_only_an_administrator_calls_off_the_removal_of_a_workflow(rig: Rig, api
     assert api.ok("DELETE", f"/api/jobs/{removal}", headers=admin)["status"] == "cancelled"
 
 
+@pytest.mark.parametrize(("id", "status"), [("99", 404), ("0", 400), ("x", 400), (str(2**63), 400)])
+def test_there_is_no_such_job(api: Api, id: str, status: int) -> None:
+    """Nor can there be one with an impossible number."""
+    for method in ("GET", "DELETE"):
+        assert api.refusal(method, f"/api/jobs/{id}")[0] == status
+
+
+def test_whoever_may_touch_some_workflows_sees_their_jobs_only(
+    rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The others are not there for them: neither to see nor to cancel."""
     fill(rig, "waiting", 1, workflow="other")
     theirs, hidden = rig.client.jobs.start("errand", "pause").id, rig.client.jobs.start("other", "pause").id
