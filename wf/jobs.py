@@ -1,8 +1,9 @@
 """Jobs: actions on many instances at once. Here they are made and looked at; the reaper does them.
 
 A job means the instances that exist when it is made, in the statuses in which its action does something
-(`wf.lifecycle`). They are moved one by one, in the order in which they were created, each exactly once: what moved
-meanwhile into a status that the filter does not name, ended, or is gone, is passed by.
+(`wf.lifecycle`); the removal of a workflow means those that are created meanwhile, too. They are moved one by one, in
+the order in which they were created, each exactly once: what moved meanwhile into a status that the filter does not
+name, ended, or is gone, is passed by.
 
 =========  =======================================================================================
 status     meaning
@@ -25,7 +26,7 @@ from wf.answers import Answer, Page
 from wf.errors import InvalidBatch, JobActive, JobNotFound, JournalBusy, WorkflowNotFound
 from wf.filters import Filter, Matching
 from wf.ids import check_from_step
-from wf.lifecycle import Action, Effect, effect
+from wf.lifecycle import STOPPABLE, Action, Effect, effect
 from wf.listing import KEY_MAX, Listing
 from wf.sql import statements
 from wf.status import Status
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from wf.catalog import Catalog
     from wf.dispatch import Dispatcher
+    from wf.lifecycle import Stoppable
 
 TASK = "wf.jobs"
 """The reaper's task that does them."""
@@ -155,9 +157,37 @@ class Jobs:
             if made := self._database.rows(self._sql["job_start"], values):
                 self._dispatcher.publish_task(TASK)
                 return self.get(made[0][0])
-            if active := self._database.read(self._sql["job_active"], values):
-                raise JobActive(workflow, kind, active[0][0])
+            if (active := self.active(workflow, kind)) is not None:
+                raise JobActive(workflow, kind, active)
         raise JournalBusy(f"jobs that {kind} instances of workflow {workflow!r} come and go")
+
+    def terminate_all(self, workflow: str, status: Stoppable | None = None) -> Answer:
+        """Terminate all instances of a workflow that have not ended, in the background.
+
+        Args:
+            workflow: Its name.
+            status: Only those in this status.
+
+        Returns:
+            Its `job_id`, and the `status`: ok, or already_running if a job of before does just that.
+
+        Raises:
+            JobActive: A job terminates others of its instances, or in another way.
+            WorkflowNotFound: There is no such workflow.
+        """
+        meant = Filter.of({"status": STOPPABLE if status is None else status})
+        try:
+            return Answer(status="ok", job_id=self.start(workflow, JobAction.TERMINATE, meant).id)
+        except JobActive as error:
+            active = self.get(error.job)
+            if (active.filter, active.options) != (meant.stored(), {}):
+                raise
+            return Answer(status="already_running", job_id=error.job)
+
+    def active(self, workflow: str, action: str) -> int | None:
+        """The job that does this at the moment to instances of a workflow, if there is one."""
+        rows = self._database.read(self._sql["job_active"], {"workflow": workflow, "action": action})
+        return rows[0][0] if rows else None
 
     def get(self, id: int) -> Answer:
         """A job: what it does, how far it has come, and the first few errors.

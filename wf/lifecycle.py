@@ -21,8 +21,13 @@ Terminate may be asked to roll back first; then an instance that has begun goes 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, get_args
 
 from wf.status import TERMINAL, Status
+
+Stoppable = Literal["queued", "running", "paused", "waitingForPause", "waiting"]
+STOPPABLE = get_args(Stoppable)
+"""The statuses that are meant when all instances of a workflow are terminated: those that roll back are left to it."""
 
 
 class Action(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +29,8 @@ _DIGITS = 100  # of a cursor; Python refuses to read thousands of them
 ENTRY = ("id", "version", "status", "trigger", "createdOn", "modifiedOn", "startedOn", "endedOn", "dueAt")
 """What is told of each instance."""
 
+_DATE = len("2026-01-31")
+
 Statement = tuple[str, "Mapping[str, Any]"]
 
 _DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
@@ -38,6 +40,26 @@ class InvalidQuery(WfError):
     """A list was asked for in a way that makes no sense."""
 
     code = "list.invalid"
+
+
+def read_moment(what: str, text: str, day_part: time) -> datetime:
+    """A bound of a list: ISO 8601, UTC unless it says otherwise; a date alone means this time of that day.
+
+    Args:
+        what: Which bound, for the message.
+        text: What was given.
+        day_part: The time of the day, for a date alone.
+
+    Raises:
+        InvalidQuery: It cannot be read.
+    """
+    try:
+        if len(text) <= _DATE:
+            return datetime.combine(date.fromisoformat(text), day_part, UTC)
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InvalidQuery(f"{what} {text!r:.60} is not an ISO 8601 date or time, such as 2026-01-31T09:00.") from None
 
 
 @dataclass(frozen=True, kw_only=True)

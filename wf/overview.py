@@ -66,7 +66,7 @@ class Overview:
         """What goes on now.
 
         Args:
-            only: The workflows to tell of; None means all.
+            only: The workflows to tell of, with the workers that know one of them; None means all.
 
         Returns:
             `at`; `workers`; `queues`; `running` with the `total` and the newest `steps`; `wakeUps` with `counts` of
@@ -82,7 +82,8 @@ class Overview:
         ((at, ticked_at),) = self._read("overview_tick", of)
         steps = self._read("overview_steps", of | {"statuses": _RUNS, "limit": STEPS})
         by_worker = _by_worker(steps)
-        workers = [_worker(row, by_worker, only) for row in self._read("worker_list", of | {"silence": GONE})]
+        known = (_worker(row, by_worker, only) for row in self._read("worker_list", of | {"silence": GONE}))
+        workers = [worker for worker in known if only is None or worker.workflows]
         return Answer(
             at=at, workers=workers, queues=self._queues(worker.queue for worker in workers if worker.alive),
             running=Answer(total=sum(by_worker.values()), steps=[_step(row) for row in steps]),

@@ -14,6 +14,8 @@ from wf.remote_http import ApiRefused, Http, part
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wf.lifecycle import Stoppable
+
 
 class RemoteJobs:
     """As `wf.jobs.Jobs`.
@@ -49,6 +51,11 @@ class RemoteJobs:
                 raise JobActive(workflow, action, active) from None
             raise
         return wire.job_back(told)
+
+    def terminate_all(self, workflow: str, status: Stoppable | None = None) -> Answer:
+        """As `Jobs.terminate_all`."""
+        query = {} if status is None else {"status": status}
+        return Answer(self._http.send("PUT", f"/workflows/{part(workflow)}/instances/terminate", params=query))
 
     def get(self, id: int) -> Answer:
         """As `Jobs.get`."""

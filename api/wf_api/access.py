@@ -54,6 +54,15 @@ class Caller:
         if self.principal.workflows is not None:
             raise Forbidden(f"This needs a token for all workflows; yours is for {self._only()} only.")
 
+    def check_scope(self, scope: Scope) -> None:
+        """Refuse a caller who may not do so much.
+
+        Raises:
+            Forbidden: They may not.
+        """
+        if self.principal.scope < scope:
+            raise Forbidden(f"This needs a token of scope {scope.word}; yours has {self.principal.scope.word}.")
+
     def sees(self, workflow: str) -> bool:
         """Whether lists show this caller things of this workflow."""
         return self.principal.workflows is None or workflow in self.principal.workflows
@@ -72,10 +81,9 @@ def need(scope: Scope) -> Callable[..., Any]:
 
     async def caller(request: Request) -> Caller:
         parts: Parts = request.app.state.parts
-        principal = await parts.door.enter(request)
-        if principal.scope < scope:
-            raise Forbidden(f"This needs a token of scope {scope.word}; yours has {principal.scope.word}.")
-        return Caller(principal, parts)
+        found = Caller(await parts.door.enter(request), parts)
+        found.check_scope(scope)
+        return found
 
     return caller
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,10 @@ from kombu import Exchange, Queue
 
 from wf.dispatch import alarm_queue
 from wf.settings import Settings
-from wf_tasks.defaults import beat_schedule
 from wf_tasks.fitting import fitted
 from wf_tasks.serving import is_served, serve
 from wf_tasks.tasks import OPTIONS, register
+from wf_tasks.ticks import beat_schedule, is_no_tick
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -31,9 +30,6 @@ GUARDS: dict[str, Any] = {
 }
 """What our tasks are, whatever the app says about all its tasks."""
 
-
-TICKS = ("wf.alarm", "wf.restart_errored", "wf.retention")
-
 _LOGGERS = ("celery.beat", "celery.worker.strategy", "celery.worker.request", "celery.app.trace")
 """Those that write lines for every task that is sent, received, dropped or done."""
 
@@ -41,7 +37,7 @@ _LOGGERS = ("celery.beat", "celery.worker.strategy", "celery.worker.request", "c
 def attach(app: Celery, *, settings: Settings | None = None) -> None:
     """Mount celery-wf on a Celery app: its workers run workflows, too, and its beat ticks the alarm.
 
-    The app's settings stay as they are, but for three entries in `beat_schedule`. Workers run workflows if they are
+    The app's settings stay as they are, but for the ticks in `beat_schedule`. Workers run workflows if they are
     told so: `celery -A proj worker -Q celery,wf,wf.alarm`. They do not start if the app does not fit, and say why.
 
     Args:
@@ -55,7 +51,7 @@ def attach(app: Celery, *, settings: Settings | None = None) -> None:
         return
     settings = settings or Settings()
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_is_no_tick)
+        logging.getLogger(name).addFilter(is_no_tick)
     register(app, autoretry_for=(), on_bound=classmethod(_keep_guards), **GUARDS)
     queues = frozenset({settings.queue, alarm_queue(settings)})
     serve(app, partial(fitted, app, settings), queues)
@@ -79,10 +75,3 @@ def _add_ticks(app: Celery, settings: Settings) -> None:
         queues = app.amqp.queues
         for name in {settings.queue, alarm_queue(settings)} - set(queues):
             queues.add(Queue(name, Exchange(name), routing_key=name))  # known, and consumed by whoever is told to
-
-
-def _is_no_tick(record: logging.LogRecord) -> bool:
-    """Whether a line says more than that a tick of ours goes its way, which would drown all other lines."""
-    args = record.args
-    words = args.values() if isinstance(args, Mapping) else args or ()
-    return record.levelno > logging.INFO or not any(word in TICKS for word in words if isinstance(word, str))

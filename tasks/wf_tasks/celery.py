@@ -15,6 +15,7 @@ from wf.settings import InvalidSettings, Settings
 from wf_tasks.defaults import celery_settings
 from wf_tasks.serving import serve
 from wf_tasks.tasks import register
+from wf_tasks.ticks import is_no_tick
 
 USER_MODULE = "celeryconfig"
 
@@ -48,18 +49,9 @@ def user_settings() -> dict[str, Any]:
 app = make_app()
 
 
-TICKS = ("Scheduler: Sending due task", "Discarding revoked task")
-"""How the lines begin that would drown all others."""
-
-
 @signals.after_setup_logger.connect
 def _quiet(**_: object) -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("celery.beat").addFilter(_no_tick)
-    logging.getLogger("celery.worker.request").addFilter(_no_tick)
-
-
-def _no_tick(record: logging.LogRecord) -> bool:
-    """Whether a line says more than that beat ticks, once a second, or that a tick has come too late to matter."""
-    return record.levelno > logging.INFO or not str(record.msg).startswith(TICKS)
+    logging.getLogger("celery.beat").addFilter(is_no_tick)
+    logging.getLogger("celery.worker.request").addFilter(is_no_tick)

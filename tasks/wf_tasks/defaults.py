@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kombu import Queue
 
 from wf.dispatch import alarm_queue
+from wf_tasks.ticks import beat_schedule
 
 if TYPE_CHECKING:
     from wf.settings import Settings
@@ -59,23 +60,3 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "beat_max_loop_interval": max(settings.alarm_tick / 2, 0.05),
         "beat_schedule": beat_schedule(settings),
     }
-
-
-def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The ticks of alarm and reaper."""
-    return {
-        "wf.alarm": _every("wf.alarm", settings.alarm_tick, settings),
-        "wf.restart_errored": _every("wf.restart_errored", settings.reaper_tick, settings),
-        "wf.jobs": _every("wf.jobs", settings.reaper_tick, settings),
-        "wf.retention": _every("wf.retention", settings.retention_tick, settings),
-    }
-
-
-def _every(task: str, seconds: float, settings: Settings) -> dict[str, Any]:
-    """A tick that is dropped when the next one is due: a queue full of old ticks helps nobody."""
-    queue = alarm_queue(settings)
-    options = {
-        "queue": queue, "exchange": "", "routing_key": queue, "priority": 0,  # whatever a team routes elsewhere
-        "serializer": "json", "expires": max(seconds, 1.0), "ignore_result": True,
-    }  # fmt: skip
-    return {"task": task, "schedule": seconds, "options": options}

@@ -146,14 +146,14 @@ def test_values_beyond_json_are_shown_as_json(rig: Rig, api: Api) -> None:
 def test_what_rest_tells_of_instances_can_be_read_back(rig: Rig, api: Api) -> None:
     """In every state: the command line shows the same, whether it asks Postgres or an API."""
 
-    class Undone(WorkflowEntrypoint, name="undone"):
+    class TakenBack(WorkflowEntrypoint, name="taken-back"):
         async def run(self, event: Any, step: Any) -> Any:
             await step.do("a", lambda: 1, rollback=lambda: None)
             raise RefusedError(1)
 
     for number, doing in enumerate(["", "fail", "sleep", "wait", "wait", "wait"]):
         rig.create(Errand, f"i-{number}", {"do": doing})
-    rig.create(Undone, "undone")
+    rig.create(TakenBack, "taken-back")
     rig.create(Parcel, "parcel")
     rig.settle()
     rig.client.workflow(Errand).get("i-3").pause()
@@ -163,7 +163,7 @@ def test_what_rest_tells_of_instances_can_be_read_back(rig: Rig, api: Api) -> No
     rig.pass_time(1800)
     catalog = rig.client.catalog
     statuses = set()
-    for workflow in ("errand", "undone", "parcel"):
+    for workflow in ("errand", "taken-back", "parcel"):
         for entry in catalog.list(workflow, Listing()):
             assert wire.instance_back(json.loads(to_json(wire.instance(workflow, entry)))) == entry
             found = catalog.describe(workflow, entry.id, read=plain)

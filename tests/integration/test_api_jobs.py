@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.access import make_token
 from tests.support.errands import Errand
 from tests.support.jobs import audited, fill, statuses, work
 from wf_api.access import Caller, Principal, Scope
@@ -78,7 +79,7 @@ def test_restart_from_a_step(rig: Rig, api: Api) -> None:
         ({"action": "pause", "filter": {"ids": ["a\0"]}}, 10401),
         ({"action": "pause", "filter": {"version": "\ud800"}}, 10002),
         ({"action": "pause", "options": {"rollback": True}}, 10409),
-        ({"action": "restart", "options": {"from_step": {"name": "a\0"}}}, 10409),
+        ({"action": "restart", "options": {"from_step": {"name": "a\0"}}}, 10002),
         ({"action": "restart", "options": {"from_step": {"name": "a", "count": 0}}}, 10002),
         ({"action": "pause", "dry_run": "yes"}, 10002),
     ],
@@ -99,19 +100,29 @@ def test_a_second_job_of_the_kind_is_refused(rig: Rig, api: Api) -> None:
 
 
 def test_terminate_all(rig: Rig, api: Api) -> None:
-    """A second request is told that the first one is being done; what has ended is left alone."""
+    """A second request is told that the first one is being done, if it is; what has ended is left alone."""
     fill(rig, "waiting", 2)
     fill(rig, "paused", 2)
     fill(rig, "errored", 1)
     fill(rig, "rollingBack", 1)
     first = api.ok("PUT", TERMINATE, params={"status": "paused"})
     assert first["status"] == "ok"
-    assert api.ok("PUT", TERMINATE) == {"status": "already_running", "job_id": first["job_id"]}
+    again = api.ok("PUT", TERMINATE, params={"status": "paused"})
+    assert again == {"status": "already_running", "job_id": first["job_id"]}
+    assert api.refusal("PUT", TERMINATE)[:2] == (409, 10416)
     work(rig)
     assert statuses(rig) == {"terminated": 2, "waiting": 2, "errored": 1, "rollingBack": 1}
     assert api.ok("PUT", TERMINATE)["job_id"] > first["job_id"]
     work(rig)
     assert statuses(rig) == {"terminated": 4, "errored": 1, "rollingBack": 1}
+
+
+@pytest.mark.parametrize("how", [{"filter": {"ids": ["waiting-1"]}}, {"options": {"rollback": True}}])
+def test_terminate_all_is_not_what_another_job_does(rig: Rig, api: Api, how: dict[str, Any]) -> None:
+    """One that terminates a few, or rolls back first, is no reason to say that all are being terminated."""
+    fill(rig, "waiting", 2)
+    api.ok("POST", BULK, json={"action": "terminate", **how})
+    assert api.refusal("PUT", TERMINATE)[:2] == (409, 10416)
 
 
 @pytest.mark.parametrize("status", ["complete", "rollingBack", "done", ""])
@@ -158,6 +169,17 @@ def test_jobs_are_listed_and_cancelled(rig: Rig, api: Api) -> None:
     rest = api("GET", "/api/jobs", params={"cursor": made[1]}).json()
     assert ([job["id"] for job in rest["result"]], rest["result_info"]["cursor"]) == ([made[0]], None)
     assert api.ok("GET", "/api/jobs", params={"workflow": "other"}) == []
+
+
+def test_only_an_administrator_calls_off_the_removal_of_a_workflow(rig: Rig, api: Api) -> None:
+    """As only one can begin it; other jobs are cancelled by whoever may write."""
+    writer, admin = make_token(rig, "ci", "write"), make_token(rig, "me", "admin")
+    jobs = rig.client.jobs
+    removal, pause = jobs.start("errand", "delete_workflow").id, jobs.start("errand", "pause").id
+    assert api.refusal("DELETE", f"/api/jobs/{removal}", headers=writer)[:2] == (403, 10003)
+    assert jobs.get(removal).status == "queued"
+    assert api.ok("DELETE", f"/api/jobs/{pause}", headers=writer)["status"] == "cancelled"
+    assert api.ok("DELETE", f"/api/jobs/{removal}", headers=admin)["status"] == "cancelled"
 
 
 @pytest.mark.parametrize(("id", "status"), [("99", 404), ("0", 400), ("x", 400), (str(2**63), 400)])

@@ -69,6 +69,15 @@ def test_the_answer_to_settings_has_every_field_of_the_baseline(rig: Rig, api: A
     }  # fmt: skip
 
 
+def test_the_answer_tells_whether_all_are_being_terminated(rig: Rig, api: Api) -> None:
+    """As long as such a job is at work."""
+    register(rig, Nightly)
+    job = rig.client.jobs.terminate_all("nightly").job_id
+    assert api.ok("PUT", NIGHTLY, json=CLASS)["terminator_running"] == 1
+    rig.client.jobs.cancel(job)
+    assert api.ok("PUT", NIGHTLY, json=CLASS)["terminator_running"] == 0
+
+
 def test_schedules_that_are_set_fire_next(rig: Rig, api: Api) -> None:
     """In place of those of the class; one that stays goes on as it was."""
     register(rig, Nightly)

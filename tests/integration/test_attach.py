@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,18 +38,31 @@ def refusal(app: Celery, settings: Settings = PLAIN) -> str:
 
 
 def test_no_setting_of_the_app_changes_but_its_schedule() -> None:
-    """Attaching and finalizing adds three ticks to the schedule; every other setting is what it was."""
+    """Attaching and finalizing adds the ticks to the schedule; every other setting is what it was."""
     own = {"greet": {"task": "team.greet", "schedule": 60.0}, "wf.retention": {"task": "wf.retention", "schedule": 9.0}}
     app = team(task_acks_late=True, task_routes={"*": {"queue": "team"}}, task_time_limit=5, beat_schedule=own)
     before = dict(app.conf)
     attach(app, settings=PLAIN)
     attach(app, settings=PLAIN)
-    assert {"wf.advance", "wf.alarm", "wf.restart_errored", "wf.retention"} <= set(app.tasks)
+    ticks = {"wf.alarm", "wf.restart_errored", "wf.jobs", "wf.retention"}
+    assert {"wf.advance", *ticks} <= set(app.tasks)
     after = dict(app.conf)
     schedule = after.pop("beat_schedule")
     assert after == {name: value for name, value in before.items() if name != "beat_schedule"}
-    assert set(schedule) == {"greet", "wf.alarm", "wf.restart_errored", "wf.retention"}
+    assert set(schedule) == {"greet", *ticks}
     assert schedule | own == schedule, "the team's own entries win"
+
+
+def test_no_tick_writes_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    """What beat sends for us would drown the team's own log; the team's own tasks, and warnings, are told of."""
+    attach(app := team(beat_schedule={"greet": {"task": "team.greet", "schedule": 60.0}}), settings=PLAIN)
+    app.finalize()
+    beat = logging.getLogger("celery.beat")
+    with caplog.at_level(logging.INFO, beat.name):
+        for name, entry in app.conf.beat_schedule.items():
+            beat.info("Scheduler: Sending due task %s (%s)", name, entry["task"])
+        beat.warning("%s is late", "wf.jobs")
+    assert caplog.messages == ["Scheduler: Sending due task greet (team.greet)", "wf.jobs is late"]
 
 
 def test_attaching_reads_no_configuration_too_early() -> None:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click import Group
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.cli import Shell, Worked
@@ -14,6 +15,7 @@ from wf import WorkflowEntrypoint
 from wf.cli import main, surroundings
 from wf.cli.describing import description
 from wf.cli.show import console
+from wf.tokens import Tokens
 from wf.urls import conninfo
 
 if TYPE_CHECKING:
@@ -126,10 +128,11 @@ def test_instances_are_listed_by_the_number_of_the_page(shell: Shell, worked: Wo
 
 
 def test_an_instance_tells_when_it_was_modified(shell: Shell, worked: Worked) -> None:
-    """That is the last change of its status of which the journal keeps the time."""
+    """That is the last change of its status or of its last step of which the journal keeps the time."""
     worked.bring(Trip, "t-1", "waiting")
     (found,) = shell.json("instances", "list", "trip")
-    assert found["modifiedOn"] == found["startedOn"]
+    *_, wait = shell.json("instances", "describe", "trip", "t-1")["steps"]
+    assert found["modifiedOn"] == wait["start"] > found["startedOn"]
     shell.text("instances", "terminate", "trip", "t-1")
     (found,) = shell.json("instances", "list", "trip")
     assert found["modifiedOn"] == found["endedOn"]
@@ -142,6 +145,13 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     "describe": (("trip",), ("trap",), ("trip", "more")),
     "trigger": (("trip", "{}"), ("trap",), ("trip", "{")),
     "versions": (("trip",), ("trap",), ("trip", "more")),
+    "delete": (("trip", "--no-wait"), ("trap", "--no-wait"), ("trip", "more")),
+    "jobs list": ((), (), ("--per-page", "0")),
+    "jobs describe": (("1",), ("9",), ("one",)),
+    "jobs cancel": (("1",), ("9",), ("one",)),
+    "tokens list": ((), (), ("more",)),
+    "tokens create": (("bob", "--scope", "read"), ("ada", "--scope", "read"), ("eve",)),
+    "tokens revoke": (("ada",), ("nobody",), ()),
     "instances list": (("trip",), ("trap",), ("trip", "--status", "done")),
     "instances describe": (("trip", "latest"), ("trip", "t-9"), ("trip", "t-1", "--truncate-output-limit", "-1")),
     "instances send-event": ((*NAMED, "--type", "word"), ("trip", "t-9", "--type", "word"), NAMED),
@@ -150,25 +160,35 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     "instances terminate": (NAMED, ("trip", "t-9"), ("trip",)),
     "instances restart": (NAMED, ("trip", "t-9"), (*NAMED, "--from-step-count", "1")),
     "instances delete": (NAMED, ("trip", "t-9"), ("trip",)),
+    "instances terminate-all": (("trip",), ("trap",), ("trip", "--status", "done")),
+    "instances bulk": (("pause", "trip", "--no-wait"), ("pause", "trap"), ("explode", "trip")),
 }
-"""Every command on workflows and instances."""
+"""Every command on workflows, instances, jobs and tokens."""
 
-NEVER = {("list", 1)}
+NEVER = {("list", 1), ("jobs list", 1), ("tokens list", 1)}
 """What a command cannot come to: without arguments nothing is unknown."""
+
+
+def something_of_each(worked: Worked) -> None:
+    """An instance, a job that nobody does, and a token, as the table names them."""
+    worked.bring(Trip, "t-1", "waiting")
+    worked.client.jobs.start("trip", "resume")
+    Tokens(worked.client.database, worked.client.catalog.clock).create("ada", "read", created_by="test")
 
 
 def test_every_command_is_in_the_table() -> None:
     """Whoever adds a command says here how it ends; the others run processes or serve the journal itself."""
-    others = {"dev", "worker", "beat", "flower", "migrate", "top", "completion"}
-    found = {name for name in main.commands if name not in others and name != "instances"}
-    instances: Any = main.commands["instances"]
-    assert found | {f"instances {name}" for name in instances.commands} == set(COMMANDS)
+    others = {"dev", "worker", "beat", "flower", "api", "migrate", "top", "completion"}
+    found: set[str] = set()
+    for name, command in main.commands.items():
+        found |= {f"{name} {sub}" for sub in command.commands} if isinstance(command, Group) else {name}
+    assert found - others == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_ends_with_the_code_that_is_meant(shell: Shell, worked: Worked, command: str) -> None:
     """0 if it did what it should, with JSON if asked; 1 if that cannot be done; 2 if it was asked wrongly."""
-    worked.bring(Trip, "t-1", "waiting")
+    something_of_each(worked)
     for code, arguments in enumerate(COMMANDS[command]):
         if (command, code) in NEVER:
             continue
@@ -185,7 +205,7 @@ def test_each_command_ends_with_the_code_that_is_meant(shell: Shell, worked: Wor
 @pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_is_coloured_in_a_pipe(shell: Shell, worked: Worked, command: str) -> None:
     """What somebody may want to search has no escape sequences, whatever a terminal variable says."""
-    worked.bring(Trip, "t-1", "waiting")
+    something_of_each(worked)
     result = shell(*command.split(), *COMMANDS[command][0], TERM="xterm-256color", COLORTERM="truecolor")
     assert result.exit_code == 0, result.output
     assert "\x1b" not in result.output

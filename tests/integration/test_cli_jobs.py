@@ -97,6 +97,8 @@ def test_bulk_moves_those_that_fit(known: Rig, shell: Shell) -> None:
     assert statuses(known) == {"terminated": 4, "paused": 1, "waiting": 2}
     job = shell.json("instances", "bulk", "pause", "errand", "--id", "new-1", "--id", "nobody")
     assert (job["done"], statuses(known)["paused"]) == (1, 2)
+    job = shell.json("instances", "bulk", "pause", "errand", "--id", "latest")
+    assert (job["filter"], job["done"]) == ({"ids": ["new-2"]}, 1)
 
 
 def test_a_dry_run_changes_nothing(known: Rig, shell: Shell) -> None:
@@ -130,7 +132,8 @@ def test_terminate_all_says_whether_it_is_being_done(known: Rig, shell: Shell) -
     fill(known, "rollingBack", 1)
     command = ("instances", "terminate-all", "errand")
     assert shell.text(*command) == '🥷 Job 1 terminates the instances of workflow "errand"\n'
-    assert "are being terminated already, by job 1" in shell.text(*command, "--status", "paused")
+    assert "are being terminated already, by job 1" in shell.text(*command)
+    assert "Job 1 is at work already" in shell.refusal(*command, "--status", "paused")
     assert shell.json(*command) == {"status": "already_running", "job_id": 1}
     work(known)
     assert statuses(known) == {"terminated": 3, "rollingBack": 1}
@@ -231,6 +234,9 @@ def test_an_api_serves_as_well(known: Rig, shell: Shell, api: Api) -> None:
     terminate = ("instances", "terminate-all", "errand")
     assert remote(*terminate) == '🥷 Job 2 terminates the instances of workflow "errand"\n'
     assert remote(*terminate) == shell.text(*terminate)
+    assert remote(*terminate, "--json") == shell.text(*terminate, "--json")
+    other = shell(*terminate, "--status", "paused", **nowhere)
+    assert (other.exit_code, other.stderr) == (1, shell.refusal(*terminate, "--status", "paused"))
     work(known)
     for command in (("jobs", "list"), ("jobs", "list", "errand", "--json"), ("jobs", "describe", "1", "--watch")):
         assert remote(*command) == shell.text(*command)

@@ -174,11 +174,14 @@ def test_messages_are_counted(rig: Rig, overview: Overview) -> None:
 
 
 def test_what_somebody_may_not_see_is_left_out(rig: Rig, overview: Overview) -> None:
-    """Of other workflows there are no steps, wake-ups, counts or names."""
+    """Of other workflows there are no steps, wake-ups, counts or names, nor workers and queues of these alone."""
     sleepers(rig, soon=30)
-    Presence(rig.workers[0], "threads", 10).tell()
+    presence = Presence(rig.workers[0], "threads", 10)
+    presence._told["queue"] = "secret"
+    presence.tell()
     hidden = overview.look(["another"])
-    assert (hidden.wake_ups.next, hidden.instances, hidden.workers[0].workflows) == ([], {}, {})
+    assert (hidden.wake_ups.next, hidden.instances, hidden.workers) == ([], {}, [])
+    assert [queue.name for queue in hidden.queues] == [rig.settings.queue, f"{rig.settings.queue}.alarm"]
     shown = overview.look([Nap.workflow_name])
     assert (len(shown.wake_ups.next), shown.instances, set(shown.workers[0].workflows)) == (
         1, {"waiting": 1}, {Nap.workflow_name},

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wf.cli.given import Refused, json_option, parse_dates, parse_status
+from wf.cli.given import Refused, json_option, parse_dates, parse_status, resolve
 from wf.cli.jobs import outcome, wait_for
 from wf.cli.surroundings import open_client
-from wf.errors import JobActive, WfError
+from wf.errors import WfError
+from wf.lifecycle import STOPPABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wf.answers import Answer
     from wf.client import Client
+    from wf.lifecycle import Stoppable
     from wf.remote import RemoteClient
 
 ACTIONS = ("pause", "resume", "terminate", "restart", "delete")
-STOPPABLE = ("queued", "running", "paused", "waitingForPause", "waiting")
 
 _name = click.argument("name")
 _yes = click.option("--yes", "-y", is_flag=True, help="Do not ask; nobody is asked either where there is no terminal.")
@@ -64,21 +65,18 @@ def delete_workflow(name: str, *, yes: bool, no_wait: bool, as_json: bool) -> No
 @_name
 @click.option("--status", type=click.Choice(STOPPABLE), help="Only those in this status.")
 @json_option
-def terminate_all(name: str, status: str | None, *, as_json: bool) -> None:
+def terminate_all(name: str, status: Stoppable | None, *, as_json: bool) -> None:
     """Terminate all instances of a workflow, in the background; `wf jobs describe` shows how far it is."""
     from wf.cli.show import print_json, show  # noqa: PLC0415  (slow)
 
     with open_client() as client:
-        try:
-            job = client.jobs.start(name, "terminate", {"status": list(STOPPABLE) if status is None else status}).id
-            word, text = "ok", f'🥷 Job {job} terminates the instances of workflow "{name}"'
-        except JobActive as error:
-            job, word = error.job, "already_running"
-            text = f'🥷 The instances of workflow "{name}" are being terminated already, by job {job}'
+        told = client.jobs.terminate_all(name, status)
     if as_json:
-        print_json({"status": word, "job_id": job})
+        print_json(told)
+    elif told.status == "ok":
+        show(f'🥷 Job {told.job_id} terminates the instances of workflow "{name}"')
     else:
-        show(text)
+        show(f'🥷 The instances of workflow "{name}" are being terminated already, by job {told.job_id}')
 
 
 @click.command("bulk")
@@ -89,7 +87,7 @@ def terminate_all(name: str, status: str | None, *, as_json: bool) -> None:
 @click.option("--trigger", help="Only those created by this: api, binding, cron, ...")
 @click.option("--date-start", metavar="ISO8601", help="Only those created then or later; UTC unless it says otherwise.")
 @click.option("--date-end", metavar="ISO8601", help="Only those created then or earlier; a date means all of that day.")
-@click.option("--id", "ids", multiple=True, help="Only this one; up to 100 may be given.")
+@click.option("--id", "ids", multiple=True, help="Only this one, or `latest`; up to 100 may be given.")
 @click.option("--rollback", is_flag=True, help="terminate: undo their steps first.")
 @click.option("--from-step-name", "step", help="restart: keep the results of what was asked for before this step.")
 @click.option("--from-step-count", "count", type=click.IntRange(1), help="Which occurrence of that name; the first.")
@@ -109,12 +107,14 @@ def bulk(
     since, until = parse_dates(date_start, date_end)
     given = {
         "status": [parse_status(status) for status in statuses], "version": version, "trigger": trigger,
-        "since": since, "until": until, "ids": ids,
+        "since": since, "until": until,
     }  # fmt: skip
     filter = {name: value for name, value in given.items() if value}
     options = {"rollback": rollback or None, "from_step": step and {"name": step, "count": count, "type": kind}}
     options = {name: value for name, value in options.items() if value is not None}
     with open_client() as client:
+        if ids:
+            filter["ids"] = [resolve(client.catalog, name, id) for id in ids]
         seen = client.jobs.preview(name, action, filter)
         if dry_run:
             _tell_preview(seen, as_json=as_json)

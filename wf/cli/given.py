@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time
+from datetime import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,8 @@ from wf.errors import WfError
 from wf.status import Status
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from wf.catalog import Catalog
     from wf.remote import RemoteCatalog
 
@@ -81,22 +83,16 @@ def parse_dates(start: str | None, end: str | None) -> tuple[datetime | None, da
     Raises:
         Refused: One of them is no date, or the start comes after the end.
     """
-    since, until = _moment(start, "--date-start", time.min), _moment(end, "--date-end", time.max)
+    from wf.listing import InvalidQuery, read_moment  # noqa: PLC0415  (slow)
+
+    try:
+        since = None if start is None else read_moment("--date-start", start, time.min)
+        until = None if end is None else read_moment("--date-end", end, time.max)
+    except InvalidQuery as error:
+        raise Refused(str(error)) from None
     if since is not None and until is not None and since > until:
         raise Refused(f"--date-start {start} comes after --date-end {end}.")
     return since, until
-
-
-def _moment(text: str | None, option: str, day_part: time) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        if len(text) <= len("2026-01-31"):
-            return datetime.combine(date.fromisoformat(text), day_part, UTC)
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise Refused(f"{option} {text!r} is not an ISO 8601 date or time, such as 2026-01-31T09:00.") from None
 
 
 def parse_ids(data: bytes) -> list[str]:

@@ -24,8 +24,9 @@ _ACTOR = "cli"
 def tokens() -> None:
     """Say who may use the REST API.
 
-    Until there is a token, everybody on the API's own machine may use it, and nobody else. These commands go to the
-    journal itself, at WF_DATABASE_URL, whatever WF_API_URL says: so there is a way to the first token.
+    Until there is a token, everybody on the API's own machine may use it, and nobody else. With WF_API_URL set, these
+    commands go there, and WF_API_TOKEN must be an administrator's; without it they go to the journal itself, at
+    WF_DATABASE_URL: so there is always a way to the first token.
     """
 
 

@@ -40,6 +40,14 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class FromStep(Given):
+    """The step that a restart begins with."""
+
+    name: str = Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$", description="Without its counter.")
+    count: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Its occurrence; 1 by default.")
+    type: Literal["do", "sleep", "waitForEvent"] | None = None
+
+
 class Told(BaseModel):
     """A part of an answer."""
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from wf.status import Status, StepStatus
 from wf_api.models import examples
-from wf_api.models.common import Ended, Given, Json, Moment, Payload, Told, like
+from wf_api.models.common import Ended, FromStep, Given, Json, Moment, Payload, Told, like
 from wf_api.models.workflows import Retention
 
 
@@ -142,14 +142,6 @@ class StepOutput(Told):
     output: Json
     error: Ended | None
     event_type: str | None = None
-
-
-class FromStep(Given):
-    """The step that a restart begins with."""
-
-    name: str = Field(min_length=1, max_length=256, pattern=r"^[^\x00]+$", description="Without its counter.")
-    count: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Its occurrence; 1 by default.")
-    type: Literal["do", "sleep", "waitForEvent"] | None = None
 
 
 class Pause(Given):

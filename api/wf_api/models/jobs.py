@@ -5,21 +5,13 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from wf.filters import Filter
-from wf_api.models.common import Given, Moment, Told
+from wf_api.models.common import FromStep, Given, Moment, Told
 
 Action = Literal["pause", "resume", "terminate", "restart", "delete"]
 Counts = dict[str, int]
 
 _FILTER = {"status": ["waiting"], "version": "2"}
 _FAULT = {"id": "r-17", "code": "instance.cannot_restart", "message": 'Step "upload" not found in execution history'}
-
-
-class FromStep(Given):
-    """A step to restart from."""
-
-    name: str = Field(min_length=1, description="The name of the step.", examples=["upload"])
-    count: int = Field(default=1, ge=1, le=2**31 - 1, description="Which occurrence of that name.")
-    type: Literal["do", "sleep", "waitForEvent"] = "do"
 
 
 class Options(Given):

@@ -1,7 +1,7 @@
 """Look at instances, move them, send them events."""
 
 import json
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Response
@@ -10,7 +10,7 @@ from wf import wire
 from wf.catalog import OUTPUT_MAX
 from wf.descriptions import TRUNCATED
 from wf.instance import Instance
-from wf.listing import Listing
+from wf.listing import InvalidQuery, Listing, read_moment
 from wf.plain import plain
 from wf.status import Status
 from wf_api.access import Caller, Reader, Writer
@@ -144,15 +144,10 @@ def _now(caller: Caller) -> datetime:
 
 def _moment(what: str, text: str | None, day_part: time) -> datetime | None:
     """A bound of a list; a date alone means the beginning or the end of that day."""
-    if text is None:
-        return None
     try:
-        if len(text) <= len("2026-01-31"):
-            return datetime.combine(date.fromisoformat(text), day_part, UTC)
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise InvalidRequest(f"{what} {text!r:.60} is not an ISO 8601 date or time, as 2026-01-31T09:00Z.") from None
+        return None if text is None else read_moment(what, text, day_part)
+    except InvalidQuery as error:
+        raise InvalidRequest(str(error)) from None
 
 
 def _shortened(output: Any, limit: int) -> Any:

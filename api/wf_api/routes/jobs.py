@@ -1,6 +1,6 @@
 """Actions on many instances at once, and the jobs that do them."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -8,8 +8,9 @@ from wf import wire
 from wf.answers import Answer
 from wf.errors import JobActive, JobNotFound
 from wf.jobs import JobAction
+from wf.lifecycle import Stoppable
 from wf.listing import KEY_MAX
-from wf_api.access import Admin, Caller, Reader, Writer
+from wf_api.access import Admin, Caller, Reader, Scope, Writer
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
 from wf_api.models import jobs as models
@@ -18,7 +19,6 @@ from wf_api.models.common import Envelope, Listed
 router = APIRouter(prefix="/api", tags=["jobs"], responses=EVERYWHERE)
 
 JobId = Annotated[int, Path(ge=1, le=KEY_MAX)]
-Stoppable = Literal["queued", "running", "paused", "waitingForPause", "waiting"]
 
 
 @router.post(
@@ -41,17 +41,15 @@ def act_on_many(name: str, wish: models.Wish, caller: Writer) -> Response:
 
 @router.put(
     "/workflows/{name}/instances/terminate", summary="Terminate all instances",
-    response_model=Envelope[models.Terminator], responses=refusals(404),
+    response_model=Envelope[models.Terminator], responses=refusals(404, 409),
 )  # fmt: skip
 def terminate_all(name: str, caller: Writer, status: Annotated[Stoppable | None, Query()] = None) -> Response:
-    """Those in a status, or all that have not ended, in the background; those that roll back are left to it."""
+    """Those in a status, or all that have not ended, in the background; those that roll back are left to it.
+
+    Asked again, it is done once; a job that terminates others of them must have ended first.
+    """
     caller.check(name)
-    wanted = {"status": get_args(Stoppable) if status is None else status}
-    try:
-        word, job = "ok", caller.client.jobs.start(name, JobAction.TERMINATE, wanted).id
-    except JobActive as error:
-        word, job = "already_running", error.job
-    return answered({"status": word, "job_id": job})
+    return answered(caller.client.jobs.terminate_all(name, status))
 
 
 @router.delete(
@@ -96,8 +94,12 @@ def show_job(id: JobId, caller: Reader) -> Response:
 
 @router.delete("/jobs/{id}", summary="Cancel a job", response_model=Envelope[models.Job], responses=refusals(404))
 def cancel_job(id: JobId, caller: Writer) -> Response:
-    """What it has moved stays moved. One that has ended stays as it is."""
-    _visible(caller, id)
+    """What it has moved stays moved. One that has ended stays as it is.
+
+    The removal of a workflow needs the scope admin, as it does to begin it.
+    """
+    if _visible(caller, id).action == JobAction.DELETE_WORKFLOW:
+        caller.check_scope(Scope.ADMIN)
     return answered(wire.job(caller.client.jobs.cancel(id)))
 
 

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api", tags=["overview"], responses=EVERYWHERE)
 def overview(caller: Reader) -> Response:
     """Workers, queues, steps that run, wake-ups to come. Cheap, however many instances there are.
 
-    Steps, wake-ups, counts of instances and names are of the workflows that the caller may see; the counts of wake-ups
-    and the lengths of queues are of all.
+    Steps, wake-ups, counts of instances and names are of the workflows that the caller may see, and so are workers and
+    their queues; the counts of wake-ups and the lengths of queues are of all.
     """
     return answered(wire.overview(caller.parts.overview.look(caller.principal.workflows)))

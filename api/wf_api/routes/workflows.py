@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from wf import wire
 from wf.answers import Answer
+from wf.jobs import JobAction
 from wf_api.access import Admin, Caller, Reader
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
@@ -61,7 +62,8 @@ def configure_workflow(name: str, wanted: models.Settings, caller: Admin) -> Res
         )  # fmt: skip
     (found,) = client.catalog.describe_workflows(name)
     told = {key: value for key, value in wire.workflow(found).items() if key in models.Configured.model_fields}
-    return answered(told | {"version_id": found.version, "is_deleted": 0, "terminator_running": 0})
+    running = int(client.jobs.active(name, JobAction.TERMINATE) is not None)
+    return answered(told | {"version_id": found.version, "is_deleted": 0, "terminator_running": running})
 
 
 @router.get("/{name}/versions", summary="List versions", response_model=Listed[models.Version], responses=refusals(404))
