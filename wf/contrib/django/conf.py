@@ -88,15 +88,18 @@ def modules(found: Settings) -> list[str]:
     return list(dict.fromkeys([*own, *found.modules()]))
 
 
-def variables() -> dict[str, str]:
+def variables() -> dict[str, str | None]:
     """The settings as `WF_...` variables, for commands that read these: one snapshot, with all modules of workflows.
+
+    Returns:
+        None stands for a variable that must not be set.
 
     Raises:
         InvalidSettings: As `settings`.
     """
     found = settings()
     values = found.model_dump() | {"workflows": ",".join(modules(found))}
-    return {f"WF_{name.upper()}": str(value) for name, value in values.items()}
+    return {f"WF_{name.upper()}": None if value is None else str(value) for name, value in values.items()}
 
 
 def _given() -> Mapping[str, Any]:
