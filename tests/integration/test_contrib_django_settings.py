@@ -97,6 +97,10 @@ def test_the_dict_comes_before_the_environment(site: Rig, monkeypatch: pytest.Mo
         ({"REDIS_URL": None}, "WF_REDIS_URL: Input should be a valid string"),
         ({"DATABASE": "nowhere"}, r"WF\['DATABASE'\] is 'nowhere'; DATABASES has default, other, lite"),
         ({"DATABASE": "lite"}, r"DATABASES\['lite'\] is not Postgres \(sqlite\)"),
+        (
+            {"DATABASE": "default", "DATABASE_URL": "postgresql://db/x"},
+            r"is another database than DATABASES\['default'\]",
+        ),
         ({"DATABASE_URL": "mysql://secret@x/y"}, "WF_DATABASE_URL must begin with postgresql://"),
         ([("LEASE", 1)], "must be a dict, not list"),
     ],
