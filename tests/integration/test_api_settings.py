@@ -181,6 +181,13 @@ def test_limits_may_repeat_what_the_class_says(rig: Rig, api: Api) -> None:
     assert api.ok("PUT", NIGHTLY, json={**CLASS, "limits": {"steps": 50}})["settings"]["limits"] == {"steps": 50}
 
 
+def test_a_jurisdiction_is_ignored(rig: Rig, api: Api) -> None:
+    """There is one place here, and the baseline's clients say where they want to be."""
+    register(rig, Nightly)
+    told = api.ok("PUT", NIGHTLY, json={**CLASS, "jurisdiction": "eu"})
+    assert "jurisdiction" not in told | told["settings"]
+
+
 def test_too_many_schedules_are_refused(rig: Rig, api: Api) -> None:
     """By the same limit as those of classes."""
     register(rig, Nightly, Errand)
