@@ -121,9 +121,14 @@ class Deployments:
                 raise WorkflowNotFound(name, self.workflows())
             versions, seen, settings, now, known = rows[0]
             version = _newest(versions)  # not the one that is settled: a worker may be about to settle its own
-            declared = settings[version]
+            if version not in (settings or {}):
+                raise ValueError(
+                    f"No worker has registered version {version!r} of workflow {name!r} since the last migration; "
+                    f"start one."
+                )
             if not known:
                 raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
+            declared = settings[version]
             if "limits" in wanted and wanted["limits"] != declared.get("limits"):
                 raise ValueError(f"Workflow {name!r}: limits stand on the class; change them there.")
             standing = _Standing(name, versions, version, declared, seen, now)

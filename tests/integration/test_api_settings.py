@@ -190,6 +190,29 @@ def test_limits_may_repeat_what_the_class_says(rig: Rig, api: Api) -> None:
     assert api.ok("PUT", NIGHTLY, json={**CLASS, "limits": {"steps": 50}})["settings"]["limits"] == {"steps": 50}
 
 
+@pytest.mark.parametrize("left", ["{}", "{1}"], ids=["none", "an older one"])
+def test_a_version_that_only_another_release_registered_is_refused(rig: Rig, api: Api, left: str) -> None:
+    """As after a migration, before its workers have been restarted: the detail says what is to be done."""
+    classes = versions("moved", "1", "2")
+    register(rig, *classes)
+    rig.sql(f"delete from wf.version where version <> all ('{left}')")
+    wish = {"script_name": classes[0].__module__, "class_name": "moved", "concurrency": {"limit": 7}}
+    answer = api("PUT", "/api/workflows/moved", json=wish)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, 10002)
+    assert answer.json()["errors"][0]["detail"] == (
+        "No worker has registered version '2' of workflow 'moved' since the last migration; start one."
+    )
+    register(rig, classes[1])
+    assert api.ok("PUT", "/api/workflows/moved", json=wish)["settings"] == {"concurrency": {"limit": 7}}
+
+
+def test_a_jurisdiction_is_ignored(rig: Rig, api: Api) -> None:
+    """There is one place here, and the baseline's clients say where they want to be."""
+    register(rig, Nightly)
+    told = api.ok("PUT", NIGHTLY, json={**CLASS, "jurisdiction": "eu"})
+    assert "jurisdiction" not in told | told["settings"]
+
+
 def test_too_many_schedules_are_refused(rig: Rig, api: Api) -> None:
     """By the same limit as those of classes."""
     register(rig, Nightly, Errand)

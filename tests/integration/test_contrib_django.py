@@ -253,6 +253,17 @@ def test_the_journal_may_be_in_another_database_of_djangos(site: Rig, empty_data
     assert instances(site) == ["i-2"]
 
 
+def test_both_may_be_named_if_they_are_the_same(site: Rig, empty_database_url: str) -> None:
+    """WF["DATABASE"] with a URL that leads there, perhaps for another user, is joined by that name."""
+    url = site.settings.database_url
+    given = {"DATABASE": "other", "DATABASE_URL": url, "REDIS_URL": site.settings.redis_url}
+    with connected(default=empty_database_url, other=url), override_settings(WF=given):
+        assert client().alias == "other"
+        with undone("other"):
+            workflow("errand").create("i-1")
+    assert instances(site) == []
+
+
 def test_an_async_view_goes_through_sync_to_async(site: Rig) -> None:
     """On an event loop, where Django has no transactions either, that is the way, as for the ORM."""
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connections
@@ -13,9 +14,11 @@ from django.test import override_settings
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.django_site import connected, set_database, site_of
+from wf.cli import main
 from wf.contrib.django import client, conf
 from wf.contrib.django import settings as wf_settings
 from wf.errors import WfError
+from wf.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +97,10 @@ def test_the_dict_comes_before_the_environment(site: Rig, monkeypatch: pytest.Mo
         ({"REDIS_URL": None}, "WF_REDIS_URL: Input should be a valid string"),
         ({"DATABASE": "nowhere"}, r"WF\['DATABASE'\] is 'nowhere'; DATABASES has default, other, lite"),
         ({"DATABASE": "lite"}, r"DATABASES\['lite'\] is not Postgres \(sqlite\)"),
+        (
+            {"DATABASE": "default", "DATABASE_URL": "postgresql://db/x"},
+            r"is another database than DATABASES\['default'\]",
+        ),
         ({"DATABASE_URL": "mysql://secret@x/y"}, "WF_DATABASE_URL must begin with postgresql://"),
         ([("LEASE", 1)], "must be a dict, not list"),
     ],
@@ -107,6 +114,24 @@ def test_check_names_what_cannot_be_used(site: Rig, given: Any, told: str) -> No
             client()
         assert error.msg == str(caught.value)
     assert run_checks(tags=["wf"]) == []
+
+
+@pytest.mark.parametrize("given", [{}, {"QUEUE_PREFIX": ""}, {"QUEUE_PREFIX": "app:"}, {"QUEUE_PREFIX": None}])
+def test_workers_get_the_settings_that_clients_have(
+    site: Rig, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    """All of them, those that are not set too: else a worker would listen where nobody speaks."""
+    found: list[Settings] = []
+    monkeypatch.setenv("WF_QUEUE_PREFIX", "environment:")
+    monkeypatch.setattr(main, "main", lambda *_, **__: found.append(Settings()))
+    with override_settings(WF=django_settings.WF | given):
+        call_command("wf", "worker")
+        assert [made.model_dump(exclude={"workflows"}) for made in found] == [
+            wf_settings().model_dump(exclude={"workflows"})
+        ]
+        assert found[0].broker_prefix == client().settings.broker_prefix
+        assert found[0].modules() == conf.modules(wf_settings())
+    assert os.environ["WF_QUEUE_PREFIX"] == "environment:"
 
 
 def test_call_command_runs_a_command_and_leaves_the_environment_alone(

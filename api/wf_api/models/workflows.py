@@ -119,6 +119,7 @@ class Settings(Given):
     concurrency: Concurrency | None = None
     schedules: list[Cron] | None = Field(default=None, max_length=100, description="An empty list: none at all.")
     default_retention: Retention | None = None
+    jurisdiction: str | None = Field(default=None, description="Accepted and ignored: there is one place here.")
 
 
 class Configured(Told):

@@ -50,9 +50,14 @@ def joined_alias(found: Settings) -> str | None:
     It is `WF["DATABASE"]`, or else the default one if the journal is there; None if the journal is at another place.
 
     Raises:
-        InvalidSettings: As `settings`.
+        InvalidSettings: As `settings`; or `WF["DATABASE"]` and `WF["DATABASE_URL"]` are not the same database.
     """
     if (alias := _given().get("DATABASE")) is not None:
+        if _place(url_of(alias)) != _place(found.database_url):
+            raise InvalidSettings(
+                f"WF['DATABASE_URL'] is another database than DATABASES[{alias!r}], which WF['DATABASE'] names: a "
+                f"transaction of one cannot hold what is written in the other. Leave one of the two out."
+            )
         return str(alias)
     if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
         return None
@@ -88,15 +93,18 @@ def modules(found: Settings) -> list[str]:
     return list(dict.fromkeys([*own, *found.modules()]))
 
 
-def variables() -> dict[str, str]:
+def variables() -> dict[str, str | None]:
     """The settings as `WF_...` variables, for commands that read these: one snapshot, with all modules of workflows.
+
+    Returns:
+        None stands for a variable that must not be set.
 
     Raises:
         InvalidSettings: As `settings`.
     """
     found = settings()
     values = found.model_dump() | {"workflows": ",".join(modules(found))}
-    return {f"WF_{name.upper()}": str(value) for name, value in values.items()}
+    return {f"WF_{name.upper()}": None if value is None else str(value) for name, value in values.items()}
 
 
 def _given() -> Mapping[str, Any]:
@@ -126,4 +134,4 @@ def _url(params: dict[str, str]) -> str:
 def _place(url: str) -> tuple[Any, ...]:
     """Which database a URL means; who logs in makes no difference."""
     params = conninfo_to_dict(conninfo(url))
-    return params.get("host"), params.get("port") or "5432", params.get("dbname")
+    return params.get("host"), params.get("port") or "5432", params.get("dbname"), params.get("service")

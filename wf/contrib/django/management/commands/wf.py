@@ -18,7 +18,7 @@ from wf.contrib.django.conf import variables
 from wf.errors import WfError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class Command(BaseCommand):
@@ -70,9 +70,16 @@ def _environment() -> Iterator[None]:
     """The settings as variables, from which the command line, its workers and their children read them."""
     given = variables()
     before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
+    _set(given)
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
