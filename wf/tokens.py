@@ -118,6 +118,18 @@ class Tokens:
         *,
         created_by: str,
     ) -> str:
+        """As `make`; gives the token alone."""
+        return self.make(name, scope, workflows, expires_in, created_by=created_by)[0]
+
+    def make(
+        self,
+        name: str,
+        scope: Scope | str,
+        workflows: Iterable[str] | None = None,
+        expires_in: float | str | timedelta | None = None,
+        *,
+        created_by: str,
+    ) -> tuple[str, Token]:
         """Make a token.
 
         Args:
@@ -128,7 +140,7 @@ class Tokens:
             created_by: Who wants it, for the audit.
 
         Returns:
-            The token. It is nowhere else, and cannot be shown again.
+            The token, which is nowhere else and cannot be shown again; and what is known of it.
 
         Raises:
             TokenExists: The name is taken.
@@ -142,17 +154,10 @@ class Tokens:
             "expires_in": _lifetime(expires_in), "actor": created_by, "now": self._clock.override(),
             "detail": Jsonb({"scope": scope.word, "workflows": only}),
         }  # fmt: skip
-        if not self._database.rows(self._sql["token_create"], values):
+        made = self._database.rows(self._sql["token_create"], values)
+        if not made:
             raise TokenExists(name)
-        return text
-
-    def make(
-        self, name: str, scope: Scope | str, workflows: Iterable[str] | None = None,
-        expires_in: float | str | timedelta | None = None, *, created_by: str,
-    ) -> tuple[str, Token]:  # fmt: skip
-        """As `create`, with what is known of the token."""
-        text = self.create(name, scope, workflows, expires_in, created_by=created_by)
-        return text, next(token for token in self.list() if token.name == name)
+        return text, token_of(made[0])
 
     def list(self) -> list[Token]:
         """Those that have not been revoked, by name; expired ones, too.
