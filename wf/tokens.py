@@ -31,7 +31,7 @@ PREFIX = "wf_"
 """What tokens begin with, so that scanners of sources and logs find one that has leaked."""
 
 LOCAL_NAME = "local"
-"""What audits call those who need no token, because there is none yet; no token is called so."""
+"""What audits call those who need no token, because none was made yet; no token is called so."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]{0,99}")
 
@@ -188,13 +188,21 @@ class Tokens:
         rows = self._database.read(self._sql["token_find"], values)
         return token_of(rows[0]) if rows else None
 
+    def any(self) -> bool:
+        """Whether a token was ever made, which ends the life without tokens for good: revoked and expired ones count.
+
+        Raises:
+            JournalUnavailable: Postgres does not answer.
+        """
+        return bool(self._database.read(self._sql["token_any"])[0][0])
+
     def any_active(self) -> bool:
         """Whether there is a token that is neither revoked nor expired.
 
         Raises:
             JournalUnavailable: Postgres does not answer.
         """
-        return bool(self._database.read(self._sql["token_any"], {"now": self._clock.override()})[0][0])
+        return bool(self._database.read(self._sql["token_any_valid"], {"now": self._clock.override()})[0][0])
 
 
 def hashed(text: str) -> str:

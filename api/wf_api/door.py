@@ -1,8 +1,9 @@
 """The door: who sends a request. A token in the `Authorization` header, a browser's session, or nobody in particular.
 
-**Without any token** in the journal, whoever works on this machine is let in as `local` and may do everything, so that
-`wf dev` needs no setup: the peer and the `Host` header must be loopback, no proxy may stand between, and a page of
-another site may change nothing. As soon as there is a token, every request needs one.
+**Until a token is made**, whoever works on this machine is let in as `local` and may do everything, so that `wf dev`
+needs no setup: the peer and the `Host` header must be loopback, no proxy may stand between, and a page of another site
+may change nothing. From then on every request needs one, also when the last has expired or was revoked: the end of a
+right must not give more of it. The way back in is `wf tokens create`, which asks the journal itself.
 
 What the journal says about a token is believed for `TRUST` seconds, so that a request costs no round trip more: a token
 that another process has revoked, and the life without tokens after the first one was made elsewhere, last so much
@@ -65,7 +66,7 @@ class Principal:
 
 
 LOCAL = Principal(LOCAL_NAME, Scope.ADMIN)
-"""Whoever works on this machine while there is no token."""
+"""Whoever works on this machine until a token is made."""
 
 
 class Door:
@@ -82,7 +83,7 @@ class Door:
         self._limits = limits
         self._tokens = _Remembered(tokens.find, clock)
         self._sessions = _Remembered(sessions.find, clock)
-        self._any = _Remembered(lambda _: tokens.any_active() or None, clock, also_none=True)
+        self._any = _Remembered(lambda _: tokens.any() or None, clock, also_none=True)
 
     async def enter(self, request: Request) -> Principal:
         """Who sends a request.
@@ -128,7 +129,7 @@ class Door:
         return found
 
     async def is_open(self) -> bool:
-        """Whether there is no token yet."""
+        """Whether no token was ever made."""
         return await self._any.find("") is None
 
     def forget(self) -> None:
