@@ -133,9 +133,9 @@ class Door:
         return await self._any.find("") is None
 
     def forget(self) -> None:
-        """Believe nothing any more, because tokens or sessions have just been changed here."""
+        """Believe nothing any more, because tokens or sessions have just been changed here; from any thread."""
         for remembered in (self._tokens, self._sessions, self._any):
-            remembered.clear()
+            remembered.expire()
 
     async def _known(self, request: Request) -> Principal:
         if (header := request.headers.get("authorization")) is not None:
@@ -179,6 +179,9 @@ def same(given: str, wanted: str) -> bool:
 class _Remembered(Generic[Found]):
     """What a lookup has found, for a while. Keyed by hash: no secret stays in memory.
 
+    An answer is of the generation that was when the lookup began: one that was on its way when everything expired is
+    not believed either. The answers themselves are touched on the event loop only.
+
     Args:
         look: The lookup; None means that there is nothing.
         clock: Whose time.
@@ -187,7 +190,8 @@ class _Remembered(Generic[Found]):
 
     def __init__(self, look: Callable[[str], Found | None], clock: Clock, *, also_none: bool = False) -> None:
         self._look, self._clock, self._also_none = look, clock, also_none
-        self._known: OrderedDict[str, tuple[Found | None, float]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Found | None, float, object]] = OrderedDict()
+        self._generation = object()
 
     def remembers(self, secret: str) -> bool:
         """Whether it was found before, however long ago."""
@@ -195,13 +199,13 @@ class _Remembered(Generic[Found]):
 
     async def find(self, secret: str) -> Found | None:
         """What the lookup finds, or has found a moment ago."""
-        key, now = hashed(secret), self._clock.now()
-        found, at = self._known.get(key, (None, -TRUST))
-        if now - at < TRUST:
+        key, now, generation = hashed(secret), self._clock.now(), self._generation
+        found, at, of = self._known.get(key, (None, 0.0, None))
+        if of is generation and 0 <= now - at < TRUST:  # the wall clock may have been set back
             return found
         found = await run_in_threadpool(self._look, secret)
         if found is not None or self._also_none:
-            self._known[key] = found, now
+            self._known[key] = found, now, generation
             self._known.move_to_end(key)
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
@@ -209,6 +213,6 @@ class _Remembered(Generic[Found]):
             self._known.pop(key, None)
         return found
 
-    def clear(self) -> None:
-        """Remember nothing."""
-        self._known.clear()
+    def expire(self) -> None:
+        """Believe nothing of what is remembered, nor of what is being looked up now."""
+        self._generation = object()
