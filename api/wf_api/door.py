@@ -106,22 +106,28 @@ class Door:
         return principal
 
     def count(self, request: Request) -> None:
-        """Count a request of somebody of whom only the address is known.
+        """Count a request of somebody of whom only the address is known; once, however often this is called for it.
 
         Raises:
             TooManyRequests: There were too many from there.
         """
-        self._limits.take(f"address {peer(request)}")
+        if not getattr(request.state, "counted", False):
+            self._limits.take(f"address {peer(request)}")
+            request.state.counted = True
 
-    async def find_token(self, text: str, address: str) -> Token:
-        """What a token stands for.
+    async def find_token(self, text: str, request: Request) -> Token:
+        """What a token that a request shows stands for.
+
+        A good token is good wherever it comes from: behind a proxy, all the world may have one address. So that its
+        lookups have an end, an address that tries too many is counted before each of a token that is not remembered.
 
         Raises:
             Unauthenticated: Nobody knows it.
-            TooManyRequests: This address has tried too many; tokens that were known before are looked up nevertheless.
+            TooManyRequests: Nobody knows it, and its address has tried too many; or asks too often.
         """
-        if not self._tokens.remembers(text):
-            self._limits.check_failures(address)
+        address = peer(request)
+        if self._limits.distrusts(address) and not self._tokens.remembers(text):
+            self.count(request)
         found = await self._tokens.find(text)
         if found is None:
             self._limits.failed(address)
@@ -142,7 +148,7 @@ class Door:
             scheme, _, text = header.partition(" ")
             if scheme.lower() != "bearer":
                 raise Unauthenticated(_ASK)
-            return _of_token(await self.find_token(text.strip(), peer(request)))
+            return _of_token(await self.find_token(text.strip(), request))
         if (cookie := request.cookies.get(COOKIE)) and (session := await self._sessions.find(cookie)) is not None:
             if request.method not in SAFE:
                 await _check_form(request, session)
