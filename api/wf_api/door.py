@@ -149,7 +149,7 @@ class Door:
             if scheme.lower() != "bearer":
                 raise Unauthenticated(_ASK)
             return _of_token(await self.find_token(text.strip(), request))
-        if (cookie := request.cookies.get(COOKIE)) and (session := await self._sessions.find(cookie)) is not None:
+        if (cookie := request.cookies.get(COOKIE)) and (session := await self._find_session(cookie, request)):
             if request.method not in SAFE:
                 await _check_form(request, session)
             return replace(_of_token(session.token), csrf=session.csrf)
@@ -160,6 +160,11 @@ class Door:
         if request.method not in SAFE and from_other_site(request):
             raise Forbidden("A page of another site may change nothing here.")
         return LOCAL
+
+    async def _find_session(self, cookie: str, request: Request) -> Session | None:
+        if not self._sessions.remembers(cookie):
+            self.count(request)  # before the lookup, because anybody can make up a cookie
+        return await self._sessions.find(cookie)
 
 
 def _of_token(token: Token) -> Principal:
