@@ -72,7 +72,7 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     listening = _listen(host, port)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE,
-        proxy_headers=True, forwarded_allow_ips=["127.0.0.1", "::1"],  # not what FORWARDED_ALLOW_IPS says for others
+        proxy_headers=True, forwarded_allow_ips=settings.api_proxies,  # not what FORWARDED_ALLOW_IPS says for others
     )  # fmt: skip
     say(f"wf api listens on {_url(listening)}")
     if hint:

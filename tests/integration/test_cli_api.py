@@ -144,6 +144,17 @@ def test_with_a_token_it_listens_where_it_is_told(settings: Settings, serve: typ
     server.says(f"wf api listens on http://127.0.0.2:{server.port}")
 
 
+def test_only_its_proxies_are_believed(serve: type) -> None:
+    """Those of WF_API_PROXIES; this machine is one only where it is named, or nothing is said."""
+    said = {"X-Forwarded-Proto": "https"}
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.2")
+    for proxies, believed in (({}, [True, False]), ({"WF_API_PROXIES": "10.0.0.0/8, 127.0.0.2"}, [False, True])):
+        url = serve(**proxies).ready()
+        with httpx.Client(transport=elsewhere) as proxy:
+            answers = [httpx.get(f"{url}/healthz", headers=said), proxy.get(f"{url}/healthz", headers=said)]
+        assert ["Strict-Transport-Security" in answer.headers for answer in answers] == believed
+
+
 def test_a_place_that_is_taken_is_named(settings: Settings) -> None:
     """In one line; so is one that is not there."""
     wf = Shell(settings)
