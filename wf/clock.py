@@ -27,14 +27,19 @@ class Clock(Protocol):
 
 
 class DatabaseClock:
-    """The database's clock, carried on by this process's monotonic one between two answers."""
+    """The database's clock, carried on by this process's monotonic one between two answers.
+
+    Until it has been observed, it is this machine's wall clock, which is set right when it is wrong; the monotonic one
+    would carry on what the wall clock said at first, and stands still while the machine sleeps.
+    """
 
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self._offset: float | None = None
 
     def now(self) -> float:
         """As the database said last, plus the time since then."""
-        return round(time.monotonic() + self._offset, 6)  # as exact as Postgres keeps it, or replay would differ
+        found = time.time() if self._offset is None else time.monotonic() + self._offset
+        return round(found, 6)  # as exact as Postgres keeps it, or replay would differ
 
     def observe(self, database_now: float) -> None:
         """Set this clock by the database's."""

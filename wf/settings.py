@@ -77,6 +77,13 @@ class Settings(BaseSettings):
     )
     error_retention: float = Field(604_800.0, gt=0, description="Seconds to keep an instance that is errored.")
     api_rate: float = Field(1000.0, ge=0, description="Requests per second of one caller of the API; 0: any number.")
+    api_proxies: str = Field(
+        "127.0.0.1,::1",
+        description=(
+            "Addresses and networks of proxies, comma-separated, that the API believes who calls and whether by HTTPS "
+            "(`X-Forwarded-For`, `X-Forwarded-Proto`)."
+        ),
+    )
     api_max_body: int = Field(2_097_152, ge=1, description="Bytes of one request to the API.")
     api_feed_tick: float = Field(
         0.25, gt=0, description="Seconds between two looks at the instances that feeds follow."

@@ -31,7 +31,7 @@ PREFIX = "wf_"
 """What tokens begin with, so that scanners of sources and logs find one that has leaked."""
 
 LOCAL_NAME = "local"
-"""What audits call those who need no token, because there is none yet; no token is called so."""
+"""What audits call those who need no token, because none was made yet; no token is called so."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.@-]{0,99}")
 
@@ -118,6 +118,18 @@ class Tokens:
         *,
         created_by: str,
     ) -> str:
+        """As `make`; gives the token alone."""
+        return self.make(name, scope, workflows, expires_in, created_by=created_by)[0]
+
+    def make(
+        self,
+        name: str,
+        scope: Scope | str,
+        workflows: Iterable[str] | None = None,
+        expires_in: float | str | timedelta | None = None,
+        *,
+        created_by: str,
+    ) -> tuple[str, Token]:
         """Make a token.
 
         Args:
@@ -128,7 +140,7 @@ class Tokens:
             created_by: Who wants it, for the audit.
 
         Returns:
-            The token. It is nowhere else, and cannot be shown again.
+            The token, which is nowhere else and cannot be shown again; and what is known of it.
 
         Raises:
             TokenExists: The name is taken.
@@ -142,17 +154,10 @@ class Tokens:
             "expires_in": _lifetime(expires_in), "actor": created_by, "now": self._clock.override(),
             "detail": Jsonb({"scope": scope.word, "workflows": only}),
         }  # fmt: skip
-        if not self._database.rows(self._sql["token_create"], values):
+        made = self._database.rows(self._sql["token_create"], values)
+        if not made:
             raise TokenExists(name)
-        return text
-
-    def make(
-        self, name: str, scope: Scope | str, workflows: Iterable[str] | None = None,
-        expires_in: float | str | timedelta | None = None, *, created_by: str,
-    ) -> tuple[str, Token]:  # fmt: skip
-        """As `create`, with what is known of the token."""
-        text = self.create(name, scope, workflows, expires_in, created_by=created_by)
-        return text, next(token for token in self.list() if token.name == name)
+        return text, token_of(made[0])
 
     def list(self) -> list[Token]:
         """Those that have not been revoked, by name; expired ones, too.
@@ -183,13 +188,21 @@ class Tokens:
         rows = self._database.read(self._sql["token_find"], values)
         return token_of(rows[0]) if rows else None
 
+    def any(self) -> bool:
+        """Whether a token was ever made, which ends the life without tokens for good: revoked and expired ones count.
+
+        Raises:
+            JournalUnavailable: Postgres does not answer.
+        """
+        return bool(self._database.read(self._sql["token_any"])[0][0])
+
     def any_active(self) -> bool:
         """Whether there is a token that is neither revoked nor expired.
 
         Raises:
             JournalUnavailable: Postgres does not answer.
         """
-        return bool(self._database.read(self._sql["token_any"], {"now": self._clock.override()})[0][0])
+        return bool(self._database.read(self._sql["token_any_valid"], {"now": self._clock.override()})[0][0])
 
 
 def hashed(text: str) -> str:

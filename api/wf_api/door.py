@@ -1,8 +1,9 @@
 """The door: who sends a request. A token in the `Authorization` header, a browser's session, or nobody in particular.
 
-**Without any token** in the journal, whoever works on this machine is let in as `local` and may do everything, so that
-`wf dev` needs no setup: the peer and the `Host` header must be loopback, no proxy may stand between, and a page of
-another site may change nothing. As soon as there is a token, every request needs one.
+**Until a token is made**, whoever works on this machine is let in as `local` and may do everything, so that `wf dev`
+needs no setup: the peer and the `Host` header must be loopback, no proxy may stand between, and a page of another site
+may change nothing. From then on every request needs one, also when the last has expired or was revoked: the end of a
+right must not give more of it. The way back in is `wf tokens create`, which asks the journal itself.
 
 What the journal says about a token is believed for `TRUST` seconds, so that a request costs no round trip more: a token
 that another process has revoked, and the life without tokens after the first one was made elsewhere, last so much
@@ -65,7 +66,7 @@ class Principal:
 
 
 LOCAL = Principal(LOCAL_NAME, Scope.ADMIN)
-"""Whoever works on this machine while there is no token."""
+"""Whoever works on this machine until a token is made."""
 
 
 class Door:
@@ -82,7 +83,7 @@ class Door:
         self._limits = limits
         self._tokens = _Remembered(tokens.find, clock)
         self._sessions = _Remembered(sessions.find, clock)
-        self._any = _Remembered(lambda _: tokens.any_active() or None, clock, also_none=True)
+        self._any = _Remembered(lambda _: tokens.any() or None, clock, also_none=True)
 
     async def enter(self, request: Request) -> Principal:
         """Who sends a request.
@@ -105,22 +106,28 @@ class Door:
         return principal
 
     def count(self, request: Request) -> None:
-        """Count a request of somebody of whom only the address is known.
+        """Count a request of somebody of whom only the address is known; once, however often this is called for it.
 
         Raises:
             TooManyRequests: There were too many from there.
         """
-        self._limits.take(f"address {peer(request)}")
+        if not getattr(request.state, "counted", False):
+            self._limits.take(f"address {peer(request)}")
+            request.state.counted = True
 
-    async def find_token(self, text: str, address: str) -> Token:
-        """What a token stands for.
+    async def find_token(self, text: str, request: Request) -> Token:
+        """What a token that a request shows stands for.
+
+        A good token is good wherever it comes from: behind a proxy, all the world may have one address. So that its
+        lookups have an end, an address that tries too many is counted before each of a token that is not remembered.
 
         Raises:
             Unauthenticated: Nobody knows it.
-            TooManyRequests: This address has tried too many; tokens that were known before are looked up nevertheless.
+            TooManyRequests: Nobody knows it, and its address has tried too many; or asks too often.
         """
-        if not self._tokens.remembers(text):
-            self._limits.check_failures(address)
+        address = peer(request)
+        if self._limits.distrusts(address) and not self._tokens.remembers(text):
+            self.count(request)
         found = await self._tokens.find(text)
         if found is None:
             self._limits.failed(address)
@@ -128,21 +135,21 @@ class Door:
         return found
 
     async def is_open(self) -> bool:
-        """Whether there is no token yet."""
+        """Whether no token was ever made."""
         return await self._any.find("") is None
 
     def forget(self) -> None:
-        """Believe nothing any more, because tokens or sessions have just been changed here."""
+        """Believe nothing any more, because tokens or sessions have just been changed here; from any thread."""
         for remembered in (self._tokens, self._sessions, self._any):
-            remembered.clear()
+            remembered.expire()
 
     async def _known(self, request: Request) -> Principal:
         if (header := request.headers.get("authorization")) is not None:
             scheme, _, text = header.partition(" ")
             if scheme.lower() != "bearer":
                 raise Unauthenticated(_ASK)
-            return _of_token(await self.find_token(text.strip(), peer(request)))
-        if (cookie := request.cookies.get(COOKIE)) and (session := await self._sessions.find(cookie)) is not None:
+            return _of_token(await self.find_token(text.strip(), request))
+        if (cookie := request.cookies.get(COOKIE)) and (session := await self._find_session(cookie, request)):
             if request.method not in SAFE:
                 await _check_form(request, session)
             return replace(_of_token(session.token), csrf=session.csrf)
@@ -153,6 +160,11 @@ class Door:
         if request.method not in SAFE and from_other_site(request):
             raise Forbidden("A page of another site may change nothing here.")
         return LOCAL
+
+    async def _find_session(self, cookie: str, request: Request) -> Session | None:
+        if not self._sessions.remembers(cookie):
+            self.count(request)  # before the lookup, because anybody can make up a cookie
+        return await self._sessions.find(cookie)
 
 
 def _of_token(token: Token) -> Principal:
@@ -178,6 +190,9 @@ def same(given: str, wanted: str) -> bool:
 class _Remembered(Generic[Found]):
     """What a lookup has found, for a while. Keyed by hash: no secret stays in memory.
 
+    An answer is of the generation that was when the lookup began: one that was on its way when everything expired is
+    not believed either. The answers themselves are touched on the event loop only.
+
     Args:
         look: The lookup; None means that there is nothing.
         clock: Whose time.
@@ -186,7 +201,8 @@ class _Remembered(Generic[Found]):
 
     def __init__(self, look: Callable[[str], Found | None], clock: Clock, *, also_none: bool = False) -> None:
         self._look, self._clock, self._also_none = look, clock, also_none
-        self._known: OrderedDict[str, tuple[Found | None, float]] = OrderedDict()
+        self._known: OrderedDict[str, tuple[Found | None, float, object]] = OrderedDict()
+        self._generation = object()
 
     def remembers(self, secret: str) -> bool:
         """Whether it was found before, however long ago."""
@@ -194,13 +210,13 @@ class _Remembered(Generic[Found]):
 
     async def find(self, secret: str) -> Found | None:
         """What the lookup finds, or has found a moment ago."""
-        key, now = hashed(secret), self._clock.now()
-        found, at = self._known.get(key, (None, -TRUST))
-        if now - at < TRUST:
+        key, now, generation = hashed(secret), self._clock.now(), self._generation
+        found, at, of = self._known.get(key, (None, 0.0, None))
+        if of is generation and 0 <= now - at < TRUST:  # the wall clock may have been set back
             return found
         found = await run_in_threadpool(self._look, secret)
         if found is not None or self._also_none:
-            self._known[key] = found, now
+            self._known[key] = found, now, generation
             self._known.move_to_end(key)
             if len(self._known) > _KEPT:
                 self._known.popitem(last=False)
@@ -208,6 +224,6 @@ class _Remembered(Generic[Found]):
             self._known.pop(key, None)
         return found
 
-    def clear(self) -> None:
-        """Remember nothing."""
-        self._known.clear()
+    def expire(self) -> None:
+        """Believe nothing of what is remembered, nor of what is being looked up now."""
+        self._generation = object()

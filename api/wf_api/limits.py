@@ -42,17 +42,17 @@ class Limits:
                 f"More than {_shown(self._rate)} (WF_API_RATE). Nothing was done; try again in {wait} s.", wait
             )
 
-    def failed(self, address: str) -> None:
-        """Count a token that nobody knows."""
-        self._limiter.hit(FAILURES, "failed", address)
+    def distrusts(self, address: str) -> bool:
+        """Whether an address has tried too many tokens that nobody knows."""
+        return not self._limiter.test(FAILURES, "failed", address)
 
-    def check_failures(self, address: str) -> None:
-        """Refuse an address that has tried too many tokens that nobody knows.
+    def failed(self, address: str) -> None:
+        """Count a token that nobody knows.
 
         Raises:
-            TooManyRequests: It has.
+            TooManyRequests: There were too many from this address.
         """
-        if not self._limiter.test(FAILURES, "failed", address):
+        if not self._limiter.hit(FAILURES, "failed", address):
             wait = self._wait(FAILURES, "failed", address)
             raise TooManyRequests(f"Too many unknown tokens from this address; try again in {wait} s.", wait)
 

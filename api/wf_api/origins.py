@@ -17,7 +17,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-p
 
 
 def peer(request: HTTPConnection) -> str:
-    """The address of whoever sends the request; behind a proxy on this machine, as that tells it."""
+    """The address of whoever sends the request; behind a proxy of WF_API_PROXIES, as that tells it."""
     return request.client.host if request.client else "unknown"
 
 
@@ -56,7 +56,7 @@ def from_other_site(request: HTTPConnection) -> bool:
 def from_own_page(request: HTTPConnection) -> bool:
     """Whether a browser says that one of our own pages sends this.
 
-    Our pages may be https where we see http: a proxy on another machine ends TLS, and we believe none that says so.
+    Our pages may be https where we see http: a proxy ends TLS, and we believe only those of WF_API_PROXIES who say so.
     """
     scheme, _, host = request.headers.get("origin", "").lower().partition("://")
     return host == request.headers.get("host", "").lower() and scheme in {request.url.scheme, "https"}

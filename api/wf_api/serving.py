@@ -37,14 +37,14 @@ class CannotListen(WfError):
 
 
 class Unprotected(WfError):
-    """Others could reach the API, and there is no token."""
+    """Others could reach the API, and there is no token that counts."""
 
     code = "api.unprotected"
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"Without a token the API serves its own machine only, so it does not listen on {host}. Create one first: "
-            f"wf tokens create NAME --scope admin"
+            f"Without a token that counts the API does not listen on {host}: nobody there could use it. Create one "
+            f"first: wf tokens create NAME --scope admin"
         )
         self.host = host
 
@@ -54,29 +54,29 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
 
     Args:
         settings: Of this process.
-        host: Where to listen; beyond loopback only if there is a token.
+        host: Where to listen; beyond loopback only if there is a token that counts.
         port: 0 takes any that is free.
         say: Tells people where it listens.
 
     Raises:
-        Unprotected: The host is more than this machine, and there is no token.
+        Unprotected: The host is more than this machine, and there is no token that counts.
         CannotListen: The address is not there, or taken.
         InvalidHooks: WF_HOOKS names a file that cannot be used.
         JournalUnavailable: Postgres does not answer.
     """
     log_to_stderr()
-    protected = _has_token(settings)
-    if not protected and not is_loopback(host):
+    hint = _hint(settings)
+    if hint and not is_loopback(host):
         raise Unprotected(host)
     app = make_app(settings)
     listening = _listen(host, port)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE,
-        proxy_headers=True, forwarded_allow_ips=["127.0.0.1", "::1"],  # not what FORWARDED_ALLOW_IPS says for others
+        proxy_headers=True, forwarded_allow_ips=settings.api_proxies,  # not what FORWARDED_ALLOW_IPS says for others
     )  # fmt: skip
     say(f"wf api listens on {_url(listening)}")
-    if not protected:
-        say("There is no token yet, so it serves this machine only. Create one: wf tokens create NAME --scope admin")
+    if hint:
+        say(f"{hint} Create one: wf tokens create NAME --scope admin")
     with suppress(KeyboardInterrupt):  # uvicorn hands it on when all is closed
         uvicorn.Server(config).run([listening])
 
@@ -97,10 +97,16 @@ def log_to_stderr() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def _has_token(settings: Settings) -> bool:
+def _hint(settings: Settings) -> str:
+    """What people should know who serve without a token; empty if there is one that counts."""
     database = Database(settings)
     try:
-        return Tokens(database, DatabaseClock()).any_active()
+        tokens = Tokens(database, DatabaseClock())
+        if tokens.any_active():
+            return ""
+        if tokens.any():
+            return "Every token has expired or was revoked, so it refuses all requests."
+        return "There is no token yet, so it serves this machine only."
     finally:
         database.close()
 

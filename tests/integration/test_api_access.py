@@ -95,12 +95,16 @@ def test_as_soon_as_there_is_a_token_all_need_one(rig: Rig, api: Api) -> None:
     assert detail(answer) == "Send a token: `Authorization: Bearer wf_...`, or log in at /login."
 
 
-def test_when_the_last_token_ends_this_machine_is_let_in_again(rig: Rig, api: Api) -> None:
-    """Whether it expired or was revoked; from elsewhere nobody is."""
+@pytest.mark.parametrize("revoked", [False, True])
+def test_when_the_last_token_ends_nobody_is_let_in(rig: Rig, api: Api, revoked: bool) -> None:
+    """Whether it expired or was revoked; a new one is made in the journal."""
     make_token(rig, "ci", "read", expires_in=10)
     assert api.refusal(*READ) == UNAUTHENTICATED
+    if revoked:
+        Tokens(rig.client.database, rig.clock).revoke("ci", revoked_by="test")
     rig.clock.advance(10)
-    assert api.ok(*READ) == "api:local"
+    assert api.refusal(*READ) == UNAUTHENTICATED
+    assert api.ok(*READ, headers=make_token(rig, "new", "read")) == "api:new"
 
 
 def test_a_revoked_token_works_two_seconds_longer_at_most(rig: Rig, api: Api) -> None:

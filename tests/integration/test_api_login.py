@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Self
 
@@ -91,6 +92,23 @@ def test_login_leads_to_a_page_that_tells_who_one_is(browser: Browser, token: st
     for shown in ("ada", "write", "mail, report", "/api/openapi.json", 'action="/logout"'):
         assert shown in page
     assert token not in page
+
+
+def test_cookies_that_are_made_up_are_counted_before_they_are_looked_up(rig: Rig, token: str) -> None:
+    """By address, and once; the journal is not asked for those that are too many. A login that is known goes on."""
+    with Api(rig.settings.model_copy(update={"api_rate": 0.01}), rig.clock) as api:
+        api.app.include_router(router)
+        parts = api.app.state.parts
+        ada = {"Cookie": f"wf_session={parts.sessions.create(parts.tokens.find(token))}"}
+        assert api("GET", "/api/trial/read", headers={"Cookie": "wf_session=x"}).status_code == 401
+        assert api("GET", "/api/trial/read", headers=ada).status_code == 429
+        rig.clock.advance(60)
+        used = "select extract(epoch from used_at)::float8 from wf.token"
+        (before,) = rig.sql(used)
+        assert api("GET", "/api/trial/read", headers=ada).status_code == 429
+        assert rig.sql(used) == [before]
+        asyncio.run(parts.door._sessions.find(ada["Cookie"].partition("=")[2]))
+        assert api("GET", "/api/trial/read", headers=ada).json()["result"] == "api:ada"
 
 
 def test_over_https_the_cookies_are_secure(api: Api, token: str) -> None:

@@ -121,9 +121,20 @@ def test_without_a_token_it_does_not_listen_for_others(settings: Settings, host:
     """It ends with exit code 1 and says which command makes a token."""
     said = Shell(settings).refusal("api", "--host", host, "--port", "0")
     assert said == (
-        f"wf: Without a token the API serves its own machine only, so it does not listen on {host}. Create one first: "
-        "wf tokens create NAME --scope admin\n"
+        f"wf: Without a token that counts the API does not listen on {host}: nobody there could use it. Create one "
+        "first: wf tokens create NAME --scope admin\n"
     )
+
+
+def test_with_dead_tokens_only_it_refuses_all(settings: Settings, serve: type) -> None:
+    """It says so, and listens for nobody else: a token that ends must not open the door."""
+    wf = Shell(settings)
+    wf.text("tokens", "create", "me", "--scope", "admin")
+    wf.text("tokens", "revoke", "me")
+    assert "Without a token that counts" in wf.refusal("api", "--host", "0.0.0.0", "--port", "0")
+    server = serve()
+    assert httpx.get(f"{server.ready()}/api/tokens").status_code == 401
+    assert "Every token has expired or was revoked, so it refuses all requests. Create one: " in server.log()
 
 
 def test_with_a_token_it_listens_where_it_is_told(settings: Settings, serve: type) -> None:
@@ -131,6 +142,17 @@ def test_with_a_token_it_listens_where_it_is_told(settings: Settings, serve: typ
     Shell(settings).text("tokens", "create", "me", "--scope", "admin")
     server = serve("--host", "127.0.0.2", WF_API_HOST="0.0.0.0")
     server.says(f"wf api listens on http://127.0.0.2:{server.port}")
+
+
+def test_only_its_proxies_are_believed(serve: type) -> None:
+    """Those of WF_API_PROXIES; this machine is one only where it is named, or nothing is said."""
+    said = {"X-Forwarded-Proto": "https"}
+    elsewhere = httpx.HTTPTransport(local_address="127.0.0.2")
+    for proxies, believed in (({}, [True, False]), ({"WF_API_PROXIES": "10.0.0.0/8, 127.0.0.2"}, [False, True])):
+        url = serve(**proxies).ready()
+        with httpx.Client(transport=elsewhere) as proxy:
+            answers = [httpx.get(f"{url}/healthz", headers=said), proxy.get(f"{url}/healthz", headers=said)]
+        assert ["Strict-Transport-Security" in answer.headers for answer in answers] == believed
 
 
 def test_a_place_that_is_taken_is_named(settings: Settings) -> None:

@@ -176,9 +176,9 @@ def test_watching_without_a_terminal_outlives_an_outage(capsys: pytest.CaptureFi
 
     def look() -> Answer:
         answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        if isinstance(answer, Answer):
+            return answer
+        raise answer
 
     follow(look, quiet=True)
     assert answers == []

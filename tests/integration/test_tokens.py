@@ -44,6 +44,19 @@ def test_a_token_is_found_by_its_text(rig: Rig, tokens: Tokens) -> None:
     assert tokens.find("wf_\udce9\0") is None
 
 
+def test_whoever_makes_a_token_is_told_what_is_known_of_it(rig: Rig, tokens: Tokens) -> None:
+    """Also if somebody revokes it at the same moment."""
+    text, made = tokens.make("ci", "write", ["a"], created_by="test")
+    assert [made] == tokens.list()
+    assert tokens.find(text) == made
+    rig.sql(
+        "create function wf.revoke_at_once() returns trigger language plpgsql "
+        "as 'begin new.revoked_at := now(); return new; end'"
+    )
+    rig.sql("create trigger quick before insert on wf.token for each row execute function wf.revoke_at_once()")
+    assert tokens.make("gone", "read", created_by="test")[1].name == "gone"
+
+
 def test_only_the_hash_is_kept(rig: Rig, tokens: Tokens) -> None:
     """No column of the journal holds the token, or a part of it."""
     text = make(tokens)
@@ -88,12 +101,12 @@ def test_a_token_ends_with_its_time(rig: Rig, tokens: Tokens) -> None:
 
 
 def test_there_is_an_active_token_until_all_are_revoked(tokens: Tokens) -> None:
-    """Which decides whether callers without one are let in."""
-    assert not tokens.any_active()
+    """But one that was made has been made: that decides whether callers without one are let in."""
+    assert (tokens.any(), tokens.any_active()) == (False, False)
     make(tokens)
-    assert tokens.any_active()
+    assert (tokens.any(), tokens.any_active()) == (True, True)
     tokens.revoke("ci", revoked_by="test")
-    assert not tokens.any_active()
+    assert (tokens.any(), tokens.any_active()) == (True, False)
 
 
 def test_its_use_is_noted_once_a_minute(rig: Rig, tokens: Tokens) -> None:

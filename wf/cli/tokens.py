@@ -24,9 +24,10 @@ _ACTOR = "cli"
 def tokens() -> None:
     """Say who may use the REST API.
 
-    Until there is a token, everybody on the API's own machine may use it, and nobody else. With WF_API_URL set, these
-    commands go there, and WF_API_TOKEN must be an administrator's; without it they go to the journal itself, at
-    WF_DATABASE_URL: so there is always a way to the first token.
+    Until a token is made, everybody on the API's own machine may use it, and nobody else; from then on a token is
+    needed, even if the last one has ended. With WF_API_URL set, these commands go there, and WF_API_TOKEN must be an
+    administrator's; without it they go to the journal itself, at WF_DATABASE_URL: so there is a way to the first token,
+    and back in without one.
     """
 
 
@@ -65,9 +66,7 @@ def list_tokens(*, as_json: bool) -> None:
     if as_json:
         print_json([token.describe() for token in there])
     elif not there:
-        show(
-            "There are no tokens: the API serves its own machine only. Create one: wf tokens create NAME --scope admin"
-        )
+        show("There are no tokens. Create one: wf tokens create NAME --scope admin")
     else:
         head = ("Name", "Scope", "Workflows", "Created", "By", "Expires", "Last used")
         show(f"Showing {len(there)} token(s):", table(head, map(_row, there)))

@@ -54,7 +54,10 @@ with found as (
 )
 select id, name, scope, workflows, created_by, created_at, expires_at, used_at from found
 
--- token_any: Whether there is a valid token.
+-- token_any: Whether a token was ever made, whatever has become of it.
+select exists (select 1 from wf.token)
+
+-- token_any_valid: Whether there is a valid token.
 select exists (
   select 1 from wf.token
   where revoked_at is null and (expires_at is null or expires_at > coalesce(to_timestamp(%(now)s), now()))

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from wf_api.access import Reader
 from wf_api.door import same
-from wf_api.origins import from_other_site, peer
+from wf_api.origins import from_other_site
 from wf_api.pages import page
 from wf_api.problems import TooManyRequests, Unauthenticated
 from wf_api.sessions import COOKIE
@@ -58,7 +58,7 @@ async def login(request: Request, token: Annotated[str, Form()] = "", csrf: Anno
     if not wanted or not same(csrf, wanted) or from_other_site(request):
         return await _form(request, 403, "This form is too old, or not ours. Try again.")
     try:
-        found = await parts.door.find_token(token.strip(), peer(request))
+        found = await parts.door.find_token(token.strip(), request)
     except (Unauthenticated, TooManyRequests) as error:
         answer = await _form(request, error.row.status, str(error))
         if error.retry_after is not None:
