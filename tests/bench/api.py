@@ -17,8 +17,10 @@ import psycopg
 from tests.bench.figures import Figure, Goal, percentile
 from tests.bench.groups import BenchError, wait_for
 from wf import Client
+from wf.clock import DatabaseClock
 from wf.feed import Feed
 from wf.plain import plain
+from wf.tokens import Tokens
 from wf_api.routes.feed import stream
 from wf_api.watch import Watch
 
@@ -58,6 +60,8 @@ def create(stage: Stage) -> list[Figure]:
     with stage.deployment() as settings, Client(settings=settings) as client, stage.api(settings) as url:
         _fill(settings, 0)
 
+        token = Tokens(client.database, DatabaseClock()).create("bench", "write", created_by="bench")
+
         def make(_: int) -> None:
             client.workflow("chain").create(params=1)
 
@@ -65,7 +69,7 @@ def create(stage: Stage) -> list[Figure]:
         for _ in range(max(stage.plan.rounds, 2)):
             rates["loop"].append(_rate(number, make, callers=1))
             rates["threads"].append(_rate(number, make))
-            with _connections(url) as post:
+            with _connections(url, token) as post:
                 rates["api"].append(_rate(number, post))
     best = {name: max(found) for name, found in rates.items()}
     return [
@@ -123,12 +127,12 @@ def _rate(number: int, call: Callable[[int], object], callers: int = CALLERS) ->
 
 
 @contextmanager
-def _connections(url: str) -> Iterator[Callable[[int], None]]:
+def _connections(url: str, token: str) -> Iterator[Callable[[int], None]]:
     """A way to create an instance over HTTP, from any thread: each has a connection, and costs the machine little."""
     host, port = url.removeprefix("http://").split(":")
     body = json.dumps({"params": 1}).encode()
     head = f"POST /api/workflows/chain/instances HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
-    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    request = f"{head}Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     mine, opened = threading.local(), []
 
     def post(_: int) -> None:
