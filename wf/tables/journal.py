@@ -1,9 +1,4 @@
-"""The journal's schema, once: what the migrations must add up to and what dynamic reads are built from.
-
-Times are the database's. Payloads are `bytea` in our codec, because `jsonb` refuses some legal text. `instance` is
-narrow and hot: it is updated at every commit, so it keeps room on its pages, and what changes has two indexes only: the
-one on `due_at`, and the one by which a few failed instances are found among millions.
-"""
+"""Tables of the engine: what instances are, and what has happened to them."""
 
 from __future__ import annotations
 
@@ -12,33 +7,21 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Float,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from wf.status import LIVE
-
-SCHEMA = "wf"
-
-metadata = MetaData(schema=SCHEMA)
-
-_NOW = text("now()")
-
-
-def _time(name: str, *, required: bool = False) -> Column[object]:
-    return Column(name, DateTime(timezone=True), nullable=not required, server_default=_NOW if required else None)
-
+from wf.tables.base import metadata, moment
 
 workflow = Table(
     "workflow",
@@ -48,24 +31,11 @@ workflow = Table(
     Column("versions", JSONB, nullable=False, server_default=text("'{}'"), comment="Version to when it registered."),
     Column("settings", JSONB, nullable=False, server_default=text("'{}'"), comment="Class keywords, for readers."),
     Column("concurrency", Integer, comment="How many instances may run at once; null means any number."),
-    _time("created_at", required=True),
-    _time("modified_at", required=True),
+    moment("created_at", required=True),
+    moment("modified_at", required=True),
     Column(
         "overrides", JSONB, nullable=False, server_default=text("'{}'"), comment="What operators set over the class."
     ),
-)
-
-version = Table(
-    "version",
-    metadata,
-    Column("workflow", Text, primary_key=True),
-    Column("version", Text, primary_key=True),
-    Column("class_name", Text, nullable=False),
-    Column("module", Text, nullable=False),
-    Column("settings", JSONB, nullable=False, comment="Its class keywords."),
-    _time("created_at", required=True),
-    _time("modified_at", required=True),
-    comment="What workers have told of each version of a workflow.",
 )
 
 instance = Table(
@@ -93,14 +63,14 @@ instance = Table(
     Column("keep_success", Float, comment="Seconds to keep it after a good end; null means the setting."),
     Column("keep_error", Float, comment="Seconds to keep it after an error; null means the setting."),
     Column("queue_class", SmallInteger, comment="0 if it came back, 1 if it never ran: who gets a free slot first."),
-    _time("queued_at"),
-    _time("due_at"),
-    _time("restart_at"),
-    _time("expire_at"),
-    _time("created_at", required=True),
-    _time("started_at"),
-    _time("paused_at"),
-    _time("ended_at"),
+    moment("queued_at"),
+    moment("due_at"),
+    moment("restart_at"),
+    moment("expire_at"),
+    moment("created_at", required=True),
+    moment("started_at"),
+    moment("paused_at"),
+    moment("ended_at"),
     CheckConstraint(
         f"(due_at is not null) = (status in ({', '.join(repr(str(s)) for s in sorted(LIVE))}))", name="live_is_due"
     ),
@@ -151,10 +121,10 @@ step = Table(
     Column("started_rev", BigInteger, nullable=False),
     Column("attempt_rev", BigInteger, comment="When the last attempt began."),
     Column("rev", BigInteger, nullable=False, comment="The last fact about this row."),
-    _time("wake_at"),
-    _time("started_at", required=True),
-    _time("attempt_at"),
-    _time("ended_at"),
+    moment("wake_at"),
+    moment("started_at", required=True),
+    moment("attempt_at"),
+    moment("ended_at"),
     postgresql_with={"fillfactor": "80"},
     comment="The journal: one row a step. No foreign key: it is written at every step and deleted with its instance.",
 )
@@ -171,9 +141,9 @@ attempt = Table(
     Column("worker", Text),
     Column("started_rev", BigInteger),
     Column("rev", BigInteger, nullable=False),
-    _time("started_at"),
-    _time("ended_at", required=True),
-    _time("retry_at"),
+    moment("started_at"),
+    moment("ended_at", required=True),
+    moment("retry_at"),
     comment="Failed and lost attempts. A first-try success needs no row.",
 )
 
@@ -186,7 +156,7 @@ event = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("event_id", Text, comment="The sender's own id, to send twice and count once."),
     Column("consumed_by", Integer, comment="Seq of the wait that took it."),
-    _time("accepted_at", required=True),
+    moment("accepted_at", required=True),
     Index("event_instance", "instance", "id"),
     Index("event_sender", "instance", "event_id", unique=True, postgresql_where=text("event_id is not null")),
 )
@@ -197,7 +167,7 @@ transition = Table(
     Column("instance", BigInteger, primary_key=True),
     Column("rev", BigInteger, primary_key=True),
     Column("status", Text, nullable=False),
-    _time("at", required=True),
+    moment("at", required=True),
     comment="Changes of status that no other row tells of: parked, woken, paused, resumed, restarted. For the feed.",
 )
 
@@ -207,7 +177,7 @@ slot = Table(
     Column("workflow", Text, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("instance", BigInteger, comment="Who holds it; null if it is free."),
-    _time("taken_at"),
+    moment("taken_at"),
     Index("slot_instance", "instance", postgresql_where=text("instance is not null")),
     comment="One row for each instance of a workflow that may run at once.",
 )
@@ -217,8 +187,8 @@ schedule = Table(
     metadata,
     Column("workflow", Text, primary_key=True),
     Column("cron", Text, primary_key=True),
-    _time("next_at", required=True),
-    _time("last_at"),
+    moment("next_at", required=True),
+    moment("last_at"),
     Index("schedule_next", "next_at"),
     comment="When each workflow's schedules fire next.",
 )
@@ -227,7 +197,7 @@ tick = Table(
     "tick",
     metadata,
     Column("name", Text, primary_key=True),
-    _time("ticked_at", required=True),
+    moment("ticked_at", required=True),
     comment="When the alarm last ran, so that any worker notices when it does not.",
 )
 
@@ -240,73 +210,6 @@ audit = Table(
     Column("workflow", Text, nullable=False),
     Column("instance", Text, nullable=False),
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
-    _time("at", required=True),
+    moment("at", required=True),
     Index("audit_instance", "workflow", "instance", "id"),
-)
-
-job = Table(
-    "job",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("workflow", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("filter", JSONB, nullable=False, comment="Which instances; those created before the job."),
-    Column("options", JSONB, nullable=False, comment="How to do it, such as with rollback."),
-    Column("actor", Text, nullable=False),
-    Column("status", Text, nullable=False, server_default=text("'queued'")),
-    Column("total", BigInteger, nullable=False, comment="Instances that matched when the job was made."),
-    Column("done", BigInteger, nullable=False, server_default=text("0")),
-    Column("failed", BigInteger, nullable=False, server_default=text("0")),
-    Column("errors", JSONB, nullable=False, server_default=text("'[]'"), comment="The first few, with their ids."),
-    Column("after_key", BigInteger, nullable=False, server_default=text("0"), comment="How far it has come."),
-    Column("upto_key", BigInteger, nullable=False, comment="Where it ends: newer instances are not meant."),
-    _time("lease_until"),
-    _time("created_at", required=True),
-    _time("started_at"),
-    _time("ended_at"),
-    Index("job_active", "workflow", "action", unique=True, postgresql_where=text("ended_at is null")),
-    comment="Actions on many instances, done by the reaper in small batches.",
-)
-
-token = Table(
-    "token",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256; the token itself is nowhere."),
-    Column("scope", Text, nullable=False, comment="read, write or admin; each holds those before it."),
-    Column("workflows", ARRAY(Text), comment="Only these; null means all."),
-    Column("created_by", Text, nullable=False),
-    _time("created_at", required=True),
-    _time("expires_at"),
-    _time("used_at"),
-    _time("revoked_at"),
-    Index("token_name", "name", unique=True, postgresql_where=text("revoked_at is null")),
-    comment="Who may use the API.",
-)
-
-session = Table(
-    "session",
-    metadata,
-    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the cookie."),
-    Column("token", BigInteger, nullable=False, comment="Whose rights it has, for as long as that is valid."),
-    Column("csrf", Text, nullable=False, comment="What forms must send along."),
-    _time("created_at", required=True),
-    _time("expires_at", required=True),
-    Index("session_expires", "expires_at"),
-    comment="Browsers that are logged in.",
-)
-
-worker = Table(
-    "worker",
-    metadata,
-    Column("name", Text, primary_key=True, comment="Host and process."),
-    Column("queue", Text, nullable=False),
-    Column("pool", Text, nullable=False),
-    Column("concurrency", Integer, nullable=False),
-    Column("workflows", JSONB, nullable=False, comment="Names and versions."),
-    Column("release", Text, nullable=False),
-    _time("started_at", required=True),
-    _time("seen_at", required=True),
-    comment="Heartbeats of worker processes, for people to see.",
 )
