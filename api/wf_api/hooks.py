@@ -64,6 +64,7 @@ from wf_api.signatures import check_key
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _ID = "headers.webhook-id"
 _PATH = re.compile(rf"body(\.[^.{{}}\s]+)*|{re.escape(_ID)}")
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a character: a surrogate that stands alone
 _NOT_IN_TYPES = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -210,7 +211,8 @@ class Hook:
             what: The rule's key, for the message.
 
         Raises:
-            UnusableDelivery: Something that it names is missing, or is neither a text nor a whole number.
+            UnusableDelivery: Something that it names is missing, or is neither a text nor a whole number, or has half a
+                character in it, as JSON can write it.
         """
 
         def filled(place: re.Match[str]) -> str:
@@ -219,7 +221,12 @@ class Hook:
                 raise UnusableDelivery(
                     f"{place[1]} is neither text nor a whole number; hook {self.name!r} needs it for its {what}."
                 )
-            return str(value)
+            found = str(value)
+            if _HALF.search(found):
+                raise UnusableDelivery(
+                    f"{place[1]} is not text in Unicode; hook {self.name!r} needs it for its {what}."
+                )
+            return found
 
         return _PLACE.sub(filled, template)
 

@@ -58,6 +58,13 @@ workflow = "ordered"
 create = true
 payload = "body.order"
 
+[told]
+scheme = "slack"
+secret_env = "HOOK_PLAIN"
+workflow = "ordered"
+create = true
+delivery = "{body.id}"
+
 [by-id]
 scheme = "standard"
 secret_env = "HOOK_NEW"
@@ -277,6 +284,16 @@ def test_what_a_rule_needs_and_the_body_has_not(rig: Rig, sender: Sender) -> Non
     nine = {"id": 1, "type": "invoice.paid", "data": {"lines": []}}
     assert sender.stripe("paid", nine) == UNUSABLE
     assert sender.slack("said", {}) == UNUSABLE
+
+
+def test_text_that_is_no_unicode_is_refused(rig: Rig, sender: Sender) -> None:
+    """JSON can write half a character, from which nothing can be made that names a delivery."""
+    half = rb'{"id": "\ud800"}'
+    assert sender.slack("told", half) == UNUSABLE
+    says = "body.id is not text in Unicode; hook 'told' needs it for its delivery."
+    assert sender.detail("told", half, signing.slack("plain", half, rig.clock.now())) == says
+    assert sender.slack("named", rb'{"user": "\ud800"}') == UNUSABLE
+    assert sender.slack("named", rb'{"user": "a", "more": "\ud800"}')[0] == 202
 
 
 def test_what_the_client_refuses_is_told(rig: Rig, sender: Sender) -> None:
