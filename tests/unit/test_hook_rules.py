@@ -87,9 +87,8 @@ def test_a_rule_that_cannot_be_used_is_named(secrets: None, write: Callable[[str
         ('["a b"]\n', "rule 'a b': String should match pattern"),
         ("[x]\n", "rule 'x', scheme: Field required; rule 'x', secret_env: Field required"),
         (
-            '[x]\nscheme = "stripe"\nsecret_env = "HOOK_PLAIN"\nworkflow = "w"\ncreate = true\n'
-            + 'id = "{headers.webhook-id}"',
-            "rule 'x': id names {headers.webhook-id}, which is signed with scheme standard only",
+            '[x]\nscheme = "stripe"\nsecret_env = "HOOK_PLAIN"\nworkflow = "w"\ndelivery = "{headers.webhook-id}"',
+            "rule 'x': delivery names {headers.webhook-id}, which is signed with scheme standard only",
         ),
         ('[x]\nscheme = "slack"\nsecret_env = "HOOK_PLAIN"\nworkflow = "w"', "rule 'x': instance and event is missing"),
     ],
