@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     encryption_keys: str = Field(
         "", repr=False, description="Fernet keys, comma-separated, for payloads at rest: the first one encrypts."
     )
-    api_url: str = Field("", description="A running `wf api`, for commands: then they need neither Postgres nor Redis.")
+    api_url: str = Field(
+        "", repr=False, description="A running `wf api`, for commands: then they need neither Postgres nor Redis."
+    )
     api_token: str = Field("", repr=False, description="The token that commands show there.")
     hooks: str = Field("", description="A TOML file with the rules of incoming webhooks.")
     queue: str = Field("wf", description="Celery queue of the nudges.")
