@@ -127,7 +127,7 @@ class Door:
             TooManyRequests: Nobody knows it, and its address has tried too many; or asks too often.
         """
         address = peer(request)
-        if self._limits.distrusts(address) and not self._tokens.remembers(text):
+        if not self._tokens.remembers(text) and self._limits.distrusts(address):
             self.count(request)
         found = await self._tokens.find(text)
         if found is None:
@@ -149,8 +149,8 @@ class Door:
 
         Raises:
             Unauthenticated: Nobody knows them, or nobody does any more.
-            Forbidden: As above.
-            TooManyRequests: As above, of those who are not known.
+            Forbidden: A page of another site sends it, or a form of ours that is too old.
+            TooManyRequests: They are not known, and have asked too often, or tried too many tokens.
             JournalUnavailable: Postgres does not answer.
         """
         if (header := request.headers.get("authorization")) is not None:
