@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import select
-from functools import lru_cache
+from functools import cache, lru_cache
 from queue import Empty, LifoQueue
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -12,9 +12,10 @@ import psycopg
 from psycopg import errors as postgres
 
 from wf.cipher import cipher_for
-from wf.errors import JournalBusy, JournalRefused, JournalUnavailable
+from wf.errors import JournalBusy, JournalRefused, JournalUnavailable, SchemaMismatch
 from wf.guard import refuse_in_run
-from wf.migrations import check
+from wf.migrations import check, head
+from wf.sql import statements
 from wf.urls import conninfo
 
 if TYPE_CHECKING:
@@ -141,13 +142,15 @@ class Database:
             return self.rows(sql, params)
 
     def check_schema(self) -> None:
-        """Refuse a schema that does not fit this release.
+        """Refuse a schema that does not fit this release; as cheap as any statement.
 
         Raises:
             SchemaMismatch: It is missing, older or newer.
             JournalUnavailable: Postgres does not answer.
         """
-        check(self._url)
+        found = self.read(statements()["schema_version"])
+        if found != [(_needed(),)]:
+            raise SchemaMismatch(found[0][0] if found else None, _needed())
 
     def close(self) -> None:
         """Close every connection, those in use as soon as their statement has ended."""
@@ -179,6 +182,12 @@ class Database:
             )
         except psycopg.Error as error:  # not only the server may refuse: an option of the URL may be unknown
             raise JournalUnavailable(error) from None
+
+
+@cache
+def _needed() -> str:
+    """The schema version of this release; looking for it reads every migration."""
+    return head()
 
 
 def _meaning(error: BaseException) -> JournalUnavailable | None:

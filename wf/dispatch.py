@@ -128,6 +128,17 @@ class Dispatcher:
             return False
         return True
 
+    def ping(self) -> None:
+        """Ask Redis for a sign of life.
+
+        Raises:
+            BrokerUnavailable: It gives none.
+        """
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            raise BrokerUnavailable(error) from None
+
     def close(self) -> None:
         """Close the connection to Redis."""
         self._redis.close()

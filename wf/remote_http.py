@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,6 +23,9 @@ WAIT = 1.0
 
 WAIT_MAX = 5.0
 """Seconds that a read waits at most when the API says when to come again."""
+
+
+_USER = re.compile(r"^(\w+://)?.*@")  # name and password, which no message shows
 
 
 class ApiUnavailable(JournalUnavailable):
@@ -51,10 +55,11 @@ class Http:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.api_url.rstrip("/")
+        url = settings.api_url.rstrip("/")
+        self._shown = _USER.sub(r"\1", url)
         headers = {"Authorization": f"Bearer {settings.api_token}"} if settings.api_token else {}
         try:
-            self._http = httpx.Client(base_url=f"{self._url}/api", headers=headers, timeout=30)
+            self._http = httpx.Client(base_url=f"{url}/api", headers=headers, timeout=30)
         except (httpx.InvalidURL, ValueError):
             raise ApiUnavailable("WF_API_URL cannot be read as http://host:port.") from None
 
@@ -102,7 +107,7 @@ class Http:
         self._http.close()
 
     def _away(self, error: httpx.TransportError) -> ApiUnavailable:
-        return ApiUnavailable(f"The API at {self._url} does not answer ({error}). Check WF_API_URL and that it runs.")
+        return ApiUnavailable(f"The API at {self._shown} does not answer ({error}). Check WF_API_URL and that it runs.")
 
     def _opened(self, answer: httpx.Response) -> dict[str, Any]:
         try:
@@ -110,7 +115,7 @@ class Http:
             refused = None if envelope["success"] else envelope["errors"][0]
         except (ValueError, LookupError, TypeError):
             raise ApiUnavailable(
-                f"What answers at {self._url} ({answer.status_code}) is no API of celery-wf. Check WF_API_URL."
+                f"What answers at {self._shown} ({answer.status_code}) is no API of celery-wf. Check WF_API_URL."
             ) from None
         if refused is not None and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             raise ApiUnavailable(refused["detail"])

@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     encryption_keys: str = Field(
         "", repr=False, description="Fernet keys, comma-separated, for payloads at rest: the first one encrypts."
     )
-    api_url: str = Field("", description="A running `wf api`, for commands: then they need neither Postgres nor Redis.")
+    api_url: str = Field(
+        "", repr=False, description="A running `wf api`, for commands: then they need neither Postgres nor Redis."
+    )
     api_token: str = Field("", repr=False, description="The token that commands show there.")
     hooks: str = Field("", description="A TOML file with the rules of incoming webhooks.")
     queue: str = Field("wf", description="Celery queue of the nudges.")
@@ -84,6 +86,7 @@ class Settings(BaseSettings):
             "(`X-Forwarded-For`, `X-Forwarded-Proto`)."
         ),
     )
+    api_max_feeds: int = Field(1000, ge=1, description="Feeds that one caller of the API follows at a time.")
     api_max_body: int = Field(2_097_152, ge=1, description="Bytes of one request to the API.")
     api_feed_tick: float = Field(
         0.25, gt=0, description="Seconds between two looks at the instances that feeds follow."

@@ -12,6 +12,7 @@ longer.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -95,7 +96,7 @@ class Door:
             JournalUnavailable: Postgres does not answer.
         """
         try:
-            principal = await self._known(request)
+            principal = await self.known(request)
         except Unauthenticated:
             self.count(request)
             raise
@@ -126,7 +127,7 @@ class Door:
             TooManyRequests: Nobody knows it, and its address has tried too many; or asks too often.
         """
         address = peer(request)
-        if self._limits.distrusts(address) and not self._tokens.remembers(text):
+        if not self._tokens.remembers(text) and self._limits.distrusts(address):
             self.count(request)
         found = await self._tokens.find(text)
         if found is None:
@@ -143,7 +144,15 @@ class Door:
         for remembered in (self._tokens, self._sessions, self._any):
             remembered.expire()
 
-    async def _known(self, request: Request) -> Principal:
+    async def known(self, request: Request) -> Principal:
+        """As `enter`, without counting a request of somebody who is known: for answers that last longer than a token.
+
+        Raises:
+            Unauthenticated: Nobody knows them, or nobody does any more.
+            Forbidden: A page of another site sends it, or a form of ours that is too old.
+            TooManyRequests: They are not known, and have asked too often, or tried too many tokens.
+            JournalUnavailable: Postgres does not answer.
+        """
         if (header := request.headers.get("authorization")) is not None:
             scheme, _, text = header.partition(" ")
             if scheme.lower() != "bearer":
@@ -202,6 +211,7 @@ class _Remembered(Generic[Found]):
     def __init__(self, look: Callable[[str], Found | None], clock: Clock, *, also_none: bool = False) -> None:
         self._look, self._clock, self._also_none = look, clock, also_none
         self._known: OrderedDict[str, tuple[Found | None, float, object]] = OrderedDict()
+        self._looking: dict[tuple[str, object], asyncio.Task[Found | None]] = {}
         self._generation = object()
 
     def remembers(self, secret: str) -> bool:
@@ -209,12 +219,22 @@ class _Remembered(Generic[Found]):
         return hashed(secret) in self._known
 
     async def find(self, secret: str) -> Found | None:
-        """What the lookup finds, or has found a moment ago."""
-        key, now, generation = hashed(secret), self._clock.now(), self._generation
+        """What the lookup finds, or has found a moment ago; one lookup for all who ask meanwhile."""
+        key, generation = hashed(secret), self._generation
         found, at, of = self._known.get(key, (None, 0.0, None))
-        if of is generation and 0 <= now - at < TRUST:  # the wall clock may have been set back
+        if of is generation and 0 <= self._clock.now() - at < TRUST:  # the wall clock may have been set back
             return found
-        found = await run_in_threadpool(self._look, secret)
+        if (looking := self._looking.get((key, generation))) is None:
+            looking = asyncio.create_task(self._look_up(secret, key, generation))
+            self._looking[key, generation] = looking
+        return await asyncio.shield(looking)  # whoever stops waiting leaves it to the others
+
+    async def _look_up(self, secret: str, key: str, generation: object) -> Found | None:
+        now = self._clock.now()
+        try:
+            found = await run_in_threadpool(self._look, secret)
+        finally:
+            del self._looking[key, generation]
         if found is not None or self._also_none:
             self._known[key] = found, now, generation
             self._known.move_to_end(key)

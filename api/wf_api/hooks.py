@@ -21,8 +21,10 @@ sends them. A rule makes an event of each delivery, or an instance::
     create = true                            # an instance for each delivery
     id = "user-{body.user.id}"               # its id; by default one made from what `delivery` says
 
-In a text, `{body.a.b}` stands for a value of the JSON body (numbers count items of lists), `{headers.x-name}` for a
-header. Types of events have letters, digits, '-' and '_' only: any other character becomes '_'.
+In a text, `{body.a.b}` stands for a value of the JSON body (numbers count items of lists), and with scheme standard
+`{headers.webhook-id}` for that header. There are no other headers: they are not signed, so whoever has captured a
+delivery could send it again with others. Types of events have letters, digits, '-' and '_' only: any other character
+becomes '_'.
 
 A delivery counts once, however often it is sent: senders repeat what they have no answer to. Which one it is says the
 header `webhook-id` of Standard Webhooks, or else the body as a whole; `delivery` says it better where a sender
@@ -60,7 +62,9 @@ from wf_api.problems import UnusableDelivery
 from wf_api.signatures import check_key
 
 _PLACE = re.compile(r"\{([^{}]*)\}")
-_PATH = re.compile(r"body(\.[^.{}\s]+)*|headers\.[a-z0-9-]+")
+_ID = "headers.webhook-id"
+_PATH = re.compile(rf"body(\.[^.{{}}\s]+)*|{re.escape(_ID)}")
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a character: a surrogate that stands alone
 _NOT_IN_TYPES = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -73,14 +77,17 @@ class InvalidHooks(WfError):
 def _check_template(text: str) -> str:
     for path in _PLACE.findall(text):
         if not _PATH.fullmatch(path) or path == "body":
-            raise ValueError(f"{{{path}}} cannot be filled in; there are {{body.a.b}} and {{headers.x-name}}")
+            raise ValueError(
+                f"{{{path}}} cannot be filled in; there is {{body.a.b}}, and {{{_ID}}} with scheme standard: no other "
+                f"header is signed"
+            )
     if {"{", "}"} & set(_PLACE.sub("", text)):
         raise ValueError("a brace has no partner")
     return text
 
 
 def _check_path(text: str) -> str:
-    if not _PATH.fullmatch(text) or text.startswith("headers"):
+    if not _PATH.fullmatch(text) or text == _ID:
         raise ValueError('this is no path such as "body" or "body.data.object"')
     return text
 
@@ -131,6 +138,13 @@ class Rule(BaseModel):
     id: Template | None = None
     payload: Annotated[str, AfterValidator(_check_path)] = "body"
     delivery: Template | None = None
+
+    @model_validator(mode="after")
+    def _check_signed(self) -> Rule:
+        for name in ("instance", "event", "id", "delivery"):
+            if self.scheme != "standard" and f"{{{_ID}}}" in (getattr(self, name) or ""):
+                raise ValueError(f"{name} names {{{_ID}}}, which is signed with scheme standard only")
+        return self
 
     @model_validator(mode="after")
     def _check_kind(self) -> Rule:
@@ -197,7 +211,8 @@ class Hook:
             what: The rule's key, for the message.
 
         Raises:
-            UnusableDelivery: Something that it names is missing, or is neither a text nor a whole number.
+            UnusableDelivery: Something that it names is missing, or is neither a text nor a whole number, or has half a
+                character in it, as JSON can write it.
         """
 
         def filled(place: re.Match[str]) -> str:
@@ -206,7 +221,12 @@ class Hook:
                 raise UnusableDelivery(
                     f"{place[1]} is neither text nor a whole number; hook {self.name!r} needs it for its {what}."
                 )
-            return str(value)
+            found = str(value)
+            if _HALF.search(found):
+                raise UnusableDelivery(
+                    f"{place[1]} is not text in Unicode; hook {self.name!r} needs it for its {what}."
+                )
+            return found
 
         return _PLACE.sub(filled, template)
 

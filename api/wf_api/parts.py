@@ -9,10 +9,12 @@ from wf.clock import Clock, DatabaseClock
 from wf.overview import Overview
 from wf.tokens import Tokens
 from wf_api.door import Door
+from wf_api.feeds import Feeds
 from wf_api.hooks import read_hooks
 from wf_api.limits import Limits
 from wf_api.metrics import Metrics
 from wf_api.nudging import Nudging
+from wf_api.readiness import Readiness
 from wf_api.sessions import Sessions
 from wf_api.watch import Watch
 
@@ -41,6 +43,8 @@ class Parts:
         self.sessions = Sessions(self.client.database, self.clock, settings.login_ttl)
         self.door = Door(self.tokens, self.sessions, Limits(settings), self.clock)
         self.watch = Watch(self.client.database, settings.api_feed_tick)
+        self.feeds = Feeds(settings.api_max_feeds)
+        self.readiness = Readiness(self.client)
         self.overview = Overview(self.client.database, self.clock, settings)
         self.metrics = Metrics(self.overview, lambda: self.watch.watchers)
 

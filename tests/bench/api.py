@@ -176,6 +176,10 @@ def _fill(settings: Settings, number: int) -> list[int]:
     return keys
 
 
+async def _let_in() -> None:
+    """The door, which remembers whom it knows."""
+
+
 @contextmanager
 def _followed(settings: Settings, keys: list[int], crowd: int) -> Iterator[Callable[[], int]]:
     """The feeds of an API process, without its sockets; gives a function that tells how many events they have told.
@@ -217,7 +221,7 @@ class _Crowd:
     async def _read(self, key: int, id: str) -> None:
         feed = Feed(self._client.catalog, "chain", id, read=plain, rows=self._watch.rows)
         first = await self._watch.read(feed.take)
-        async for line in stream(feed, self._watch, key, first):
+        async for line in stream(feed, self._watch, key, first, _let_in):
             self.told += line.startswith(b"event:")
 
     def close(self) -> None:

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.access import make_token
+from tests.support.api import Api
 from tests.support.errands import Errand
 from tests.support.feeds import told
 from tests.support.sse import FEED, follow, take
+from tests.support.waiting import wait_until
 from wf import WorkflowEntrypoint
+from wf_api.door import TRUST
 from wf_api.routes import feed
 
 if TYPE_CHECKING:
     from tests.support import Rig
-    from tests.support.api import Api
 
 PREFIX = "workflows.api.error."
 WAITING = ["workflow_queued", "workflow_started", "workflow_running", "wait_started", "workflow_waiting"]
@@ -158,6 +161,60 @@ def test_a_silence_is_broken_by_comments(rig: Rig, api: Api) -> None:
             assert stream.block() == {"": "ping"}
         finish(rig)
         assert [event.type for event in stream] == ENDED
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired", "logged out"])
+@pytest.mark.usefixtures("waiting", "short_silence")
+def test_a_feed_ends_with_the_right_to_it(rig: Rig, api: Api, end: str) -> None:
+    """Within two seconds after the next event or silence; who connects again is refused."""
+    token, parts = make_token(rig, "ci", "read", expires_in=60), api.app.state.parts
+    cookie = parts.sessions.create(parts.tokens.list()[0])
+    api.http.headers.update({"Cookie": f"wf_session={cookie}"} if end == "logged out" else token)
+    with follow(api) as stream:
+        take(stream, 5)
+        if end == "revoked":
+            parts.tokens.revoke("ci", revoked_by="test")
+        elif end == "logged out":
+            parts.sessions.delete(cookie)
+        assert stream.block() == {"": "ping"}
+        rig.clock.advance(TRUST if end != "expired" else 60)
+        assert list(stream) == []
+    assert api.refusal("GET", FEED)[:2] == (401, 10000)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_nobody_hears_a_long_history_to_its_end_without_the_right_to_it(rig: Rig, api: Api) -> None:
+    """It is asked for before each event, not only when there is silence."""
+    door = api.app.state.parts.door
+    asked, known = [], door.known
+
+    async def listen(request: Any) -> Any:
+        asked.append(request)
+        return await known(request)
+
+    door.known = listen
+    with follow(api) as stream:
+        take(stream, 5)
+    assert len(asked) > 5
+
+
+def test_one_caller_follows_so_many_feeds(rig: Rig, waiting: None) -> None:
+    """WF_API_MAX_FEEDS; others follow theirs, and one that has ended counts no more."""
+    one, other = make_token(rig, "a", "read"), make_token(rig, "b", "read")
+    with Api(rig.settings.model_copy(update={"api_max_feeds": 2}), rig.clock) as api:
+        api.http.headers.update(one)
+        with follow(api) as first, follow(api):
+            take(first, 5)
+            answer = api("GET", FEED)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (429, "10")
+            assert answer.json()["errors"][0]["detail"] == (
+                "a follows 2 feeds already (WF_API_MAX_FEEDS). End one first."
+            )
+            with api.http.stream("GET", FEED, headers=other) as taken:
+                assert taken.status_code == 200
+        wait_until(lambda: not api.app.state.parts.feeds._open, what="their places are free")
+        with follow(api) as stream:
+            take(stream, 5)
 
 
 @pytest.mark.usefixtures("waiting")

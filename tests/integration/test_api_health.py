@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 from tests.support.api import Api
 from tests.support.web import free_port
+from wf.database import Database
+from wf_api import readiness
 
 if TYPE_CHECKING:
+    import pytest
+
+    from tests.support import Rig
     from wf.settings import Settings
 
 
@@ -33,6 +39,38 @@ def test_without_redis_it_is_ready_and_says_so(settings: Settings) -> None:
     with Api(away) as api:
         answer = api("GET", "/readyz")
     assert (answer.status_code, answer.json()["broker"]) == (200, "broker.unavailable")
+
+
+def test_whoever_asks_again_and_again_makes_no_work(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many at once get one answer, from one statement on a connection of the pool; later ones are asked for anew."""
+    asked: list[Any] = []
+    rows = Database.rows
+
+    def listen(self: Database, sql: Any, params: Any = None) -> Any:
+        asked.append(sql)
+        return rows(self, sql, params)
+
+    monkeypatch.setattr(Database, "rows", listen)
+    monkeypatch.setattr(readiness, "FRESH", 30.0)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: api("GET", "/readyz").status_code, range(24)))
+    assert answers == [200] * 24
+    assert len(asked) == 1
+    monkeypatch.setattr(readiness, "FRESH", 0.0)
+    api.app.state.parts.readiness._fresh_until = 0.0
+    for _ in range(3):
+        api("GET", "/readyz")
+    assert len(asked) == 4
+    assert len(set(asked)) == 1
+
+
+def test_a_schema_that_does_not_fit_is_not_ready(rig: Rig, api: Api) -> None:
+    """Missing or of another release; within a second after it was."""
+    for change in ("update wf.alembic_version set version_num = '0000'", "drop table wf.alembic_version"):
+        rig.sql(change)
+        api.app.state.parts.readiness._fresh_until = 0.0
+        answer = api("GET", "/readyz")
+        assert (answer.status_code, answer.json()["journal"]) == (503, "journal.schema_mismatch")
 
 
 def test_a_route_that_is_not_there_is_answered_in_the_envelope(api: Api) -> None:

@@ -48,7 +48,7 @@ delivery = "{body.id}"
 scheme = "slack"
 secret_env = "HOOK_PLAIN"
 workflow = "ordered"
-instance = "{headers.x-order}"
+instance = "{body.order}"
 event = "said"
 
 [new]
@@ -57,6 +57,20 @@ secret_env = "HOOK_NEW"
 workflow = "ordered"
 create = true
 payload = "body.order"
+
+[told]
+scheme = "slack"
+secret_env = "HOOK_PLAIN"
+workflow = "ordered"
+create = true
+delivery = "{body.id}"
+
+[by-id]
+scheme = "standard"
+secret_env = "HOOK_NEW"
+workflow = "ordered"
+create = true
+id = "of-{headers.webhook-id}"
 
 [named]
 scheme = "slack"
@@ -158,14 +172,21 @@ def test_what_a_map_does_not_name_is_taken_and_ignored(rig: Rig, sender: Sender)
     assert events(rig) == []
 
 
-def test_slack_and_headers(rig: Rig, sender: Sender) -> None:
-    """The instance may stand in a header; a repetition with another time counts once."""
+def test_slack_sends_events(rig: Rig, sender: Sender) -> None:
+    """A repetition with another time counts once."""
     rig.create(Ordered, "i-1")
-    assert sender.slack("said", {"text": "hi"}, order="i-1")[0] == 202
-    assert sender.slack("said", {"text": "hi"}, late=10, order="i-1")[0] == 202
+    body = {"text": "hi", "order": "i-1"}
+    assert sender.slack("said", body)[0] == 202
+    assert sender.slack("said", body, late=10)[0] == 202
     assert events(rig) == [("i-1", "said")]
-    assert sender.slack("said", {"text": "hi!"}, order="i-1")[0] == 202
+    assert sender.slack("said", body | {"text": "hi!"})[0] == 202
     assert len(events(rig)) == 2
+
+
+def test_the_id_of_standard_webhooks_may_be_used(sender: Sender) -> None:
+    """Of all headers it alone is signed."""
+    taken = sender.standard("by-id", {}, id="msg_7")
+    assert taken == (202, {"workflow": "ordered", "id": "of-msg_7"})
 
 
 def test_a_delivery_creates_an_instance(rig: Rig, sender: Sender) -> None:
@@ -263,6 +284,16 @@ def test_what_a_rule_needs_and_the_body_has_not(rig: Rig, sender: Sender) -> Non
     nine = {"id": 1, "type": "invoice.paid", "data": {"lines": []}}
     assert sender.stripe("paid", nine) == UNUSABLE
     assert sender.slack("said", {}) == UNUSABLE
+
+
+def test_text_that_is_no_unicode_is_refused(rig: Rig, sender: Sender) -> None:
+    """JSON can write half a character, from which nothing can be made that names a delivery."""
+    half = rb'{"id": "\ud800"}'
+    assert sender.slack("told", half) == UNUSABLE
+    says = "body.id is not text in Unicode; hook 'told' needs it for its delivery."
+    assert sender.detail("told", half, signing.slack("plain", half, rig.clock.now())) == says
+    assert sender.slack("named", rb'{"user": "\ud800"}') == UNUSABLE
+    assert sender.slack("named", rb'{"user": "a", "more": "\ud800"}')[0] == 202
 
 
 def test_what_the_client_refuses_is_told(rig: Rig, sender: Sender) -> None:

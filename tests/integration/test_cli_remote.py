@@ -124,6 +124,17 @@ def test_an_api_that_is_not_there_is_named(rig: Rig, args: tuple[str, ...]) -> N
     assert "WF_API_URL" in error
 
 
+def test_no_message_shows_a_password_in_the_url(rig: Rig, api: Api) -> None:
+    """Of a proxy before the API, say: neither when nobody answers, nor when somebody else does, nor the settings."""
+    for host, says in ((f"127.0.0.1:{free_port()}", "does not answer"), (f"{api.url[7:]}/healthz?", "is no API")):
+        error = refused(Shell(rig.settings)("list", WF_API_URL=f"http://ada:hush@{host}"))
+        assert f"at http://{host}" in error
+        assert says in error
+        assert "hush" not in error
+    assert "hush" not in refused(Shell(rig.settings)("list", WF_API_URL="ada:hush@wf.example"))
+    assert "hush" not in repr(Settings(api_url="http://ada:hush@wf.example"))
+
+
 def test_something_else_that_answers_is_no_api(rig: Rig, api: Api) -> None:
     """A page of another server is not taken for an answer."""
     assert "is no API of celery-wf" in refused(Shell(rig.settings)("list", WF_API_URL=f"{api.url}/healthz?"))

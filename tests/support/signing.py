@@ -51,13 +51,9 @@ class Sender:
         data = json.dumps(body).encode()
         return self.post(hook, data, stripe("plain", data, self.rig.clock.now() - late))
 
-    def slack(self, hook: str, body: Any, *, late: float = 0, order: str = "") -> tuple[Any, ...]:
+    def slack(self, hook: str, body: Any, *, late: float = 0) -> tuple[Any, ...]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.post(
-            hook,
-            data,
-            slack("plain", data, self.rig.clock.now() - late) | ({"X-Order": order} if order else {}),
-        )
+        return self.post(hook, data, slack("plain", data, self.rig.clock.now() - late))
 
     def post(self, hook: str, data: bytes, headers: Mapping[str, Any]) -> tuple[Any, ...]:
         """What comes of it: status and result, or status, number and code."""

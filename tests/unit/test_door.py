@@ -49,6 +49,22 @@ def test_an_answer_that_was_on_its_way_when_all_expired_is_not_believed(journal:
     asyncio.run(use())
 
 
+def test_who_asks_at_the_same_time_waits_for_the_same_lookup(journal: Journal) -> None:
+    """A thousand feeds that get news together would else look their token up a thousand times."""
+    remembered = _Remembered(journal.look, ManualClock(1000))
+
+    async def use() -> None:
+        asking = [asyncio.create_task(remembered.find("wf_x")) for _ in range(3)]
+        await asyncio.to_thread(journal.asked.wait, 10)
+        asking[0].cancel()
+        journal.may.set()
+        assert [await one for one in asking[1:]] == ["ci"] * 2
+        assert journal.looks == 1
+        assert not remembered._looking
+
+    asyncio.run(use())
+
+
 def test_what_has_expired_is_known_still(journal: Journal) -> None:
     """It is looked up again, but its caller is no stranger."""
     journal.may.set()

@@ -57,6 +57,9 @@ FAULTS = {
     'payload = "headers.x"': "rule 'x', payload: this is no path",
     'secret = "plain"': "rule 'x', secret: Extra inputs are not permitted",
     'id = "a"': "rule 'x': id is for create = true",
+    'instance = "{headers.x-order}"': "rule 'x', instance: {headers.x-order} cannot be filled in; there is {body.a.b}",
+    'event = "{headers.webhook-timestamp}"': "rule 'x', event: {headers.webhook-timestamp} cannot be filled in",
+    'delivery = "{headers.x-request-id}"': "rule 'x', delivery: {headers.x-request-id} cannot be filled in",
     "create = true": "rule 'x': create = true makes an instance, so instance and event has no meaning",
 }
 GOOD = {
@@ -83,6 +86,10 @@ def test_a_rule_that_cannot_be_used_is_named(secrets: None, write: Callable[[str
         ("x = 1", "rule 'x': Input should be a valid dictionary"),
         ('["a b"]\n', "rule 'a b': String should match pattern"),
         ("[x]\n", "rule 'x', scheme: Field required; rule 'x', secret_env: Field required"),
+        (
+            '[x]\nscheme = "stripe"\nsecret_env = "HOOK_PLAIN"\nworkflow = "w"\ndelivery = "{headers.webhook-id}"',
+            "rule 'x': delivery names {headers.webhook-id}, which is signed with scheme standard only",
+        ),
         ('[x]\nscheme = "slack"\nsecret_env = "HOOK_PLAIN"\nworkflow = "w"', "rule 'x': instance and event is missing"),
     ],
 )

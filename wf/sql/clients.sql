@@ -245,3 +245,6 @@ select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at
 from wf.attempt
 where instance = %(key)s and generation = %(generation)s
 order by seq, attempt
+
+-- schema_version: The version that the last migration left.
+select version_num from wf.alembic_version

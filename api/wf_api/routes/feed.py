@@ -1,7 +1,8 @@
 """The feed of an instance as Server-Sent Events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 import structlog
@@ -17,6 +18,8 @@ from wf.plain import plain
 from wf_api.access import Reader
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import to_json
+from wf_api.feeds import FeedResponse
+from wf_api.parts import Parts
 from wf_api.paths import ONE
 from wf_api.watch import Watch
 
@@ -63,21 +66,34 @@ async def subscribe_instance(
     """
     caller.check(name)
     since = cursor if last_event_id is None else int(last_event_id)
-    watch: Watch = request.app.state.parts.watch
+    parts: Parts = request.app.state.parts
+    watch = parts.watch
     feed = Feed(caller.client.catalog, name, id, cursor=since, filter=filter, read=plain, rows=watch.rows)
     key = await watch.read(feed.find)
     first = await watch.read(feed.take)
     if first is None and feed.over:
         return Response(status_code=204)
-    return StreamingResponse(stream(feed, watch, key, first), media_type="text/event-stream", headers=_HEADERS)
+    lines = stream(feed, watch, key, first, partial(parts.door.known, request))
+    return FeedResponse(lines, parts.feeds.one_more(caller.principal.name), _HEADERS)
 
 
-async def stream(feed: Feed, watch: Watch, key: int, event: Answer | None) -> AsyncIterator[bytes]:
-    """The stream; it is cancelled when the subscriber has gone."""
+async def stream(
+    feed: Feed, watch: Watch, key: int, event: Answer | None, ask: Callable[[], Awaitable[object]]
+) -> AsyncIterator[bytes]:
+    """The stream; it is cancelled when the subscriber has gone, and ends when the door would not let them in again.
+
+    Args:
+        feed: What is told.
+        watch: Tells when there is more.
+        key: Of the instance.
+        event: The first event, if there is one.
+        ask: Asks the door, each time before something is told; raises what it refuses with.
+    """
     yield f"retry: {RETRY}\n\n".encode()
     async with watch.on(key):
         while True:
             try:
+                await ask()
                 while event is not None:
                     yield _told(event)
                     event = feed.taken()
@@ -90,7 +106,7 @@ async def stream(feed: Feed, watch: Watch, key: int, event: Answer | None) -> As
                 event = feed.taken()
             except TimeoutError:
                 yield KEEPALIVE_COMMENT
-            except WfError as error:  # deleted, or Postgres is away: the subscriber connects again and is told
+            except WfError as error:  # deleted, refused, or Postgres is away: who connects again is told
                 log.info("feed ended early", reason=str(error))
                 return
 
