@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from wf.errors import WfError
+from wf.errors import JournalUnavailable, WfError
 from wf.http import PREFIX
 
 if TYPE_CHECKING:
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often something is read before it is given up; what changes something is asked for once."""
 
+WAIT = 1.0
+"""Seconds that a read waits when the API does not say when to come again."""
+
 WAIT_MAX = 5.0
 """Seconds that a read waits at most when the API says when to come again."""
 
 
-class ApiUnavailable(WfError):
-    """The API at WF_API_URL does not answer."""
+class ApiUnavailable(JournalUnavailable):
+    """The API at WF_API_URL does not answer, or cannot reach its journal: whoever only looks may look again."""
 
     code = "api.unavailable"
+    _text = "{}"
 
 
 class ApiRefused(WfError):
@@ -63,7 +67,7 @@ class Http:
 
         Raises:
             ApiRefused: The API refuses.
-            ApiUnavailable: It does not answer.
+            ApiUnavailable: It does not answer, or its journal is away.
         """
         given = {name: value for name, value in query.items() if value is not None}
         for left in reversed(range(TRIES)):
@@ -75,7 +79,7 @@ class Http:
                 time.sleep(0.2)
                 continue
             if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and left:
-                time.sleep(min(float(answer.headers.get("Retry-After", 1)), WAIT_MAX))
+                time.sleep(_wait(answer))
                 continue
             return self._opened(answer)
         raise AssertionError("the last try returns or raises")
@@ -85,7 +89,7 @@ class Http:
 
         Raises:
             ApiRefused: The API refuses.
-            ApiUnavailable: It does not answer.
+            ApiUnavailable: It does not answer, or its journal is away.
         """
         try:
             answer = self._http.request(method, path, **request)
@@ -108,9 +112,19 @@ class Http:
             raise ApiUnavailable(
                 f"What answers at {self._url} ({answer.status_code}) is no API of celery-wf. Check WF_API_URL."
             ) from None
+        if refused is not None and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise ApiUnavailable(refused["detail"])
         if refused is not None:
             raise ApiRefused(answer.status_code, refused["message"].removeprefix(PREFIX), refused["detail"])
         return envelope
+
+
+def _wait(answer: httpx.Response) -> float:
+    """Seconds until an API that is away can be asked again; a proxy may say that in words or by a date."""
+    try:
+        return min(max(0.0, float(answer.headers["Retry-After"])), WAIT_MAX)
+    except (KeyError, ValueError):
+        return WAIT
 
 
 def part(text: str) -> str:

@@ -10,6 +10,11 @@ import pytest
 from tests.support.cli import Shell
 from tests.support.errands import Errand
 from tests.support.web import free_port
+from wf.answers import Answer
+from wf.cli.watching import follow
+from wf.errors import JournalBusy, JournalUnavailable
+from wf.remote import RemoteClient
+from wf.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,8 +129,13 @@ def test_something_else_that_answers_is_no_api(rig: Rig, api: Api) -> None:
     assert "is no API of celery-wf" in refused(Shell(rig.settings)("list", WF_API_URL=f"{api.url}/healthz?"))
 
 
-def test_an_api_without_its_journal_is_asked_again(rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A read waits as long as the API says, and succeeds when Postgres is back."""
+@pytest.mark.parametrize("said_wait", [0, -1, "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "inf"])
+def test_an_api_without_its_journal_is_asked_again(
+    rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch, said_wait: object
+) -> None:
+    """A read waits as long as the API says, or a proxy in its way, and succeeds when Postgres is back."""
+    monkeypatch.setattr("wf.http._RETRY_AFTER", said_wait)
+    monkeypatch.setattr("wf.remote_http.WAIT_MAX", 0.1)
     rig.workers[0].catalog.register(Errand)
     tries: list[Any] = []
     read = api.app.state.parts.client.database.rows
@@ -133,8 +143,6 @@ def test_an_api_without_its_journal_is_asked_again(rig: Rig, api: Api, monkeypat
     def away_once(*args: Any) -> Any:
         tries.append(args)
         if len(tries) == 1:
-            from wf.errors import JournalBusy  # noqa: PLC0415
-
             raise JournalBusy("it is restarting")
         return read(*args)
 
@@ -142,3 +150,36 @@ def test_an_api_without_its_journal_is_asked_again(rig: Rig, api: Api, monkeypat
     found = json.loads(said(Shell(rig.settings)("list", "--json", WF_API_URL=api.url, WF_DATABASE_URL="")))
     assert [workflow["name"] for workflow in found] == ["errand"]
     assert len(tries) > 1
+
+
+def test_whoever_only_looks_may_look_again(rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API that has lost its journal, or is restarted, is away as Postgres is: live views go on."""
+
+    def away(*_: Any) -> Any:
+        raise JournalUnavailable("it is restarting")
+
+    monkeypatch.setattr("wf.remote_http.WAIT_MAX", 0.01)
+    monkeypatch.setattr(api.app.state.parts.client.database, "rows", away)
+    for url in (api.url, f"http://127.0.0.1:{free_port()}"):
+        with RemoteClient(Settings(api_url=url)) as client:
+            with pytest.raises(JournalUnavailable):
+                client.overview.look()
+            with pytest.raises(JournalUnavailable):
+                client.workflow("errand").create("r-17")
+
+
+def test_watching_without_a_terminal_outlives_an_outage(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is in the way is said once."""
+    answers: list[Any] = [
+        Answer(status="running"), JournalUnavailable("away"), JournalUnavailable("away"), Answer(status="complete"),
+    ]  # fmt: skip
+
+    def look() -> Answer:
+        found = answers.pop(0)
+        if isinstance(found, Answer):
+            return found
+        raise found
+
+    follow(look, quiet=True)
+    assert answers == []
+    assert capsys.readouterr().err.count("Postgres does not answer (away)") == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wf.cli.given import json_option
-from wf.cli.surroundings import open_client
+from wf.cli.surroundings import open_client, patient
 from wf.cli.words import between, moment
 
 if TYPE_CHECKING:
@@ -103,14 +103,14 @@ def wait_for(client: Client | RemoteClient, job: Answer, *, quiet: bool) -> Answ
         job: The job as it was.
         quiet: Show nothing in any case.
     """
-    wondering = time.monotonic() + PATIENCE
+    look, wondering = patient(lambda: client.jobs.get(job.id)), time.monotonic() + PATIENCE
     with _bar(job, quiet=quiet) as show:
         while job.status not in ENDED:
             if job.status == "queued" and time.monotonic() > wondering:
                 wondering = float("inf")
                 click.echo(f"Job {job.id} waits for a worker: is there one? Ctrl-C leaves it to the next.", err=True)
             time.sleep(TICK)
-            job = client.jobs.get(job.id)
+            job = look()
             show(job)
     return job
 

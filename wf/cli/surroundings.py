@@ -14,11 +14,14 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
+import click
+
 from wf.errors import JournalBusy, JournalRefused, JournalUnavailable, WfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from wf.answers import Answer
     from wf.catalog import Catalog
     from wf.client import Client
     from wf.overview import Overview
@@ -115,6 +118,23 @@ def _patiently(look: Callable[[], object], tries: int) -> None:
             if not left or isinstance(error, JournalBusy | JournalRefused):
                 raise
             sleep(AGAIN)
+
+
+def patient(look: Callable[[], Answer]) -> Callable[[], Answer]:
+    """A look that outlives an outage: it says once that it waits, and goes on. Ctrl-C ends the waiting."""
+
+    def again() -> Answer:
+        said = False
+        while True:
+            try:
+                return look()
+            except JournalUnavailable as error:
+                if not said:
+                    click.echo(f"wf: {error} Looking again until it is back.", err=True)
+                said = True
+                sleep(AGAIN)
+
+    return again
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from wf.cli.describing import error_text, summary
 from wf.cli.show import console, fit, table
+from wf.cli.surroundings import patient
 from wf.cli.words import STEP, UNKNOWN, between, duration, safe
 from wf.errors import JournalUnavailable
 from wf.status import TERMINAL, StepStatus
@@ -50,6 +51,7 @@ def follow(look: Callable[[], Answer], *, quiet: bool) -> None:
     instance = look()
     out = console()
     if quiet or not sys.stdout.isatty():
+        look = patient(look)
         while instance.status not in TERMINAL:
             time.sleep(_EVERY)
             instance = look()
