@@ -6,15 +6,19 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from tests.support.errands import Errand, moment, versions
 from tests.support.jobs import audited, fill, statuses, work
-from wf import InstanceNotFound, JobActive, JobNotFound, WorkflowNotFound
+from tests.support.standing import held_at
+from wf import InstanceNotFound, JobActive, JobNotFound, WorkflowNotFound, crashpoints
 from wf.errors import InvalidBatch, InvalidInstanceId
 from wf.jobs import TASK, JobAction
 from wf.listing import InvalidQuery
 from wf.status import TERMINAL, Status
+from wf.steering import Steering
+from wf_reaper.jobs import ROUNDS
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -303,6 +307,60 @@ class TestDeleteWorkflow:
         work(rig)
         assert (jobs.get(job.id).status, statuses(rig), jobs.get(job.id).done) == ("complete", {}, 5)
         assert rig.sql("select name from wf.workflow") == []
+
+    def test_an_id_that_is_used_again_meanwhile_goes_too(
+        self, rig: Rig, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Though the job has deleted an instance of this id before."""
+        fill(rig, "waiting", 2)
+        job, real = jobs.start("errand", "delete_workflow"), Steering._delete
+
+        def delete(self: Any, standing: Any, to: Any) -> Any:
+            if standing.key == 2:
+                rig.create(Errand, "waiting-1")
+            return real(self, standing, to)
+
+        monkeypatch.setattr(Steering, "_delete", delete)
+        work(rig)
+        assert (jobs.get(job.id).status, jobs.get(job.id).done, statuses(rig)) == ("complete", 3, {})
+        assert rig.sql("select name from wf.workflow") == []
+
+    def test_what_is_committed_late_goes_too(self, rig: Rig, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An instance that was created in a transaction, under a key that the job had passed."""
+        with psycopg.connect(rig.settings.database_url) as connection:
+            rig.client.workflow(Errand).create("late", connection=connection)
+            fill(rig, "waiting", 2)
+            job = jobs.start("errand", "delete_workflow")
+            with held_at(crashpoints.BEFORE_NOTE, monkeypatch) as door:
+                runner = rig.in_thread(work, rig)
+                door.wait_for()
+                connection.commit()
+                door.open()
+                assert runner.result(20) == 3
+        done = jobs.get(job.id)
+        assert (done.status, done.failed, done.options, statuses(rig)) == ("complete", 0, {"round": 2}, {})
+        assert rig.sql("select name from wf.workflow") == []
+
+    def test_it_gives_up_where_there_are_always_new_ones(
+        self, rig: Rig, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After a few rounds, however many runners they take; then it says so, and the workflow stays."""
+        fill(rig, "waiting", 2)
+        job, real = jobs.start("errand", "delete_workflow"), Steering._delete
+
+        def delete(self: Any, standing: Any, to: Any) -> Any:
+            fill(rig, "queued", 1, prefix=f"new-{standing.key}")
+            return real(self, standing, to)
+
+        monkeypatch.setattr(Steering, "_delete", delete)
+        while jobs.get(job.id).status != "complete":
+            assert work(rig, seconds=0) == 1
+        done = jobs.get(job.id)
+        assert (done.done, done.failed, [error["code"] for error in done.errors]) == (
+            2 * ROUNDS, 1, ["workflow.not_removed"],
+        )  # fmt: skip
+        assert statuses(rig) == {"queued": 2}
+        assert rig.sql("select name from wf.workflow") == [("errand",)]
 
     def test_a_worker_that_starts_later_makes_it_known_again(self, rig: Rig, jobs: Jobs) -> None:
         """The code is still there; only what the journal knew is gone."""
