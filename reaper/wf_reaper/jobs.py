@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from wf import crashpoints
 from wf.client import Client
-from wf.errors import InvalidTransition, JournalUnavailable, RateLimited
+from wf.errors import InvalidTransition, JournalBusy, JournalUnavailable, RateLimited
 from wf.filters import Filter, Matching
 from wf.http import answer_for
 from wf.instance import Instance
@@ -33,6 +33,9 @@ SLICE = 5.0
 
 ERRORS = 10
 """Errors that a job keeps."""
+
+BUSY = 1.0
+"""Seconds until an instance is tried again that somebody else is in the way of."""
 
 ROUNDS = 5
 """Times that a workflow's instances are removed, if there are new ones each time."""
@@ -123,7 +126,7 @@ class JobRunner:
         return progress
 
     def _act(self, job: Job, instance: Instance, progress: Progress) -> float | None:
-        """Move an instance, or count what is in the way; how long to wait if there were too many.
+        """Move an instance, or count what is in the way; how long to wait if it must be tried again.
 
         Raises:
             Lost: The job is not this runner's.
@@ -136,6 +139,8 @@ class JobRunner:
             progress.done += 1
         except RateLimited as error:
             return error.retry_after
+        except JournalBusy:  # somebody holds the instance, or all connections
+            return BUSY
         except Lost:
             raise
         except Exception as error:  # one poisoned instance, of whatever kind, must not stop the others

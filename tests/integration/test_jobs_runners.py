@@ -16,7 +16,7 @@ from tests.support.plans import plan_of, scans
 from tests.support.standing import Door, held_at
 from wf import crashpoints
 from wf.database import Database
-from wf.errors import JournalUnavailable
+from wf.errors import JournalBusy, JournalUnavailable
 from wf.jobs import TASK
 from wf.sql import statements
 from wf.steering import Steering
@@ -287,6 +287,30 @@ def test_without_postgres_the_job_stays_as_it_is(rig: Rig, monkeypatch: pytest.M
     done = rig.client.jobs.get(job.id)
     assert (done.status, done.done, done.failed, done.errors) == ("complete", 25, 0, [])
     assert once_each(rig, "pause", 25)
+
+
+def test_a_busy_instance_is_tried_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody holds it for a while: by the same runner if there is time, else by the next one; it has not failed."""
+    monkeypatch.setattr("wf_reaper.jobs.BUSY", 0.01)
+    fill(rig, "waiting", 25)
+    job = rig.client.jobs.start("errand", "pause")
+    looks = break_at(monkeypatch, "waiting-16", JournalBusy("a row is locked"), times=3)
+    assert work(rig, seconds=5) == 25
+    assert looks() == 3
+    done = rig.client.jobs.get(job.id)
+    assert (done.status, done.done, done.failed, done.errors) == ("complete", 25, 0, [])
+    assert once_each(rig, "pause", 25)
+
+
+def test_a_job_stays_where_an_instance_is_busy(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the runner's time is over, it hands over; the next one begins with that instance."""
+    fill(rig, "waiting", 2)
+    job = rig.client.jobs.start("errand", "pause")
+    break_at(monkeypatch, "waiting-1", JournalBusy("a row is locked"))
+    assert work(rig, seconds=0) == 0
+    assert rig.client.jobs.get(job.id).status == "running"
+    assert work(rig, worker=1) == 2
+    assert (rig.client.jobs.get(job.id).failed, statuses(rig)) == (0, {"paused": 2})
 
 
 def test_a_workflow_with_an_instance_that_cannot_go_stays(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
