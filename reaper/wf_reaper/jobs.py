@@ -20,7 +20,8 @@ from wf.errors import InvalidTransition, JournalBusy, JournalUnavailable, RateLi
 from wf.filters import Filter, Matching
 from wf.http import answer_for
 from wf.instance import Instance
-from wf.jobs import TASK, JobAction
+from wf.job_actions import JobAction
+from wf.jobs import TASK
 from wf.sql import statements
 from wf_reaper.turns import FencedSteering, Job, Lost, Passed, Progress, Turn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wf.jobs import JobAction
+from wf.job_actions import JobAction
 from wf.steering import Standing, Steering
 
 if TYPE_CHECKING:
