@@ -17,7 +17,6 @@ cancelled  Somebody has called it off; what was moved stays moved.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
@@ -25,11 +24,10 @@ from psycopg.types.json import Jsonb
 from wf.answers import Answer, Page
 from wf.errors import InvalidBatch, JobActive, JobNotFound, JournalBusy, WorkflowNotFound
 from wf.filters import Filter, Matching
-from wf.ids import check_from_step
-from wf.lifecycle import STOPPABLE, Action, Effect, effect
+from wf.job_actions import JobAction, read_options
+from wf.lifecycle import STOPPABLE
 from wf.listing import KEY_MAX, Listing
 from wf.sql import statements
-from wf.status import Status
 from wf.workflow import is_name
 
 if TYPE_CHECKING:
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from wf.catalog import Catalog
     from wf.dispatch import Dispatcher
     from wf.lifecycle import Stoppable
+    from wf.status import Status
 
 TASK = "wf.jobs"
 """The reaper's task that does them."""
@@ -47,32 +46,6 @@ SAMPLE = 10
 
 TRIES = 3
 """Looks for the job in the way of a new one, which may end just then."""
-
-
-class JobAction(StrEnum):
-    """What a job does to each instance; the last one removes the workflow when no instance is left."""
-
-    PAUSE = "pause"
-    RESUME = "resume"
-    TERMINATE = "terminate"
-    RESTART = "restart"
-    DELETE = "delete"
-    DELETE_WORKFLOW = "delete_workflow"
-
-    @property
-    def of_each(self) -> Action:
-        """What is done to an instance."""
-        return Action.DELETE if self is JobAction.DELETE_WORKFLOW else Action(self.value)
-
-    @property
-    def moves(self) -> frozenset[Status]:
-        """The statuses in which it does something."""
-        still = (Effect.NOTHING, Effect.REFUSED)
-        return frozenset(status for status in Status if effect(self.of_each, status) not in still)
-
-
-OPTIONS = {JobAction.TERMINATE: ("rollback",), JobAction.RESTART: ("from_step",)}
-"""What may be said of how it is done."""
 
 
 class Jobs:
@@ -105,7 +78,7 @@ class Jobs:
             InvalidBatch: There is no such action, or the filter cannot be used.
             WorkflowNotFound: There is no such workflow.
         """
-        kind, meant = _kind(action), Filter.of(filter)
+        kind, meant = JobAction.of(action), Filter.of(filter)
         upto = self._newest(workflow)
         counts = self._matching.count(workflow, meant, upto)
         affected = {status: number for status, number in counts.items() if status in kind.moves}
@@ -142,14 +115,14 @@ class Jobs:
             JobActive: There is such a job for this workflow already.
             WorkflowNotFound: There is no such workflow.
         """
-        kind, meant = _kind(action), Filter.of(filter)
+        kind, meant = JobAction.of(action), Filter.of(filter)
         if kind is JobAction.DELETE_WORKFLOW and meant != Filter():
             raise InvalidBatch("delete_workflow removes all instances and takes no filter")
         upto = self._newest(workflow)
         counts = self._matching.count(workflow, meant, upto)
         values = {
             "workflow": workflow, "action": str(kind), "filter": Jsonb(meant.stored()),
-            "options": Jsonb(_options(kind, options or {})), "actor": self._actor, "upto": upto,
+            "options": Jsonb(read_options(kind, options or {})), "actor": self._actor, "upto": upto,
             "total": sum(number for status, number in counts.items() if status in kind.moves),
             "now": self._catalog.clock.override(),
         }  # fmt: skip
@@ -254,41 +227,10 @@ class Jobs:
         return rows[0][0] if rows else 0
 
 
-def _kind(action: str) -> JobAction:
-    if action not in set(JobAction):
-        raise InvalidBatch(f"There is no action {action!r:.120} for many instances; there are {', '.join(JobAction)}")
-    return JobAction(action)
-
-
 def _known(id: int) -> int:
     if not 0 < id <= KEY_MAX:
         raise JobNotFound(id)
     return id
-
-
-def _options(kind: JobAction, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of an action, as they are stored.
-
-    Raises:
-        InvalidBatch: It has no such option, or not with this value.
-    """
-    if misplaced := [name for name in given if name not in OPTIONS.get(kind, ())]:
-        raise InvalidBatch(f"{kind} has no option {misplaced[0]!r:.120}")
-    found: dict[str, Any] = {}
-    if (rollback := given.get("rollback")) is not None:
-        if not isinstance(rollback, bool):
-            raise InvalidBatch(f"rollback must be true or false, not {rollback!r:.120}")
-        found["rollback"] = rollback
-    if (step := given.get("from_step")) is not None:
-        try:
-            key = check_from_step(step)
-            key.name.encode()
-        except ValueError as error:
-            raise InvalidBatch(str(error).removesuffix(".")) from None
-        if "\0" in key.name:
-            raise InvalidBatch("from_step: no step has a name with a zero byte")
-        found["from_step"] = {"name": key.name, "count": key.count, "type": str(key.kind)}
-    return found
 
 
 def _by_name(counts: Mapping[Status, int]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from wf import wire
 from wf.answers import Answer, Page
 from wf.errors import JobActive
 from wf.filters import Filter
-from wf.jobs import JobAction
+from wf.job_actions import JobAction
 from wf.remote_http import ApiRefused, Http, part
 
 if TYPE_CHECKING:

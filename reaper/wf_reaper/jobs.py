@@ -9,25 +9,23 @@ whenever it looks at an instance, and what it writes is fenced by that look.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from psycopg.types.json import Jsonb
 
 from wf import crashpoints
 from wf.client import Client
-from wf.errors import InvalidTransition, JournalUnavailable, RateLimited
+from wf.errors import InvalidTransition, JournalBusy, JournalUnavailable, RateLimited
 from wf.filters import Filter, Matching
 from wf.http import answer_for
 from wf.instance import Instance
-from wf.jobs import TASK, JobAction
+from wf.job_actions import JobAction
+from wf.jobs import TASK
 from wf.sql import statements
-from wf.steering import Standing, Steering
+from wf_reaper.turns import FencedSteering, Job, Lost, Passed, Progress, Turn
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from wf.filters import Seen
     from wf_tasks.runtime import Runtime
 
@@ -37,96 +35,15 @@ SLICE = 5.0
 ERRORS = 10
 """Errors that a job keeps."""
 
+BUSY = 1.0
+"""Seconds until an instance is tried again that somebody else is in the way of."""
+
+ROUNDS = 5
+"""Times that a workflow's instances are removed, if there are new ones each time."""
+
+NOT_REMOVED = "There were new instances whenever all had been removed. Stop what creates them, and remove it again."
+
 log = structlog.get_logger("wf")
-
-
-class Passed(Exception):
-    """There is nothing to do with an instance: it is gone, or the job has moved it already."""
-
-
-class Lost(Exception):
-    """The job is this runner's no more: it was cancelled, or another runner has taken it over."""
-
-
-@dataclass
-class Job:
-    """A job that a runner holds.
-
-    Attributes:
-        after: All instances up to this key have had their turn.
-        upto: The last key that is meant.
-        lease_until: The end of the lease, and the fence.
-        handed_over: Whether somebody shall go on with it at once.
-    """
-
-    id: int
-    workflow: str
-    action: JobAction
-    filter: Filter
-    options: dict[str, Any]
-    by: str
-    errors: list[dict[str, str]]
-    after: int
-    upto: int
-    lease_until: datetime
-    handed_over: bool = False
-
-    @property
-    def actor(self) -> str:
-        """For the audit: which job, and who started it."""
-        return f"job:{self.id}:{self.by}"
-
-    @property
-    def fence(self) -> dict[str, Any]:
-        """What proves that the job is this runner's."""
-        return {"job": self.id, "lease_until": self.lease_until, "actor": self.actor}
-
-
-class Turn(NamedTuple):
-    """An instance whose turn it is."""
-
-    key: int
-    id: str
-
-
-@dataclass
-class Progress:
-    """What became of a batch.
-
-    Attributes:
-        after: All instances up to this key have had their turn.
-        pause: Seconds to wait before the next one; None if there is no reason to.
-    """
-
-    after: int
-    done: int = 0
-    failed: int = 0
-    errors: list[dict[str, str]] = field(default_factory=list)
-    pause: float | None = None
-
-
-class FencedSteering(Steering):
-    """Moves an instance only if that is the one that is meant, and the job's still to move."""
-
-    def for_turn(self, job: Job, turn: Turn) -> None:
-        """Say which instance is looked at next."""
-        self._job, self._turn = job, turn
-
-    def look(self, workflow: str, id: str) -> Standing:
-        """Where the instance stands.
-
-        Raises:
-            Lost: The job is not this runner's.
-            Passed: The instance is gone, or has been moved by this job.
-        """
-        values = self._job.fence | {"workflow": workflow, "id": id, "key": self._turn.key}
-        rows = self._catalog.database.rows(self._sql["job_look"], values)
-        if not rows:
-            raise Lost
-        *standing, moved = rows[0]
-        if standing[0] is None or moved:
-            raise Passed
-        return Standing(*standing)
 
 
 class JobRunner:
@@ -210,7 +127,7 @@ class JobRunner:
         return progress
 
     def _act(self, job: Job, instance: Instance, progress: Progress) -> float | None:
-        """Move an instance, or count what is in the way; how long to wait if there were too many.
+        """Move an instance, or count what is in the way; how long to wait if it must be tried again.
 
         Raises:
             Lost: The job is not this runner's.
@@ -223,6 +140,8 @@ class JobRunner:
             progress.done += 1
         except RateLimited as error:
             return error.retry_after
+        except JournalBusy:  # somebody holds the instance, or all connections
+            return BUSY
         except Lost:
             raise
         except Exception as error:  # one poisoned instance, of whatever kind, must not stop the others
@@ -252,13 +171,24 @@ class JobRunner:
 
     def _end(self, job: Job) -> bool:
         """End a job at its last instance; whether that was the end."""
-        if job.action is JobAction.DELETE_WORKFLOW and not self._rows("workflow_remove", job.fence):
-            newest = self._rows("job_newest", {"workflow": job.workflow})
-            if newest and newest[0][0] > job.upto:  # created meanwhile
-                job.upto = newest[0][0]
-                return False
+        if job.action is JobAction.DELETE_WORKFLOW and not self._removed(job):
+            return False
         if self._rows("job_end", job.fence):
             log.info("job complete", job=job.id, workflow=job.workflow, action=str(job.action))
+        return True
+
+    def _removed(self, job: Job) -> bool:
+        """Remove a workflow; whether nothing is left to do, be it that nothing can be done."""
+        left = self._rows("workflow_remove", job.fence)
+        if not left or not left[0][0] or job.errors:  # not ours, gone, or not to be had: the errors tell
+            return True
+        newest = self._rows("job_newest", {"workflow": job.workflow})
+        values = {"upto": newest[0][0] if newest else job.upto, "rounds": ROUNDS}
+        if again := self._rows("job_again", job.fence | values):
+            job.after, job.upto = again[0]
+            return False
+        error = {"id": "", "code": "workflow.not_removed", "message": NOT_REMOVED}
+        self._note(job, Progress(job.after, failed=1, errors=[error]))
         return True
 
     def _rows(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
-"""Remove instances that have ended long enough ago; their ids are free again.
+"""Remove instances that have ended long enough ago, whose ids are free again, and jobs.
 
 How long is long enough was decided when an instance ended: its own word, else its workflow's, else the settings'.
+Jobs are kept for a month; what they did stays in the audit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from wf_tasks.runtime import Runtime
 
 BATCH = 200
-"""Instances that one statement removes."""
+"""Instances or jobs that one statement removes."""
+
+JOB_DAYS = 30
+"""Days for which a job that has ended is kept."""
 
 log = structlog.get_logger("wf")
 
@@ -33,11 +37,12 @@ class Retention:
         self._sql = statements()
 
     def run_once(self) -> int:
-        """Remove expired instances in batches, until none is left but those that cannot be removed now.
+        """Remove old jobs and expired instances in batches, until none is left but those that cannot be removed now.
 
         Returns:
-            How many were removed.
+            How many instances were removed.
         """
+        self._forget_jobs()
         removed = left = 0
         while True:
             due = self._due(left)
@@ -48,6 +53,11 @@ class Retention:
                 if removed:
                     log.info("expired instances removed", instances=removed)
                 return removed
+
+    def _forget_jobs(self) -> None:
+        params = {"limit": BATCH, "days": JOB_DAYS, "now": self._owner.journal.clock.override()}
+        while len(self._owner.database.rows(self._sql["retention_jobs"], params)) == BATCH:
+            pass
 
     def _due(self, left: int) -> list[int]:
         params = {"limit": BATCH, "skipped": left, "now": self._owner.journal.clock.override()}

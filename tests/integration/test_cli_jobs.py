@@ -77,6 +77,25 @@ def test_delete_removes_a_workflow(known: Rig, shell: Shell) -> None:
     assert shell.text("jobs", "list") != "There are no jobs\n"
 
 
+def test_delete_does_not_say_that_it_was_removed_if_it_was_not(
+    known: Rig, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says where to look, and ends as what failed."""
+    fill(known, "waiting", 1)
+    real = Steering._delete
+
+    def delete(self: Any, standing: Any, to: Any) -> Any:
+        fill(known, "waiting", 1, prefix=f"new-{standing.key}")
+        return real(self, standing, to)
+
+    monkeypatch.setattr(Steering, "_delete", delete)
+    with reaping(known.settings):
+        told = shell("delete", "errand")
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert told.stderr.splitlines()[-1] == "wf: Workflow 'errand' was not removed; see why: wf jobs describe 1"
+    assert "Stop what creates them" in shell.text("jobs", "describe", "1")
+
+
 @pytest.mark.usefixtures("reaper")
 def test_delete_tells_programs_the_job(shell: Shell) -> None:
     """One document, when the job has ended."""

@@ -186,10 +186,10 @@ def test_watching_without_a_terminal_outlives_an_outage(capsys: pytest.CaptureFi
     ]  # fmt: skip
 
     def look() -> Answer:
-        answer = answers.pop(0)
-        if isinstance(answer, Answer):
-            return answer
-        raise answer
+        found = answers.pop(0)
+        if isinstance(found, Answer):
+            return found
+        raise found
 
     follow(look, quiet=True)
     assert answers == []

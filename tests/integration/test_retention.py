@@ -94,6 +94,25 @@ def test_an_instance_expires_as_its_end_says(rig: Rig) -> None:
     assert rig.client.workflow(Kept).get("ok").describe().expire_at == moment(3600)
 
 
+def test_jobs_are_forgotten_a_month_after_their_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In batches; those that are at work stay, however old, and so does what the audit says of them."""
+    monkeypatch.setattr("wf_reaper.retention.BATCH", 2)
+    rig.workers[0].catalog.register(Errand)
+    jobs = rig.client.jobs
+    for _ in range(5):
+        jobs.cancel(jobs.start("errand", "pause").id)
+    old = jobs.start("errand", "resume").id
+    rig.clock.advance(DAY)
+    young = jobs.cancel(jobs.start("errand", "pause").id).id
+    rig.clock.advance(29 * DAY - 1)
+    sweep(rig)
+    assert len(jobs.list()) == 7
+    rig.clock.advance(1)
+    sweep(rig)
+    assert [job.id for job in jobs.list()] == [young, old]
+    assert rig.sql("select count(*) from wf.audit where action = 'job_start'") == [(7,)]
+
+
 def test_the_settings_tell_success_from_error(settings: Settings) -> None:
     """Each of the two settings counts for its kind of end, and terminated counts as success."""
     with Rig(settings.model_copy(update={"success_retention": 60.0, "error_retention": 120.0})) as rig:

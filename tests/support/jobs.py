@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.rig import START
 from wf.codec import encode
-from wf.status import LIVE, TERMINAL
+from wf.status import LIVE, TERMINAL, Status
+from wf.steering import Steering
 from wf_reaper.jobs import JobRunner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
     from tests.support.rig import Rig
 
 _INSERT = (
@@ -46,6 +51,13 @@ def fill(
     return [id for (id,) in rig.sql(_INSERT, *values)]
 
 
+def zoo(rig: Rig) -> None:
+    """Two instances in each status, and some of another workflow."""
+    for status in Status:
+        fill(rig, status, 2)
+        fill(rig, status, 1, workflow="other")
+
+
 def statuses(rig: Rig, workflow: str = "errand") -> Counter[str]:
     """How many instances are in which status."""
     rows = rig.sql("select status from wf.instance where workflow = %s", workflow)
@@ -60,3 +72,24 @@ def work(rig: Rig, worker: int = 0, **how: Any) -> int:
 def audited(rig: Rig, action: str) -> list[tuple[str, str]]:
     """Who did this to which instance, in order."""
     return [(actor, id) for actor, id in rig.sql("select actor, instance from wf.audit where action = %s", action)]
+
+
+def once_each(rig: Rig, action: str, number: int) -> bool:
+    """Whether each of so many instances was moved, and none twice."""
+    counts = Counter(id for _, id in audited(rig, action))
+    return len(counts) == number and set(counts.values()) == {1}
+
+
+def break_at(monkeypatch: pytest.MonkeyPatch, id: str, error: BaseException, times: int = 1) -> Callable[[], int]:
+    """Let the look at an instance fail, as often as that; gives how often it did."""
+    looks: list[str] = []
+    real = Steering._act
+
+    def act(self: Steering, action: Any, workflow: str, which: str, *args: Any, **how: Any) -> Any:
+        if which == id and len(looks) < times:
+            looks.append(which)
+            raise error
+        return real(self, action, workflow, which, *args, **how)
+
+    monkeypatch.setattr(Steering, "_act", act)
+    return lambda: len(looks)

@@ -36,6 +36,8 @@ class NotAllMoved(WfError):
     def __init__(self, job: Answer) -> None:
         if job.status == "cancelled":
             what = f"Job {job.id} was cancelled after {job.done} of {job.total} instance(s)."
+        elif job.action == "delete_workflow":
+            what = f"Workflow {job.workflow!r} was not removed; see why: wf jobs describe {job.id}"
         else:
             what = f"{job.failed} instance(s) could not be moved: wf jobs describe {job.id}"
         super().__init__(what)

@@ -123,7 +123,17 @@ using wf.job
 where schedule.workflow = job.workflow and job.id = %(job)s and job.lease_until = %(lease_until)s
   and job.status = 'running'
 
--- workflow_remove: A workflow that has no instance left, with all that is known of it.
+-- job_again: The removal of a workflow begins again at its first instance: some were created meanwhile, or committed
+-- under a key that it had passed. So many rounds at most.
+update wf.job
+set
+  after_key = 0, upto_key = %(upto)s,
+  options = options || jsonb_build_object('round', coalesce((options ->> 'round')::integer, 1) + 1)
+where id = %(job)s and lease_until = %(lease_until)s and status = 'running'
+  and coalesce((options ->> 'round')::integer, 1) < %(rounds)s
+returning after_key, upto_key
+
+-- workflow_remove: A workflow that has no instance left, with all that is known of it. Gives whether it has one.
 with gone as (
   delete from wf.workflow
   using wf.job
@@ -140,4 +150,6 @@ with gone as (
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance) select %(actor)s, 'delete_workflow', name, '' from gone
 )
-select name from gone
+select exists (select 1 from wf.instance where instance.workflow = job.workflow)
+from wf.job
+where id = %(job)s and lease_until = %(lease_until)s and status = 'running'

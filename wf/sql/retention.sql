@@ -1,4 +1,4 @@
--- Retention: instances that have ended long enough ago.
+-- Retention: instances and jobs that have ended long enough ago.
 
 -- retention_due: Instances whose time is over, the longest overdue first. One that waits for a restart is not at its end.
 select key
@@ -6,6 +6,17 @@ from wf.instance
 where expire_at <= coalesce(to_timestamp(%(now)s), now()) and restart_at is null
 order by expire_at, key
 limit %(limit)s offset %(skipped)s
+
+-- retention_jobs: Forget jobs that ended so many days ago, the oldest first. The table is small: it holds a month.
+delete from wf.job
+where id = any(array(
+  select id from wf.job
+  where ended_at <= coalesce(to_timestamp(%(now)s), now()) - make_interval(days => %(days)s)
+  order by id
+  limit %(limit)s
+  for update skip locked
+))
+returning id
 
 -- retention_expire: Remove expired instances with all that belongs to them; their ids are free again. What somebody has
 -- just restarted, or is doing something to, stays. Every table is asked for by an array of keys: the planner, who does

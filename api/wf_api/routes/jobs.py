@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from wf import wire
 from wf.answers import Answer
 from wf.errors import JobActive, JobNotFound
-from wf.jobs import JobAction
+from wf.job_actions import JobAction
 from wf.lifecycle import Stoppable
 from wf.listing import KEY_MAX
 from wf_api.access import Admin, Caller, Reader, Scope, Writer

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from wf import wire
 from wf.answers import Answer
-from wf.jobs import JobAction
+from wf.job_actions import JobAction
 from wf_api.access import Admin, Caller, Reader
 from wf_api.documented import EVERYWHERE, refusals
 from wf_api.envelope import answered
