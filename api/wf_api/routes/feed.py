@@ -96,6 +96,7 @@ async def stream(
                 await ask()
                 while event is not None:
                     yield _told(event)
+                    await ask()
                     event = feed.taken()
                 if feed.over:
                     return
