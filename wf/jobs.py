@@ -103,7 +103,8 @@ class Jobs:
         Args:
             workflow: The name of a workflow.
             action: As for `preview`. `delete_workflow` takes no filter: it removes all instances, those that are
-                created meanwhile, too, and then the workflow; a worker that starts later makes it known again.
+                created meanwhile, too, and then the workflow, unless there are always new ones, as the job then says.
+                A worker that starts later makes the workflow known again.
             filter: As for `preview`.
             options: `rollback` to terminate with rollback, `from_step` to restart from a step.
 
