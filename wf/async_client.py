@@ -1,4 +1,7 @@
-"""The client for async code: the same methods, awaited. A thin layer; the work is done by `Client` on threads."""
+"""The client for async code: the same methods, awaited. A thin layer; the work is done by `Client` on threads.
+
+In a caller's own transaction it is done where that is, on the loop's thread, but for what would hold it (`wf.offloop`).
+"""
 
 from __future__ import annotations
 

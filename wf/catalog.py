@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wf.answers import Answer, Page
 from wf.codec import decode
 from wf.deployments import Deployments
-from wf.descriptions import description, error_answer, rollback_answer, step_answer
+from wf.descriptions import ALL, Extent, Totals, description, error_answer, rollback_answer, step_answer
 from wf.errors import StepOutputNotFound
 from wf.listing import ENTRY, KEY_MAX
 from wf.plain import legible, plain, revealed
@@ -26,9 +26,6 @@ _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 SLACK = timedelta(hours=1)
 """Instances get their keys in the order of creation, but for those of transactions that were open for so long."""
-
-OUTPUT_MAX = 2**31 - 1
-"""Bytes; no output has more."""
 
 
 class Made(NamedTuple):
@@ -150,7 +147,7 @@ class Catalog(Deployments):
         return key
 
     def describe(
-        self, workflow: str, id: str, *, read: Callable[[bytes], Any] = decode, output_bytes: int = OUTPUT_MAX
+        self, workflow: str, id: str, *, read: Callable[[bytes], Any] = decode, extent: Extent = ALL
     ) -> Answer:
         """Everything about an instance: steps, attempts, what it waits for and until when.
 
@@ -158,16 +155,20 @@ class Catalog(Deployments):
             workflow: Its workflow.
             id: Its id.
             read: How to read stored values; what it cannot read is shown as `wf.plain.legible` can.
-            output_bytes: Outputs of steps that are bigger, as they are stored, are not read: a text stands for them.
+            extent: How much of it; all by default.
 
         Raises:
             InstanceNotFound: There is no such instance.
         """
         row = self._read(workflow, id)
-        of = {"key": row["key"], "generation": row["generation"]}
-        attempts = self.database.read(self._sql["attempt_list"], of)
-        steps = self.database.read(self._sql["step_list"], of | {"bytes": output_bytes})
-        return description(row, steps, attempts, partial(legible, read=read))
+        of = {
+            "key": row["key"], "generation": row["generation"], "bytes": extent.output_bytes, "total": extent.total,
+            "attempts": extent.attempts,
+        }  # fmt: skip
+        totals = Totals(*self.database.read(self._sql["step_totals"], of)[0])
+        attempts = self.database.read(self._sql["attempt_list"], of) if extent.steps else []
+        steps = self.database.read(self._sql["step_list"], of) if extent.steps else []
+        return description(row, totals, steps, attempts, partial(legible, read=read))
 
     def step_output(self, workflow: str, id: str, step: str, type: str, attempt: int | None = None) -> Answer:
         """All that a step gave, or one of its attempts, with `status`, `output`, `error` and, for a wait, `eventType`.

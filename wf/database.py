@@ -15,6 +15,7 @@ from wf.cipher import cipher_for
 from wf.errors import JournalBusy, JournalRefused, JournalUnavailable, SchemaMismatch
 from wf.guard import refuse_in_run
 from wf.migrations import check, head
+from wf.offloop import off_loop
 from wf.sql import statements
 from wf.urls import conninfo
 
@@ -97,8 +98,8 @@ class Database:
         values = [params[name] for name in names] if params else []
         cipher = self.cipher
         if cipher is None:
-            return self._run(numbered, values)
-        return cipher.opened(self._run(numbered, [cipher.sealed(value) for value in values]))
+            return off_loop(self._run, numbered, values)
+        return cipher.opened(off_loop(self._run, numbered, [cipher.sealed(value) for value in values]))
 
     def _run(self, numbered: LiteralString, values: list[Any]) -> Rows:
         try:

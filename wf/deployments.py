@@ -12,11 +12,11 @@ from wf.crons import next_firing
 from wf.errors import InstanceNotFound, WfError, WorkflowNotFound
 from wf.keywords import class_settings
 from wf.sql import statements
-from wf.status import TERMINAL
+from wf.status import TERMINAL, Status
 from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from wf.clock import Clock
     from wf.database import Database
@@ -36,6 +36,9 @@ class TooManySchedules(WfError):
         )
         self.workflow, self.asked, self.others, self.limit = workflow, asked, others, limit
 
+
+CAP = 1_000
+"""No further than this are the instances in one status of one workflow counted for a list of workflows."""
 
 _NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None}
 
@@ -181,23 +184,28 @@ class Deployments:
             return None
         return WorkflowNotFound(workflow, known)
 
-    def describe_workflows(self, workflow: str | None = None) -> list[Answer]:
-        """Every registered workflow: class, versions, schedules, times, number of instances in each status.
+    def describe_workflows(self, workflow: str | None = None, *, only: Collection[str] | None = None) -> list[Answer]:
+        """Registered workflows: class, versions, schedules, times, number of instances in each status.
 
         Args:
-            workflow: Only this one.
+            workflow: Only this one, whose instances are all counted. Of several, `CAP` in each status are, and
+                `instancesCapped` tells whether there may be more.
+            only: Only those of these.
 
         Raises:
             WorkflowNotFound: No worker has registered it.
         """
-        of = {"workflow": workflow}
+        of = {
+            "workflow": workflow,
+            "only": [workflow] if workflow is not None else None if only is None else list(only),
+        }
         rows = self.database.read(self._sql["workflow_describe"], of)
         if not rows and workflow is not None:
             raise WorkflowNotFound(workflow, self.workflows())
+        shown = {"workflow": workflow, "only": [row[0] for row in rows], "statuses": list(Status), "cap": CAP}
+        counted = self._sql["instance_counts" if workflow is None else "instance_counts_of"]
         counts: dict[str, dict[str, int]] = {}
-        for name, status, number in self.database.read(
-            self._sql["instance_counts" if workflow is None else "instance_counts_of"], of
-        ):
+        for name, status, number in self.database.read(counted, shown):
             counts.setdefault(name, {})[status] = number
         schedules: dict[str, list[Answer]] = {}
         for name, cron, next_at, last_at in self.database.read(self._sql["schedule_coming"], of):
@@ -208,6 +216,7 @@ class Deployments:
                 name=name, version=version, versions=sorted(versions, key=version_order), scriptName=module,
                 className=class_name, createdOn=created, modifiedOn=modified, triggeredOn=triggered, settings=settings,
                 schedules=schedules.get(name, []), instances=counts.get(name, {}),
+                instancesCapped=workflow is None and CAP in counts.get(name, {}).values(),
                 latestVersion=Answer(id=version, createdOn=since, modifiedOn=last),
             )
             for name, version, versions, settings, created, modified, class_name, module, since, last, triggered in rows

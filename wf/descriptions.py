@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer
 from wf.codec import CodecError
@@ -19,14 +19,64 @@ if TYPE_CHECKING:
 TRUNCATED = "[truncated output]"
 """Stands for an output that is too big to be shown, or for the rest of it."""
 
+EVERYTHING = 2**31 - 1
+CHARACTERS_MAX = 1_000_000
+"""Of one output, over an API; the route of the step gives all of it."""
+
+_WIDTH, _SLACK = 8, 16_384  # bytes as which a character of an output may be stored, and more for all of it
+
+
+class Extent(NamedTuple):
+    """How much of an instance a description holds; what is beyond it is not even read.
+
+    Attributes:
+        characters: Of one output that somebody wants to show. A text stands for one that has more for certain.
+        total: Bytes of all outputs and errors of steps, and of all attempts: beyond that the oldest are left out.
+        attempts: Failed attempts of each step; the newest ones.
+        steps: Whether steps are wanted at all.
+    """
+
+    characters: int = EVERYTHING
+    total: int = EVERYTHING * 10_000
+    attempts: int = EVERYTHING
+    steps: bool = True
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of one output, as it is stored, that may be worth reading."""
+        return min(self.characters * _WIDTH + _SLACK, EVERYTHING)
+
+
+ALL = Extent()
+
+
+def to_show(characters: int, *, steps: bool = True) -> Extent:
+    """As much as people look at, and as one process can hold for many of them at once."""
+    return Extent(characters, total=16 * 2**20, attempts=20, steps=steps)
+
+
+class Totals(NamedTuple):
+    """What `step_totals` gives."""
+
+    steps: int
+    wake_at: datetime | None
+    retries: int
+    recoveries: int
+
+
 _STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep", "rollback": "rollback"}
+_UNTOLD = {"name": "Error", "message": "[truncated error]", "traceback": ""}
+"""Stands for an error beyond the extent of a description."""
 
 
-def description(row: dict[str, Any], steps: Rows, attempts: Rows, read: Callable[[bytes], Any]) -> Answer:
+def description(
+    row: dict[str, Any], totals: Totals, steps: Rows, attempts: Rows, read: Callable[[bytes], Any]
+) -> Answer:
     """Everything about an instance.
 
     Args:
         row: What `instance_read` gives, by name.
+        totals: Of all steps and attempts, however many of them are shown.
         steps: What `step_list` gives.
         attempts: What `attempt_list` gives.
         read: How to read stored values.
@@ -42,11 +92,11 @@ def description(row: dict[str, Any], steps: Rows, attempts: Rows, read: Callable
         versionId=row["version"], queued=row["created_at"],
         start=row["started_at"], end=row["ended_at"], success=row["status"] == Status.COMPLETE if ended else None,
         error=error_answer(row["error"]), output=read(row["output"]) if row["output"] is not None else None,
-        rollback=rollback_answer(row["rollback"]), stepCount=sum(step["type"] == "step" for step in shown), steps=shown,
-        generation=row["generation"], restarts=row["restarts"], rev=row["rev"], nextWake=_next_wake(row, shown),
+        rollback=rollback_answer(row["rollback"]), stepCount=totals.steps, steps=shown,
+        generation=row["generation"], restarts=row["restarts"], rev=row["rev"],
+        nextWake=row["restart_at"] if ended else totals.wake_at,
         dueAt=row["due_at"], restartAt=row["restart_at"], expireAt=row["expire_at"], warnings=row["warnings"] or [],
-        retries=sum(a.retry_at is not None and a.outcome == "errored" for some in tried.values() for a in some),
-        recoveries=sum(a.outcome == "lost" for some in tried.values() for a in some),
+        retries=totals.retries, recoveries=totals.recoveries,
     )  # fmt: skip
 
 
@@ -70,10 +120,10 @@ def _attempts(rows: Rows) -> dict[int, list[Answer]]:
 
 
 def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Callable[[bytes], Any]) -> Answer:
-    seq, kind, name, count, status, config, attempt, lost, worker, output, cut, error, details, *times = values
+    seq, kind, name, count, status, config, attempt, lost, worker, output, cut, error, hushed, details, *times = values
     wake_at, start, attempt_at, end = times
     tried = list(attempts.get(seq, []))
-    if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > len(tried):
+    if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > (tried[-1].attempt if tried else 0):
         done = status == StepStatus.COMPLETE
         tried.append(
             Answer(
@@ -98,7 +148,8 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
     return Answer(
         seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
         success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
-        output=TRUNCATED if cut and not hidden else shown(output), error=error_answer(error), heartbeat=shown(details),
+        output=TRUNCATED if cut and not hidden else shown(output),
+        error=Answer(_UNTOLD) if hushed else error_answer(error), heartbeat=shown(details),
         eventType=config.get("type") if kind == "waitForEvent" else None, attempts=tried,
         wakeAt=None if ended or status == StepStatus.RUNNING else wake_at, worker=worker, **finished,
     )  # fmt: skip
@@ -144,12 +195,6 @@ def _source(actor: str | None) -> str:
     """Where a wish came from, by who is in the audit for it: `api:<token>` is the API, as the command line is."""
     kind = (actor or "unknown").partition(":")[0]
     return {"client": "binding", "cli": "api"}.get(kind, kind)
-
-
-def _next_wake(row: dict[str, Any], steps: list[Answer]) -> datetime | None:
-    if row["status"] in TERMINAL:
-        return row["restart_at"]  # type: ignore[no-any-return]
-    return min((step["wakeAt"] for step in steps if step["wakeAt"] is not None), default=None)
 
 
 def rollback_answer(found: dict[str, Any] | None) -> Answer | None:

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from wf.dispatch import connect
 from wf.errors import RateLimited
+from wf.offloop import off_loop
 
 if TYPE_CHECKING:
     from wf.clock import Clock
@@ -83,7 +84,7 @@ class Rates:
         now = self._clock.override()
         values = [number, "" if now is None else now, *(rate for _, rate in self._limits)]
         try:
-            short, wait = self._script(keys=[of[name] for name, _ in self._limits], args=values)
+            short, wait = off_loop(self._script, [of[name] for name, _ in self._limits], values)
         except RedisError as error:
             log.warning("creation rate not checked", workflow=workflow, reason=str(error))
             return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wf import wire
 from wf.answers import Answer, Page
+from wf.descriptions import ALL, CHARACTERS_MAX, Extent
 from wf.http import PREFIX
 from wf.ids import check_from_step
 from wf.remote_http import Http, part
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from wf.ids import FromStep
     from wf.listing import Listing
     from wf.settings import Settings
-
-OUTPUT_LIMIT = 2**31
-"""Characters of a step's output: all of them; commands cut by themselves."""
 
 NEWEST_PAGE = 100
 
@@ -61,9 +59,10 @@ class RemoteCatalog:
         )  # fmt: skip
         return Page([wire.instance_back(told) for told in found["result"]], found["result_info"]["cursor"])
 
-    def describe(self, workflow: str, id: str, **_: object) -> Answer:
-        """As `Catalog.describe`; values come as JSON, however they should be read."""
-        return wire.details_back(self.http.get(_path(workflow, id), output_limit=OUTPUT_LIMIT))
+    def describe(self, workflow: str, id: str, *, extent: Extent = ALL, **_: object) -> Answer:
+        """As `Catalog.describe`, as far as an API tells; values come as JSON, however they should be read."""
+        limit = min(extent.characters, CHARACTERS_MAX)
+        return wire.details_back(self.http.get(_path(workflow, id), output_limit=limit))
 
     def status_of(self, workflow: str, id: str) -> str:
         """As `Catalog.status_of`."""

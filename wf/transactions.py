@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +12,8 @@ import psycopg
 from psycopg.rows import tuple_row
 from sqlalchemy import Connection, TextClause, event, text
 from sqlalchemy.orm import Session, scoped_session
-from sqlalchemy.util import await_only
+
+from wf.offloop import off_loop
 
 if TYPE_CHECKING:
     from wf.cipher import Cipher
@@ -106,16 +105,7 @@ def _publish(session: Session) -> None:
         nudges.setdefault(dispatcher, []).append(nudge)
     session.info[_NUDGES].clear()
     for dispatcher, batch in nudges.items():
-        if _is_async(session):  # on the thread of an event loop, which a slow Redis must not hold up
-            await_only(asyncio.to_thread(dispatcher.publish, batch))
-        else:
-            dispatcher.publish(batch)
-
-
-def _is_async(session: Session) -> bool:
-    """Whether it is the inside of an AsyncSession."""
-    module = sys.modules.get("sqlalchemy.ext.asyncio")  # slow, and needs greenlet; whoever has such a session has both
-    return module is not None and module.async_session(session) is not None
+        off_loop(dispatcher.publish, batch)
 
 
 def _forget(session: Session) -> None:

@@ -23,6 +23,7 @@ _WORKFLOW = {
     "name": "name", "version": "version", "versions": "versions", "scriptName": "script_name",
     "className": "class_name", "createdOn": "created_on", "modifiedOn": "modified_on",
     "triggeredOn": "triggered_on", "settings": "settings", "schedules": "schedules", "instances": "instances",
+    "instancesCapped": "instances_capped",
 }  # fmt: skip
 _VERSION = {
     "workflow": "workflow_id", "version": "id", "scriptName": "script_name", "className": "class_name",

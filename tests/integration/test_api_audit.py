@@ -78,6 +78,18 @@ def test_entries_come_in_pages_by_cursor(api: Api) -> None:
         assert (found, len(found)) == (sorted(set(found), reverse=True), number)
 
 
+def test_a_page_is_looked_for_among_the_newest_only(rig: Rig, api: Api) -> None:
+    """The audit is kept for ever, and somebody who is not in it must not cost all of it; a cursor leads on."""
+    insert = "insert into wf.audit (actor, action, workflow, instance, detail) select '{}', 'pause', 'w', 'i', '{{}}'"
+    rig.sql(insert.format("early"))
+    rig.sql(insert.format("late") + " from generate_series(1, 100000)")
+    first = api("GET", "/api/audit?actor=early").json()
+    assert (first["result"], first["result_info"]["cursor"]) == ([], "2")
+    second = api("GET", "/api/audit?actor=early&cursor=2").json()
+    assert ([entry["actor"] for entry in second["result"]], second["result_info"]["cursor"]) == (["early"], None)
+    assert api("GET", "/api/audit?actor=early&workflow=w&instance=i").json()["result"] == second["result"]
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -11,12 +11,15 @@ from uuid import UUID
 import pytest
 
 from tests.support.attempts import Held, one_step
+from tests.support.cli import Shell
 from tests.support.errands import Errand, RefusedError, moment
 from tests.support.parcels import Parcel, at
-from wf import WorkflowEntrypoint, wire
+from wf import NonRetryableError, WorkflowEntrypoint, wire
+from wf.database import Database
 from wf.descriptions import TRUNCATED
 from wf.listing import Listing
 from wf.plain import plain
+from wf.sql import statements
 from wf_api.envelope import to_json
 
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ def test_a_description_can_be_turned_shortened_and_simple(rig: Rig, api: Api) ->
     simple = api.ok("GET", at("r-17", "?simple=true"))
     assert ("steps" in simple, simple["step_count"]) == (False, 2)
     assert "steps" in api.ok("GET", at("r-17", "?simple=false"))
-    for query in ("order=up", "simple=1", "output_limit=-1", "output_limit=x"):
+    for query in ("order=up", "simple=1", "output_limit=-1", "output_limit=x", "output_limit=1000001"):
         assert api.refusal("GET", at("r-17", f"?{query}"))[:2] == (400, 10002), query
 
 
@@ -95,6 +98,86 @@ def test_an_output_that_is_far_too_big_to_be_shown_is_not_read(rig: Rig, api: Ap
     assert api.ok("GET", path)["steps"][0]["output"] == TRUNCATED
     assert api.ok("GET", f"{path}?output_limit=200000")["steps"][0]["output"] == "x" * 100_000
     assert api.ok("GET", f"{path}/step?name=work-1")["output"] == "x" * 100_000
+
+
+def copy_step(rig: Rig, number: int) -> None:
+    """Let the one step of the one instance have followers like it."""
+    rig.sql(
+        "insert into wf.step (instance, generation, seq, kind, name, count, status, attempt, lost, output, started_rev,"
+        " rev, started_at) select instance, generation, seq + n, kind, name, count + n, status, attempt, lost, output,"
+        f" started_rev, rev, started_at from wf.step, generate_series(1, {number}) n"
+    )
+
+
+def test_outputs_that_are_too_much_together_are_not_read(rig: Rig, api: Api) -> None:
+    """The newest are told, as many as fit; for the others stands a text, and the step's own route has them."""
+    rig.create(one_step(lambda: "x" * 500_000, "many"), "r-17")
+    rig.settle()
+    copy_step(rig, 40)
+    path = "/api/workflows/heartbeat-many/instances/r-17"
+    found = api.ok("GET", f"{path}?output_limit=1000000")
+    lengths = [len(each["output"]) for each in found["steps"]]
+    assert lengths == [len(TRUNCATED)] * (41 - 33) + [500_000] * 33
+    assert found["step_count"] == 41
+    assert api.ok("GET", f"{path}/step?name=work-1")["output"] == "x" * 500_000
+    told = rig.client.catalog.describe("heartbeat-many", "r-17")
+    assert [len(step.output) for step in told.steps] == [500_000] * 41
+
+
+def test_of_many_attempts_the_newest_are_told(rig: Rig, api: Api) -> None:
+    """And how many there were; the numbers of retries are of all."""
+    rig.create(one_step(lambda: 1, "often"), "r-17")
+    rig.settle()
+    rig.sql("update wf.step set attempt = 101")
+    rig.sql(
+        "insert into wf.attempt (instance, generation, seq, attempt, outcome, rev, retry_at)"
+        " select instance, generation, seq, n, 'errored', rev, now() from wf.step, generate_series(1, 100) n"
+    )
+    found = api.ok("GET", "/api/workflows/heartbeat-often/instances/r-17")
+    (step,) = found["steps"]
+    assert [each["attempt"] for each in step["attempts"]] == list(range(81, 102))
+    assert (step["attempt"], found["retries"]) == (101, 100)
+    assert "80 earlier attempt(s)" in Shell(rig.settings).text("instances", "describe", "heartbeat-often", "r-17")
+
+
+def test_errors_that_are_too_much_together_are_not_read(rig: Rig, api: Api) -> None:
+    """The oldest attempts are left out, and for the oldest errors stands a text."""
+
+    def fail() -> None:
+        raise NonRetryableError("x" * 16_000)
+
+    rig.create(one_step(fail, "wrong"), "r-17")
+    rig.settle()
+    copy_step(rig, 1000)
+    rig.sql("update wf.step set status = 'errored', error = (select error from wf.attempt)")
+    rig.sql(
+        "insert into wf.attempt (instance, generation, seq, attempt, outcome, rev, error)"
+        " select instance, 1, n, 1, outcome, rev, error from wf.attempt, generate_series(2, 1001) n"
+    )
+    body = api("GET", "/api/workflows/heartbeat-wrong/instances/r-17")
+    steps = body.json()["result"]["steps"]
+    assert len(body.content) < 100 * 2**20
+    assert [len(steps[0]["attempts"]), len(steps[-1]["attempts"])] == [0, 1]
+    assert [len(steps[0]["error"]["message"]), len(steps[-1]["error"]["message"])] == [len("[truncated error]"), 16_000]
+
+
+def test_the_simple_form_tells_the_same_without_reading_steps(
+    rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their numbers and the next wake-up are counted where they are."""
+    rig.create(Parcel, "r-17")
+    rig.settle()
+    full = api.ok("GET", at("r-17"))
+    assert (full["step_count"], full["retries"], full["nextWake"]) == (2, 1, "2027-01-15T08:00:30Z")
+    seen, rows = set(), Database.rows
+
+    def listen(self: Database, sql: Any, params: Any = None) -> Any:
+        seen.add(sql)
+        return rows(self, sql, params)
+
+    monkeypatch.setattr(Database, "rows", listen)
+    assert api.ok("GET", at("r-17", "?simple=true")) == {name: full[name] for name in full if name != "steps"}
+    assert not seen & {statements()["step_list"], statements()["attempt_list"]}
 
 
 def test_an_errored_instance_tells_its_error(rig: Rig, api: Api) -> None:

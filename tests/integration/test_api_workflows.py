@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.cli import Shell
 from tests.support.errands import Errand, moment, versions
 from wf import WorkflowEntrypoint, wire
 from wf_api.envelope import to_json
@@ -48,7 +49,7 @@ def test_a_workflow_has_every_field_of_the_baseline(rig: Rig, api: Api) -> None:
         },
         "script_name": Nightly.__module__, "class_name": "Nightly",
         "created_on": "2027-01-15T08:00:00Z", "modified_on": "2027-01-15T08:00:00Z",
-        "triggered_on": "2027-01-15T08:00:00Z", "instances": {"waiting": 1},
+        "triggered_on": "2027-01-15T08:00:00Z", "instances": {"waiting": 1}, "instances_capped": False,
         "schedules": [{"cron": "0 9 * * *", "next_instance": "2027-01-15T09:00:00Z", "last_instance": None}],
         "version": "1", "versions": ["1"],
         "settings": {
@@ -57,6 +58,22 @@ def test_a_workflow_has_every_field_of_the_baseline(rig: Rig, api: Api) -> None:
         },
     }  # fmt: skip
     assert api.ok("GET", "/api/workflows") == [found]
+
+
+def test_in_a_list_instances_are_counted_up_to_a_point(rig: Rig, api: Api) -> None:
+    """And it is told; of one workflow that is asked for, all are counted. The command line puts a plus behind them."""
+    register(rig, Errand, Nightly)
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, status, due_at) select 'errand', 'i-' || n, '1',"
+        " case when n <= 1500 then 'complete' else 'waiting' end, case when n > 1500 then now() end"
+        " from generate_series(1, 1507) n"
+    )
+    errand, nightly = api.ok("GET", "/api/workflows")
+    assert (errand["instances"], errand["instances_capped"]) == ({"complete": 1000, "waiting": 7}, True)
+    assert (nightly["instances"], nightly["instances_capped"]) == ({}, False)
+    one = api.ok("GET", "/api/workflows/errand")
+    assert (one["instances"], one["instances_capped"]) == ({"complete": 1500, "waiting": 7}, False)
+    assert "1000+ complete, 7 waiting" in Shell(rig.settings).text("list")
 
 
 def test_a_workflow_without_instances_was_never_triggered(rig: Rig, api: Api) -> None:

@@ -10,12 +10,20 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tests.support.errands import Errand, RefusedError
-from wf import AsyncClient, InstanceAlreadyExists, InstanceNotFound, InstanceTerminated, InvalidTransition
+from wf import (
+    AsyncClient,
+    InstanceAlreadyExists,
+    InstanceNotFound,
+    InstanceTerminated,
+    InvalidTransition,
+    WorkflowNotFound,
+)
 from wf.urls import database_url
 
 if TYPE_CHECKING:
@@ -144,9 +152,8 @@ async def async_session(url: str) -> AsyncIterator[tuple[dict[str, Any], Any]]:
 
 
 @asynccontextmanager
-async def on_the_loop(redis_url: str) -> AsyncIterator[str]:
-    """A way to Redis that leads through the event loop: whoever blocks the loop waits for himself."""
-    target = urlsplit(redis_url)
+async def on_the_loop(arrive: Callable[[], Awaitable[Any]]) -> AsyncIterator[int]:
+    """A port that leads through the event loop to a server: whoever blocks the loop waits for himself."""
     calls = set()
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -157,13 +164,35 @@ async def on_the_loop(redis_url: str) -> AsyncIterator[str]:
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         calls.add(asyncio.current_task())
-        there, back = await asyncio.open_connection(target.hostname, target.port)
+        there, back = await arrive()
         await asyncio.gather(pump(reader, back), pump(there, writer))
 
     async with await asyncio.start_server(forward, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        yield target._replace(netloc=f"127.0.0.1:{port}").geturl()
+        yield server.sockets[0].getsockname()[1]
         await asyncio.gather(*filter(None, calls))
+
+
+@asynccontextmanager
+async def redis_on_the_loop(url: str) -> AsyncIterator[str]:
+    target = urlsplit(url)
+    async with on_the_loop(lambda: asyncio.open_connection(target.hostname, target.port)) as port:
+        yield target._replace(netloc=f"127.0.0.1:{port}").geturl()
+
+
+@asynccontextmanager
+async def postgres_on_the_loop(url: str) -> AsyncIterator[str]:
+    params = conninfo_to_dict(url)
+    host, port = str(params.get("host", "127.0.0.1")), str(params.get("port", "5432"))
+    by_file = host.startswith("/")
+
+    def arrive() -> Awaitable[Any]:
+        return (
+            asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}") if by_file else asyncio.open_connection(host, port)
+        )
+
+    async with on_the_loop(arrive) as own:
+        place = f"{params['user']}:{params.get('password', '')}@127.0.0.1:{own}"
+        yield f"postgresql://{place}/{params['dbname']}?sslmode=disable&gssencmode=disable"
 
 
 every_kind = pytest.mark.parametrize("begin", [async_connection, async_session])
@@ -211,12 +240,76 @@ def test_the_nudge_after_a_commit_does_not_hold_up_the_loop(rig: Rig) -> None:
     """A slow Redis is waited for on a thread: the commit sends its nudge, while the loop serves others."""
 
     async def main() -> None:
-        async with on_the_loop(rig.settings.redis_url) as url, async_session(rig.settings.database_url) as (_, session):
+        async with (
+            redis_on_the_loop(rig.settings.redis_url) as url,
+            async_session(rig.settings.database_url) as (_, session),
+        ):
             settings = rig.settings.model_copy(update={"redis_url": url, "redis_timeout": 5.0})
             async with AsyncClient(settings=settings) as client:
                 await client.workflow(Errand).create("r-17", session=session)
                 await session.commit()
                 assert rig.queued() == 1
+
+    asyncio.run(main())
+
+
+@asynccontextmanager
+async def mute() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A Redis that takes connections and never answers, and the sign that somebody has come."""
+    arrived, calls = asyncio.Event(), set()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.add(asyncio.current_task())
+        arrived.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", arrived
+        await asyncio.gather(*filter(None, calls))
+
+
+@every_kind
+@pytest.mark.parametrize("method", ["create", "create_batch"])
+def test_a_mute_redis_does_not_hold_up_the_loop(
+    rig: Rig, capsys: pytest.CaptureFixture[str], begin: Any, method: str
+) -> None:
+    """The loop goes on while a thread asks for the rate and gets no answer; then the instance is created."""
+    unchecked = "creation rate not checked"
+
+    async def main() -> None:
+        async with mute() as (url, arrived), begin(rig.settings.database_url) as (where, foreign):
+            settings = rig.settings.model_copy(update={"redis_url": url, "creation_rate": 1.0})
+            async with AsyncClient(settings=settings) as client:
+                call = getattr(client.workflow(Errand), method)
+                creating = asyncio.ensure_future(call({"instances": [{}]} if method == "create_batch" else {}, **where))
+                await arrived.wait()
+                assert unchecked not in capsys.readouterr().out  # it still waits, and yet the loop has come here
+                await creating
+                assert unchecked in capsys.readouterr().out
+                await foreign.commit()
+        assert rig.sql("select count(*) from wf.instance") == [(1,)]
+
+    asyncio.run(main())
+
+
+@every_kind
+def test_what_a_refusal_looks_up_does_not_hold_up_the_loop(rig: Rig, begin: Any) -> None:
+    """Why nothing was written the journal tells over a connection of ours, beside the caller's transaction."""
+    rig.sql("insert into wf.instance (workflow, id, version, due_at) values ('nowhere', 'gone', '1', now())")
+
+    async def main() -> None:
+        async with postgres_on_the_loop(rig.settings.database_url) as url:
+            settings = rig.settings.model_copy(update={"database_url": url})
+            async with AsyncClient(settings=settings) as client, begin(rig.settings.database_url) as (where, _):
+                gone = await client.workflow("nowhere").get("gone")
+                await gone.delete()
+                with pytest.raises(WorkflowNotFound):
+                    await client.workflow("nowhere").create("r-17", **where)
+                with pytest.raises(WorkflowNotFound):
+                    await client.workflow("nowhere").create_batch([{"id": "r-17"}], **where)
+                with pytest.raises(WorkflowNotFound):
+                    await gone.send_event("go", **where)
 
     asyncio.run(main())
 

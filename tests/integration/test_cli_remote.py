@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.attempts import one_step
 from tests.support.cli import Shell
 from tests.support.errands import Errand
 from tests.support.web import free_port
@@ -31,6 +32,8 @@ LOOKING = [
     ("instances", "list", "errand", "--date-start", "2027-01-15", "--date-end", "2027-01-15"),
     ("instances", "describe", "errand", "latest"), ("instances", "describe", "errand", "i-fail"),
     ("instances", "describe", "errand", "i-flaky", "--no-step-output"),
+    ("instances", "describe", "heartbeat-remote", "i-long", "--truncate-output-limit", "30"),
+    ("instances", "describe", "heartbeat-remote", "i-huge", "--truncate-output-limit", "30"),
 ]  # fmt: skip
 """Commands that look."""
 
@@ -41,7 +44,9 @@ def remote(rig: Rig, api: Api) -> Callable[..., Result]:
     rig.workers[0].catalog.register(Errand)
     for doing in ("fail", "flaky", "sleep", "wait", ""):
         rig.create(Errand, f"i-{doing}", {"do": doing})
-    rig.settle()
+    for name, length in (("i-long", 1000), ("i-huge", 100_000)):
+        rig.create(one_step(lambda length=length: 'say "x"' * length, "remote"), name)
+        rig.settle()
     nowhere = {"WF_DATABASE_URL": "", "WF_REDIS_URL": "", "WF_API_URL": api.url}
 
     def run(*args: str, **env: str) -> Result:

@@ -201,6 +201,7 @@ def test_a_workflow_is_described_from_indexes(rig: Rig, seen: set[str]) -> None:
     rig.sql("vacuum analyze wf.instance")
     seen.clear()
     rig.client.catalog.describe_workflows("errand")
+    rig.client.catalog.describe_workflows(only=["errand"])
     with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
         plans = [plan_of(connection, text) for text in seen]
     assert set().union(*map(scans, plans)) <= SMALL

@@ -72,8 +72,9 @@ def event_types(context: click.Context, _: click.Parameter, begun: str) -> list[
 
     def awaited(catalog: Catalog | RemoteCatalog) -> list[str]:
         from wf.cli.given import resolve  # noqa: PLC0415  (which offers what is here)
+        from wf.descriptions import to_show  # noqa: PLC0415  (slow)
 
-        steps = catalog.describe(str(name), resolve(catalog, str(name), str(id))).steps
+        steps = catalog.describe(str(name), resolve(catalog, str(name), str(id)), extent=to_show(0)).steps
         return sorted({step.event_type for step in steps if step.event_type and not step.finished})
 
     return _offered(begun, awaited) if name and id else []

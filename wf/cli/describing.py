@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.padding import Padding
 from rich.text import Text
 
-from wf.cli.show import as_text, labelled, table
+from wf.cli.show import TRUNCATED, as_text, labelled, table
 from wf.cli.words import (
     OUTCOME,
     STEP,
@@ -23,6 +23,7 @@ from wf.cli.words import (
     until,
 )
 from wf.core import Kind
+from wf.descriptions import TRUNCATED as CUT
 from wf.status import Status, StepStatus
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def description(instance: Answer, *, limit: int, step_output: bool) -> Iterator[
         yield _step(step, limit, step_output=step_output)
         if step.attempts:
             yield Padding(_attempts(step, limit), (0, 0, 0, 4), expand=False)
+            if earlier := step.attempts[0].attempt - 1:
+                yield Text(f"    {earlier} earlier attempt(s) are not shown.", "dim")
 
 
 _STILL = ("Version Id", "Trigger", "Queued", "Success", "Params", "Schedule")
@@ -118,13 +121,20 @@ def _step(step: Answer, limit: int, *, step_output: bool) -> Text:
             "Duration": between(step.start, step.end) or None,
             "Success": success(step.success) + cancelled,
             "Retries At": _retries_at(step),
-            "Output": as_text(step.output, limit) if step_output and step.success and step.type != "sleep" else None,
+            "Output": _output(step.output, limit) if step_output and step.success and step.type != "sleep" else None,
             "Error": error_text(step.error, limit) if step.error else None,
             "Event Type": step.event_type,
             "Wakes At": until(step.wake_at) if waits else None,
         },
         indent=2,
     )
+
+
+def _output(output: Any, limit: int) -> str:
+    """What a step gave; of what has been cut already there is the beginning of its text, not to be quoted once more."""
+    if isinstance(output, str) and output.endswith(CUT):
+        return safe(output.removesuffix(CUT)[:limit] + TRUNCATED)
+    return as_text(output, limit)
 
 
 def _retries_at(step: Answer) -> str | None:

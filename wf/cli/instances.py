@@ -92,13 +92,15 @@ def describe_instance(
     from wf.cli.describing import description  # noqa: PLC0415  (slow)
     from wf.cli.show import print_json, show  # noqa: PLC0415
     from wf.cli.watching import follow  # noqa: PLC0415
+    from wf.descriptions import ALL, to_show  # noqa: PLC0415
     from wf.plain import plain  # noqa: PLC0415
 
     with open_catalog() as catalog:
         id = resolve(catalog, name, id)
         if watch:
-            follow(lambda: catalog.describe(name, id, read=plain), quiet=as_json)
-        found = catalog.describe(name, id, read=plain)
+            follow(lambda: catalog.describe(name, id, read=plain, extent=to_show(0)), quiet=as_json)
+        shown = ALL if as_json else to_show(truncate_output_limit)
+        found = catalog.describe(name, id, read=plain, extent=shown)
     if as_json:
         if not step_output:
             for step in found.steps:

@@ -42,12 +42,19 @@ def list_workflows(page: int, per_page: int, *, as_json: bool) -> None:
                 moment(workflow.created_on),
                 moment(workflow.modified_on),
                 workflow.version,
-                ", ".join(f"{number} {status}" for status, number in sorted(workflow.instances.items())),
+                ", ".join(f"{_number(workflow, status)} {status}" for status in sorted(workflow.instances)),
             )
             for workflow in found
         ]
         head = ("Name", "Script name", "Class name", "Created", "Modified", "Version", "Instances")
         show(f"Showing {len(found)} workflow(s) from page {page}:", table(head, rows))
+
+
+def _number(workflow: Answer, status: str) -> str:
+    from wf.deployments import CAP  # noqa: PLC0415  (slow)
+
+    number: int = workflow.instances[status]
+    return f"{number}+" if workflow.instances_capped and number == CAP else str(number)
 
 
 @click.command("describe")

@@ -154,15 +154,25 @@ left join lateral (
   order by i.workflow desc, i.key desc
   limit 1
 ) last on true
-where %(workflow)s::text is null or w.name = %(workflow)s
+where %(only)s::text[] is null or w.name = any(%(only)s)
 order by w.name
 
--- instance_counts: How many instances of each workflow are in each status. Reads the table from end to end, a third of a
--- second for a million. From the index on both it would be half of that after a vacuum, and many times as much long
--- after the last one.
-select workflow, status, count(*) from wf.instance group by 1, 2
+-- instance_counts: How many instances of some workflows are in each status, each number up to a cap. A status is written
+-- as a range, and ordered by, so that nothing but the index on (workflow, status, key) will do.
+select w.name, s.status, c.number
+from unnest(%(only)s::text[]) as w (name) cross join unnest(%(statuses)s::text[]) as s (status) cross join lateral (
+  select count(*) as number
+  from (
+    select
+    from wf.instance i
+    where i.workflow = w.name and i.status >= s.status and i.status <= s.status
+    order by i.status, i.key
+    limit %(cap)s
+  ) counted
+) c
+where c.number > 0
 
--- instance_counts_of: The same, of one workflow.
+-- instance_counts_of: How many instances of one workflow are in each status, exactly.
 select workflow, status, count(*) from wf.instance where workflow = %(workflow)s group by 1, 2
 
 -- version_list: What workers have told of the versions of every workflow, or of one.
@@ -221,14 +231,42 @@ from wf.instance i join wf.payload p on p.instance = i.key
 where i.workflow = %(workflow)s and i.id = %(id)s
 
 -- step_list: The steps of an instance in the order in which they were asked for. Outputs that are bigger than whoever
--- asks can show stay where they are.
+-- asks can show stay where they are, and of all together the oldest that are too much.
 select
   seq, kind, name, count, status, config, attempt, lost, worker,
-  case when octet_length(output) <= %(bytes)s then output end, coalesce(octet_length(output) > %(bytes)s, false),
-  error, case when octet_length(details) <= %(bytes)s then details end, wake_at, started_at, attempt_at, ended_at
-from wf.step
-where instance = %(key)s and generation = %(generation)s
+  case when fits and output_size <= %(bytes)s then output end,
+  output is not null and not (fits and output_size <= %(bytes)s),
+  case when fits then error end, error is not null and not fits,
+  case when fits and details_size <= %(bytes)s then details end, wake_at, started_at, attempt_at, ended_at
+from (
+  select *, sum(
+    case when output_size <= %(bytes)s then output_size else 0 end
+    + case when details_size <= %(bytes)s then details_size else 0 end + coalesce(octet_length(error), 0)
+  ) over (order by seq desc) <= %(total)s as fits
+  from (
+    select *, octet_length(output) as output_size, octet_length(details) as details_size
+    from wf.step
+    where instance = %(key)s and generation = %(generation)s
+  ) sized
+) weighed
 order by seq
+
+-- step_totals: How many steps an instance has, and when the first of them goes on by itself; of all attempts, how many
+-- failed and were tried again, and how many were lost.
+select s.number, s.wake_at, a.retries, a.recoveries
+from (
+  select
+    count(*) filter (where kind = 'do') as number,
+    min(wake_at) filter (where status in ('ready', 'retrying', 'waiting')) as wake_at
+  from wf.step
+  where instance = %(key)s and generation = %(generation)s
+) s cross join (
+  select
+    count(*) filter (where outcome = 'errored' and retry_at is not null) as retries,
+    count(*) filter (where outcome = 'lost') as recoveries
+  from wf.attempt
+  where instance = %(key)s and generation = %(generation)s
+) a
 
 -- step_read: One step of an instance, with the error of one of its attempts.
 select step.status, step.config, step.attempt, step.output, step.error, attempt.outcome, attempt.error
@@ -240,10 +278,19 @@ left join wf.attempt
 where instance.workflow = %(workflow)s and instance.id = %(id)s
   and step.kind = %(kind)s and step.name = %(name)s and step.count = %(count)s
 
--- attempt_list: The failed and lost attempts of an instance.
+-- attempt_list: The failed and lost attempts of an instance, the newest of each step; of all together not the oldest
+-- that are too much. One counts a KiB beside its error, which is what it takes to tell of it.
 select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at
-from wf.attempt
-where instance = %(key)s and generation = %(generation)s
+from (
+  select *, sum(1024 + coalesce(octet_length(error), 0)) over (order by seq desc, attempt desc) as size
+  from (
+    select *, row_number() over (partition by seq order by attempt desc) as age
+    from wf.attempt
+    where instance = %(key)s and generation = %(generation)s
+  ) numbered
+  where age <= %(attempts)s
+) weighed
+where size <= %(total)s
 order by seq, attempt
 
 -- schema_version: The version that the last migration left.

@@ -9,7 +9,7 @@ SCHEDULE = {
 WORKFLOW = {
     "id": "report", "name": "report", "script_name": "shop.workflows", "class_name": "Report",
     "created_on": "2026-10-01T08:00:00Z", "modified_on": "2026-11-20T08:00:00Z", "triggered_on": _BEGUN,
-    "instances": {"complete": 41, "waiting": 3},
+    "instances": {"complete": 41, "waiting": 3}, "instances_capped": False,
     "schedules": [{name: SCHEDULE[name] for name in ("cron", "next_instance", "last_instance")}],
     "version": "2", "versions": ["1", "2"],
     "settings": {"schedules": ["0 9 * * MON-FRI"], "concurrency": {"limit": 20}},

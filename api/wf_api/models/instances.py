@@ -77,9 +77,9 @@ class Step(Told):
     output: Json = Field(description="Cut, as text, if it is long; the step route gives all of it.")
     error: Ended | None
     event_type: str | None
-    attempts: list[Attempt] = Field(description="Of those that succeeded, failed or were lost, and the one that runs.")
+    attempts: list[Attempt] = Field(description="The newest 20, and the one that runs or has succeeded.")
     seq: int | None = Field(description="In the order in which `run` asked for the steps.")
-    attempt: int = Field(description="The number of the last one.")
+    attempt: int = Field(description="How many there were: the number of the last one.")
     lost: int = Field(description="Attempts whose worker died.")
     heartbeat: Json = Field(description="What the last heartbeat told.")
     wakeAt: Moment | None = Field(description="When it goes on by itself.")  # noqa: N815  # as in the clients

@@ -41,6 +41,7 @@ class Workflow(Told):
     modified_on: Moment
     triggered_on: Moment | None = Field(description="When its newest instance was created.")
     instances: Count = Field(description="How many are in each status.", examples=[{"complete": 41, "waiting": 3}])
+    instances_capped: bool = Field(description="Whether a number of 1000 there means so many or more; in lists only.")
     schedules: list[Schedule]
     version: str = Field(description="What a new instance gets.")
     latest_version: LatestVersion

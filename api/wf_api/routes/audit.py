@@ -38,7 +38,10 @@ def list_audit(
     cursor: Annotated[int | None, Query(ge=0, le=2**63 - 1)] = None,
     per_page: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """By people, programs and the engine itself, the newest first."""
+    """By people, programs and the engine itself, the newest first.
+
+    A page that is short, or empty, may have a cursor: it leads to older entries, which were not looked at.
+    """
     if workflow is not None:
         caller.check(workflow)
     found = Audit(caller.client.database).list(

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query, Response
 
 from wf import wire
-from wf.catalog import OUTPUT_MAX
-from wf.descriptions import TRUNCATED
+from wf.descriptions import CHARACTERS_MAX, TRUNCATED, to_show
 from wf.instance import Instance
 from wf.listing import InvalidQuery, Listing, read_moment
 from wf.plain import plain
@@ -20,9 +19,6 @@ from wf_api.models import instances as models
 from wf_api.models.common import Envelope, Listed, Payload
 from wf_api.paths import ONE
 from wf_api.problems import InvalidRequest, as_given
-
-WIDTH, SLACK = 8, 16_384
-"""Bytes as which a character of an output may be stored, and more for all of it: what has more is not even read."""
 
 router = APIRouter(prefix="/api/workflows/{name}/instances", tags=["instances"], responses=EVERYWHERE | refusals(404))
 
@@ -113,12 +109,15 @@ def describe_instance(
     caller: Reader,
     order: Annotated[Literal["asc", "desc"], Query(description="Of the steps.")] = "asc",
     simple: Annotated[Literal["true", "false"], Query(description="`true`: without the steps.")] = "false",
-    output_limit: Annotated[int, Query(ge=0, le=2**31, description="Characters of one step's output.")] = 5000,
+    output_limit: Annotated[int, Query(ge=0, le=CHARACTERS_MAX, description="Characters of one step's output.")] = 5000,
 ) -> Response:
-    """Its steps, their attempts, what it waits for and until when."""
+    """Its steps, the newest attempts of each, what it waits for and until when.
+
+    Of steps with more outputs than one answer can hold, the oldest ones' are left out.
+    """
     caller.check(name)
-    read = 0 if simple == "true" else min(output_limit * WIDTH + SLACK, OUTPUT_MAX)
-    known = caller.client.catalog.describe(name, id, read=plain, output_bytes=read)
+    extent = to_show(output_limit, steps=simple == "false")
+    known = caller.client.catalog.describe(name, id, read=plain, extent=extent)
     found = wire.details(known, lambda output: _shortened(output, output_limit))
     if simple == "true":
         del found["steps"]

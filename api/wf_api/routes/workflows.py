@@ -1,6 +1,7 @@
 """Workflows, their versions and schedules."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Response
 
@@ -14,6 +15,8 @@ from wf_api.models import workflows as models
 from wf_api.models.common import Envelope, Listed
 from wf_api.problems import UnknownVersion, as_given
 
+T = TypeVar("T")
+
 router = APIRouter(prefix="/api/workflows", tags=["workflows"], responses=EVERYWHERE)
 
 
@@ -24,13 +27,17 @@ def list_workflows(
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
     per_page: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
-    """By name."""
-    found = [
-        wire.workflow(workflow)
-        for workflow in caller.client.catalog.describe_workflows()
-        if caller.sees(workflow.name) and (search is None or search.casefold() in workflow.name.casefold())
+    """By name. Only those on the page are looked at, and of each the instances are counted up to a point."""
+    names = [
+        name
+        for name in caller.client.catalog.workflows()
+        if caller.sees(name) and (search is None or search.casefold() in name.casefold())
     ]
-    return _paged(found, page, per_page)
+
+    def describe(shown: list[str]) -> list[dict[str, object]]:
+        return [wire.workflow(found) for found in caller.client.catalog.describe_workflows(only=shown)]
+
+    return _paged(names, page, per_page, describe)
 
 
 @router.get("/{name}", summary="Show a workflow", response_model=Envelope[models.Workflow], responses=refusals(404))
@@ -76,7 +83,7 @@ def list_versions(
     """Every version that is registered or has instances in flight, the newest first."""
     caller.check(name)
     found = caller.client.catalog.versions(name)
-    return _paged([wire.version(version) for version in found], page, per_page)
+    return _paged(found, page, per_page, lambda shown: list(map(wire.version, shown)))
 
 
 @router.get(
@@ -106,8 +113,8 @@ def _version(caller: Caller, name: str, version: str) -> Answer:
     raise UnknownVersion(f"Workflow {name!r} has no version {version!r:.60}; see /api/workflows/{name}/versions.")
 
 
-def _paged(found: list[dict[str, object]], page: int, per_page: int) -> Response:
+def _paged(found: list[T], page: int, per_page: int, told: Callable[[list[T]], list[dict[str, object]]]) -> Response:
     first = (page - 1) * per_page
-    shown = found[first : first + per_page]
+    shown = told(found[first : first + per_page])
     info = {"count": len(shown), "per_page": per_page, "page": page, "total_count": len(found)}
     return answered(shown, info=info)

@@ -18,6 +18,7 @@ from wf.contrib.django.clients import client
 from wf.contrib.django.conf import joined_alias, settings
 from wf.contrib.django.models import Instance
 from wf.contrib.django.showing import shown
+from wf.descriptions import to_show
 from wf.errors import InstanceNotFound, WfError
 from wf.plain import plain
 from wf.status import Status
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 100
 """Instances that one action moves at most, and that one page shows."""
+
+EXTENT = to_show(5000)
+"""How much of an instance its page shows."""
 
 
 class BoundedPaginator(Paginator):
@@ -133,7 +137,7 @@ class InstanceAdmin(admin.ModelAdmin):
         if not self.has_view_or_change_permission(request, found):
             raise PermissionDenied
         try:
-            told = None if found is None else client().catalog.describe(found.workflow, found.instance_id, read=plain)
+            told = None if found is None else _described(found)
         except InstanceNotFound:  # removed in between
             told = None
         if told is None:
@@ -193,3 +197,7 @@ class InstanceAdmin(admin.ModelAdmin):
 
 def _alias() -> str | None:
     return joined_alias(settings())
+
+
+def _described(found: Instance) -> Any:
+    return client().catalog.describe(found.workflow, found.instance_id, read=plain, extent=EXTENT)
