@@ -13,7 +13,7 @@ from wf.codec import decode
 from wf.deployments import Deployments
 from wf.descriptions import ALL, Extent, Totals, description, error_answer, rollback_answer, step_answer
 from wf.errors import StepOutputNotFound
-from wf.listing import ENTRY, KEY_MAX
+from wf.listing import ENTRY, KEY_MAX, LOOK
 from wf.plain import legible, plain, revealed
 
 if TYPE_CHECKING:
@@ -120,19 +120,30 @@ class Catalog(Deployments):
     def list(self, workflow: str, listing: Listing) -> Page:
         """A page of the instances of a workflow.
 
+        Returns:
+            The page. That of a version may have fewer entries, or none, and a cursor to go on: it is looked for among
+            so many instances that have all else that is wanted (`wf.listing.LOOK`).
+
         Raises:
             WorkflowNotFound: There is no such workflow.
         """
         low = 0 if listing.since is None else self._key_at(_moved(listing.since, -SLACK))
         high = KEY_MAX if listing.until is None else self._key_at(_moved(listing.until, SLACK))
+        end = None if listing.version is None else self._end_of_look(workflow, listing, low, high)
         if listing.skipped:
             listing = listing.after(self._last_before(workflow, listing, low, high))
         rows = self.database.read(*listing.statement(workflow, low, high))
         if not rows and (error := self._unknown(workflow)) is not None:
             raise error
         entries = [Answer(zip(ENTRY, row[1:], strict=True)) for row in rows[: listing.size]]
-        more = len(rows) > listing.size
-        return Page(entries, str(rows[listing.size - 1][0]) if more else None)
+        last = rows[listing.size - 1][0] if len(rows) > listing.size else end
+        return Page(entries, None if last is None else str(last))
+
+    def _end_of_look(self, workflow: str, listing: Listing, low: int, high: int) -> int | None:
+        """The key of the last instance that is looked at for a version, which has no index; None if all may be."""
+        ((number, last),) = self.database.read(*listing.looking(workflow, low, high))
+        end: int | None = last if number == LOOK else None
+        return end
 
     def _last_before(self, workflow: str, listing: Listing, low: int, high: int) -> int:
         """The key of the last instance before a page that is given by its number."""

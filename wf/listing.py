@@ -23,6 +23,9 @@ PAGE_MAX = 100
 OFFSET_MAX = 10_000
 """Instances that a page given by its number may skip; they are read and thrown away. A cursor skips any number."""
 
+LOOK = 10_000
+"""Instances that a page of one version is looked for among."""
+
 KEY_MAX = 2**63 - 1
 _DIGITS = 100  # of a cursor; Python refuses to read thousands of them
 
@@ -132,6 +135,11 @@ class Listing:
         """
         return _skipped(self._shape), self._values(workflow, low, high) | {"number": self.skipped}
 
+    def looking(self, workflow: str, low: int, high: int) -> Statement:
+        """The statement that gives the number of the first `LOOK` instances of any version, and the key of the last."""
+        values = self._values(workflow, low, high) | {"number": LOOK}
+        return _skipped(self._shape._replace(version=False, since=False, until=False)), values
+
     @property
     def _shape(self) -> Shape:
         return Shape(
@@ -144,7 +152,7 @@ class Listing:
             low, high = (max(low, cursor + 1), high) if self.oldest_first else (low, min(high, cursor))
         return {
             "workflow": workflow, "status": self.status, "version": self.version, "since": self.since,
-            "until": self.until, "above": low - 1, "below": high,
+            "until": self.until, "above": low - 1, "below": high, "look": LOOK,
         }  # fmt: skip
 
 
@@ -188,11 +196,16 @@ def _first(shape: Shape) -> Select[Any]:
     a small workflow would be looked for among all the instances of the big ones, and a rare status among those of the
     common one. Both bounds are whole rows, too: the scan stops where the status ends.
     """
-    table = tables.instance.c
+    table: Any = tables.instance.c
     columns = [table.workflow, table.status] if shape.status else [table.workflow]
     place, prefix = tuple_(*columns, table.key), [bindparam(column.name, type_=column.type) for column in columns]
     above, below = (bindparam(name, type_=table.key.type) for name in ("above", "below"))
     query = select(tables.instance).where(place > tuple_(*prefix, above), place < tuple_(*prefix, below))
+    query = query.order_by(*_order(columns, table.key, shape))
+    if shape.version:  # in a query of its own, or the planner takes another index: the version might be rare
+        looked = query.limit(bindparam("look", type_=BigInteger())).subquery("looked")
+        table, columns = looked.c, [looked.c[column.name] for column in columns]
+        query = select(looked).order_by(*_order(columns, table.key, shape))
     for wanted, column, name, compare in (
         (shape.version, table.version, "version", operator.eq),
         (shape.since, table.created_at, "since", operator.ge),
@@ -200,8 +213,11 @@ def _first(shape: Shape) -> Select[Any]:
     ):
         if wanted:
             query = query.where(compare(column, bindparam(name, type_=column.type)))
-    order = [column if shape.oldest_first else column.desc() for column in (*columns, table.key)]
-    return query.order_by(*order).limit(bindparam("number", type_=BigInteger()))
+    return query.limit(bindparam("number", type_=BigInteger()))
+
+
+def _order(columns: list[Any], key: Any, shape: Shape) -> list[Any]:
+    return [column if shape.oldest_first else column.desc() for column in (*columns, key)]
 
 
 def _text(query: Select[Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support.errands import Errand, moment
 from wf.listing import Listing
 
@@ -88,6 +90,25 @@ def test_a_version_narrows_a_list(rig: Rig) -> None:
     rig.create(Errand, "i-1")
     assert [entry.id for entry in rig.client.catalog.list("errand", Listing(version="1"))] == ["i-1"]
     assert list(rig.client.catalog.list("errand", Listing(version="2"))) == []
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+@pytest.mark.parametrize("status", [None, "queued"])
+def test_a_rare_version_is_looked_for_bit_by_bit(rig: Rig, oldest_first: bool, status: str | None) -> None:
+    """However many instances there are: a page may be empty, and its cursor leads on, to each of them once."""
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, due_at) select 'errand', 'i-' || n,"
+        " case when n in (1, 10001, 20001) then 'rare' else '1' end, now() from generate_series(1, 20001) n"
+    )
+    listing = Listing(version="rare", status=status, oldest_first=oldest_first, limit=1)
+    pages = [rig.client.catalog.list("errand", listing)]
+    while pages[-1].cursor is not None:
+        pages.append(rig.client.catalog.list("errand", listing.after(int(pages[-1].cursor))))
+    found = [entry.id for page in pages for entry in page]
+    assert found == (["i-1", "i-10001", "i-20001"] if oldest_first else ["i-20001", "i-10001", "i-1"])
+    nowhere = rig.client.catalog.list("errand", Listing(version="9", status=status, oldest_first=oldest_first))
+    assert (list(nowhere), nowhere.cursor) == ([], "10000" if oldest_first else "10002")
+    assert list(rig.client.catalog.list("errand", Listing(version="9", page=3, oldest_first=oldest_first))) == []
 
 
 def test_a_list_of_a_short_time_is_found_among_all_that_came_before_and_after(rig: Rig) -> None:

@@ -36,7 +36,10 @@ def list_instances(
     cursor: Annotated[str | None, Query(pattern=r"^[0-9]{1,100}$", description="As the page before has told.")] = None,
     direction: Annotated[Literal["asc", "desc"], Query(description="`desc`: the newest first.")] = "desc",
 ) -> Response:
-    """Page by page: by `cursor`, which costs the same however far it leads, or by the number of the page."""
+    """Page by page: by `cursor`, which costs the same however far it leads, or by the number of the page.
+
+    A version is looked for among 10000 instances: a page that is short, or empty, may have a cursor that leads on.
+    """
     caller.check(name)
     listing = Listing(
         status=status, version=version, since=_moment("date_start", date_start, time.min),
