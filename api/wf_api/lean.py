@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
 
 from wf_api.problems import InvalidRequest
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+log = structlog.get_logger("wf")
 
 NO_JSON = "it is not told to be JSON: send it with Content-Type: application/json"
 
@@ -83,17 +88,22 @@ class Express:
             for route, pattern, methods, serve in self._routes:
                 if scope["method"] in methods and (match := pattern.match(scope["path"])):
                     scope.update(app=self._owner, route=route, path_params=match.groupdict())
-                    response = await self._answer(serve, Request(scope, receive))
-                    await response(scope, receive, send)
+                    with suppress(ClientDisconnect):  # then nobody waits for an answer
+                        response = await self._answer(serve, Request(scope, receive))
+                        await response(scope, receive, send)
                     return
         await self._app(scope, receive, send)
 
     async def _answer(self, serve: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
         try:
             return await serve(request)
-        except Exception as error:  # there is a handler for every class, which logs what nobody has foreseen
-            handler = next(self._handlers[kind] for kind in type(error).__mro__ if kind in self._handlers)
-            return await handler(request, error)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # there is a handler for every class
+            kind = next(kind for kind in type(error).__mro__ if kind in self._handlers)
+            if kind is Exception:  # nobody has foreseen it, and no server around us would tell
+                log.exception("a request failed", path=request.url.path)
+            return await self._handlers[kind](request, error)
 
 
 def _read(adapter: TypeAdapter[Any], request: Request, data: bytes) -> Any:

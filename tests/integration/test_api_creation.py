@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -231,3 +232,29 @@ def test_a_hundred_callers_of_one_id_make_one_instance(rig: Rig, api: Api) -> No
     wait_until(lambda: all(call.done() for call in calls), 20, "all are answered")
     assert sorted(call.result().status_code for call in calls) == [200] + [409] * 23
     assert ids(rig) == ["r-17"]
+
+
+def test_what_nobody_has_foreseen_is_told_in_the_log_only(
+    rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The answer shows nothing of it; the log has the traceback."""
+
+    def stumble(*_: object, **__: object) -> None:
+        raise KeyError("a secret")
+
+    monkeypatch.setattr(api.app.state.parts.client.catalog, "create", stumble)
+    answer = api("POST", INSTANCES, json={})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (500, 10001)
+    assert "secret" not in answer.text
+    told = capfd.readouterr()
+    assert "KeyError: 'a secret'" in told.out + told.err
+
+
+def test_a_caller_who_hangs_up_in_the_middle_of_a_body_creates_nothing(rig: Rig, api: Api) -> None:
+    """And the next one is served."""
+    host, port = api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"POST {INSTANCES} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    api.ok("POST", INSTANCES, json={"instance_id": "next"})
+    assert ids(rig) == ["next"]
