@@ -32,6 +32,7 @@ class Client(Connections):
         settings: Takes the place of both.
         clock: Takes the place of the database's clock, in tests.
         actor: Who acts, for the audit; `client` by default.
+        dispatcher: Publishes nudges, in place of one of its own.
     """
 
     def workflow(self, workflow: str | type[WorkflowEntrypoint]) -> Workflow:

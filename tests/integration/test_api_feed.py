@@ -11,7 +11,7 @@ from tests.support.access import make_token
 from tests.support.api import Api
 from tests.support.errands import Errand
 from tests.support.feeds import told
-from tests.support.sse import FEED, follow, take
+from tests.support.sse import ENDED, FEED, WAITING, finish, follow, take
 from tests.support.waiting import wait_until
 from wf import WorkflowEntrypoint
 from wf_api.door import TRUST
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from tests.support import Rig
 
 PREFIX = "workflows.api.error."
-WAITING = ["workflow_queued", "workflow_started", "workflow_running", "wait_started", "workflow_waiting"]
-ENDED = ["wait_completed", "workflow_completed"]
-
-
-def finish(rig: Rig, id: str = "r-17") -> None:
-    rig.client.workflow(Errand).get(id).send_event("go", "done")
-    rig.settle()
 
 
 @pytest.fixture

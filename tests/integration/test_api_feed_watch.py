@@ -10,7 +10,7 @@ import pytest
 from tests.support import Rig, wait_until
 from tests.support.api import Api
 from tests.support.errands import Errand
-from tests.support.sse import FEED, Told, follow, take
+from tests.support.sse import ENDED, FEED, WAITING, Told, finish, follow, take
 from wf.database import Database
 from wf.dev.servers import Postgres
 from wf.migrations import migrate
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
     from wf.settings import Settings
 
 PREFIX = "workflows.api.error."
-WAITING = ["workflow_queued", "workflow_started", "workflow_running", "wait_started", "workflow_waiting"]
-ENDED = ["wait_completed", "workflow_completed"]
-
-
-def finish(rig: Rig, id: str = "r-17") -> None:
-    rig.client.workflow(Errand).get(id).send_event("go", "done")
-    rig.settle()
 
 
 @pytest.fixture

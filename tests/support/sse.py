@@ -6,12 +6,25 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.support.errands import Errand
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support import Rig
     from tests.support.api import Api
 
 FEED = "/api/workflows/errand/instances/r-17/subscribe"
+
+WAITING = ["workflow_queued", "workflow_started", "workflow_running", "wait_started", "workflow_waiting"]
+ENDED = ["wait_completed", "workflow_completed"]
+"""What is told of an errand that waits, and of its end."""
+
+
+def finish(rig: Rig, id: str = "r-17") -> None:
+    """Give an errand that waits what it waits for."""
+    rig.client.workflow(Errand).get(id).send_event("go", "done")
+    rig.settle()
 
 
 class Told(NamedTuple):
