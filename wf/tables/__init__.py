@@ -6,8 +6,21 @@ one on `due_at`, and the one by which a few failed instances are found among mil
 """
 
 from wf.tables.base import SCHEMA, metadata
-from wf.tables.journal import attempt, audit, event, instance, payload, schedule, slot, step, tick, transition, workflow
-from wf.tables.operators import job, session, token, version, worker
+from wf.tables.journal import (
+    attempt,
+    audit,
+    event,
+    instance,
+    line,
+    payload,
+    schedule,
+    slot,
+    step,
+    tick,
+    transition,
+    workflow,
+)
+from wf.tables.operators import job, metric, session, token, version, worker
 
 __all__ = [
     "SCHEMA",
@@ -16,7 +29,9 @@ __all__ = [
     "event",
     "instance",
     "job",
+    "line",
     "metadata",
+    "metric",
     "payload",
     "schedule",
     "session",

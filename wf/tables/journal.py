@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    DateTime,
     Float,
     Identity,
     Index,
@@ -144,7 +145,23 @@ attempt = Table(
     moment("started_at"),
     moment("ended_at", required=True),
     moment("retry_at"),
+    Index("attempt_lost", "ended_at", postgresql_where=text("outcome = 'lost'")),
     comment="Failed and lost attempts. A first-try success needs no row.",
+)
+
+line = Table(
+    "line",
+    metadata,
+    Column("instance", BigInteger, primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("level", SmallInteger, nullable=False, comment="As Python's logging numbers it."),
+    Column("logger", Text, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    comment="What attempts have logged; so many lines of each. Deleted with their instance.",
 )
 
 event = Table(

@@ -1,10 +1,11 @@
-"""Tables of operators and the API: versions, jobs, tokens, sessions, workers."""
+"""Tables of operators and the API: versions, jobs, tokens, sessions, workers, counts over time."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    DateTime,
     Identity,
     Index,
     Integer,
@@ -27,6 +28,15 @@ version = Table(
     Column("settings", JSONB, nullable=False, comment="Its class keywords."),
     moment("created_at", required=True),
     moment("modified_at", required=True),
+    Column("graph", JSONB, comment="The diagram of its code; null if that could not be read."),
+    Column("params_schema", JSONB, comment="JSON schema of its params; null if it declares none."),
+    Column(
+        "event_schemas",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="JSON schemas of the payloads of its events, by type.",
+    ),
     comment="What workers have told of each version of a workflow.",
 )
 
@@ -95,4 +105,41 @@ worker = Table(
     moment("started_at", required=True),
     moment("seen_at", required=True),
     comment="Heartbeats of worker processes, for people to see.",
+)
+
+
+def _count(name: str, comment: str | None = None) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=comment)
+
+
+metric = Table(
+    "metric",
+    metadata,
+    Column(
+        "span", Integer, primary_key=True, comment="Seconds of the stretch; the same facts stand in a row of each span."
+    ),
+    Column("workflow", Text, primary_key=True),
+    Column("at", DateTime(timezone=True), primary_key=True, comment="Its beginning."),
+    _count("started"),
+    _count("completed"),
+    _count("errored"),
+    _count("steps", "Steps that have ended well."),
+    _count("failed", "Attempts that have failed."),
+    _count("retried", "Those of them after which the step is tried again."),
+    _count("lost", "Attempts that have lost their worker."),
+    Column(
+        "step_times",
+        ARRAY(BigInteger),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Histogram of the seconds of attempts that ended well.",
+    ),
+    Column(
+        "lags",
+        ARRAY(BigInteger),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Histogram of the seconds from when a sleep was over to when a worker took note.",
+    ),
+    comment="What workers have counted, by workflow and stretch of time.",
 )
