@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -19,18 +20,20 @@ from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
 from wf_api.lean import NO_JSON, Express, LeanRoute, unreadable
 from wf_api.metrics import Measured
-from wf_api.pages import STATIC_FOLDER, wants_page
+from wf_api.pages import PAGES
+from wf_api.pages.render import STATIC_FOLDER, page, wants_page
 from wf_api.parts import Parts
 from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
 from wf_api.routes import ROUTERS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from fastapi import Response
     from starlette.types import ASGIApp
 
     from wf.clock import Clock
+    from wf.http import Problem
     from wf_api.lean import Handler
 
 
@@ -67,7 +70,7 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
     )  # fmt: skip
     app.state.parts = parts
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGES):
         app.include_router(router)
     app.mount(STATIC, StaticFiles(directory=STATIC_FOLDER))
     for kind, handler in HANDLERS.items():
@@ -76,18 +79,32 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:
-    if isinstance(error, Unauthenticated) and wants_page(request):
+    if isinstance(error, Unauthenticated) and wants_page(request) and request.method == "GET":
         return RedirectResponse("/login", 303)
-    return refused(problem_of(error))
+    return _told(request, problem_of(error))
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+def _told(request: Request, *problems: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that was refused; a browser gets it in words."""
+    if not wants_page(request):
+        return refused(*problems, headers=headers)
+    first = problems[0]
+    answer = page("error.html", status=first.status, problem=first, title=HTTPStatus(first.status).phrase, who=None)
+    answer.headers.update({**first.headers, **(headers or {})})
+    return answer
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     if isinstance(error.body, bytes):
-        return refused(problem_of(InvalidRequest(f"body: {NO_JSON}")))
+        return _told(request, problem_of(InvalidRequest(f"body: {NO_JSON}")))
     faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()[:10]]
-    return refused(
-        *(problem_of(InvalidRequest(f"{place:.200}: {fault.removeprefix('Value error, ')}")) for place, fault in faults)
+    return _told(
+        request,
+        *(
+            problem_of(InvalidRequest(f"{place:.200}: {fault.removeprefix('Value error, ')}"))
+            for place, fault in faults
+        ),
     )
 
 
@@ -105,7 +122,7 @@ async def _of_routing(request: Request, error: Exception) -> Response:
             found = unreadable(error.__cause__)
         case _:
             found = InvalidRequest(str(error.detail))
-    return refused(problem_of(found), headers=error.headers)
+    return _told(request, problem_of(found), headers=error.headers)
 
 
 HANDLERS: dict[type[Exception], Handler] = {

@@ -122,11 +122,12 @@ class Watch:
             return self._database.read(sql, params)
         return watched.shared((sql, *params.values()), lambda: self._database.read(sql, params))
 
-    async def beyond(self, key: int, rev: int) -> None:
-        """Wait until a watched instance has a greater rev than this, or is gone."""
+    async def beyond(self, key: int, rev: int) -> int:
+        """Wait until a watched instance has a greater rev than this, or is gone; gives its rev."""
         watched = self._watched[key]
         while watched.rev <= rev:
             await watched.news.wait()
+        return watched.rev
 
     async def _look(self) -> NoReturn:
         while True:

@@ -2,7 +2,6 @@
 
 from wf_api.routes import (
     audit,
-    browser,
     creation,
     feed,
     health,
@@ -18,5 +17,5 @@ from wf_api.routes import (
 
 ROUTERS = (
     health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    instances.router, feed.router, audit.router, tokens.router, hooks.router,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from wf_api.access import Reader
 from wf_api.door import same
 from wf_api.origins import from_other_site
-from wf_api.pages import page
+from wf_api.pages.render import page
 from wf_api.problems import TooManyRequests, Unauthenticated
 from wf_api.sessions import COOKIE
 
@@ -31,14 +31,6 @@ FORM_COOKIE = "wf_login"
 LOGIN = "/login"
 
 _SEE_OTHER = 303
-
-
-@router.get("/")
-def home(caller: Reader) -> Any:
-    """Who the visitor is."""
-    principal = caller.principal
-    only = None if principal.workflows is None else sorted(principal.workflows)
-    return page("home.html", name=principal.name, scope=principal.scope.word, workflows=only, csrf=principal.csrf)
 
 
 @router.get(LOGIN)

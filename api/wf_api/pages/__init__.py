@@ -1,0 +1,13 @@
+"""The dashboard: pages that are made here and can be read without a script.
+
+A page is a route like any other: it says who may see it (`wf_api.access`), asks the same functions of the library that
+the API's routes ask, so that both tell the same numbers, and fills a template in (`wf_api.pages.render`). What a page
+changes, it changes by a form: first a page that says what will happen, then a POST that does it and leads back.
+
+Scripts only make it quicker (`static/*.js`, ours, as they are): `/live` renders a page again whenever there is news and
+sends what has changed (`wf_api.live`), forms and steps open over the page they belong to, and keys move through rows.
+"""
+
+from wf_api.pages import home, live, login
+
+PAGES = (home.router, live.router, login.router)

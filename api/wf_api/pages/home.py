@@ -1,0 +1,29 @@
+"""The first page: workflows, and how their instances stand."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from wf_api.access import Reader
+from wf_api.pages.render import view
+
+router = APIRouter(include_in_schema=False)
+
+PER_PAGE = 50
+
+
+@router.get("/")
+def home(
+    request: Request, caller: Reader, search: Annotated[str, Query(max_length=64)] = "",
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+) -> Any:  # fmt: skip
+    """Workflows by name, a page of them."""
+    catalog = caller.client.catalog
+    names = [name for name in catalog.workflows() if caller.sees(name) and search.casefold() in name.casefold()]
+    first = (page - 1) * PER_PAGE
+    shown = catalog.describe_workflows(only=names[first : first + PER_PAGE])
+    more = len(names) > first + PER_PAGE
+    return view(
+        request, caller, "home.html", here="workflows", workflows=shown, search=search, page=page, more=more,
+        total=len(names),
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""Templates, filled in. Everything that is filled in is escaped, and looks the same on every page."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from wf_api.pages.said import SAID
+
+if TYPE_CHECKING:
+    from wf_api.access import Caller
+
+_HERE = Path(__file__).parent.parent
+STATIC_FOLDER = _HERE / "static"
+
+
+def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page for anybody."""
+    return HTMLResponse(_templates().get_template(template).render(values), status)
+
+
+def view(
+    request: Request, caller: Caller, template: str, *, here: str, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """A page of the dashboard.
+
+    Args:
+        request: Which page was asked for.
+        caller: Who asks.
+        template: Its template.
+        here: The entry of the navigation under which it stands.
+        status: The HTTP status.
+        **values: What the template names.
+    """
+    said = SAID.get(request.query_params.get("said", ""))
+    return page(template, status=status, who=caller.principal, here=here, said=said, **values)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether somebody looks at this with a browser: they can be asked who they are, and told of errors in words."""
+    is_data = request.url.path.startswith("/api/")
+    return not is_data and "text/html" in request.headers.get("accept", "")
+
+
+def path(*parts: object, **query: object) -> str:
+    """A path of ours; what is None is left out of the query."""
+    given = {name: value for name, value in query.items() if value is not None}
+    return "/" + "/".join(quote(str(part), safe="") for part in parts) + (f"?{urlencode(given)}" if given else "")
+
+
+def duration(seconds: float | None) -> str:
+    """A duration for the eyes, in its two biggest units: `3 h 12 min`, `4.2 s`, `18 ms`."""
+    if seconds is None:
+        return "-"
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    for (size, name), (less, smaller) in pairwise(_UNITS):
+        if seconds >= size:
+            whole, rest = divmod(round(seconds / less), size // less)
+            return f"{whole} {name} {rest} {smaller}" if rest else f"{whole} {name}"
+    raise AssertionError(seconds)
+
+
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def _number(value: float | None, cap: int | None = None) -> str:
+    """A number with its thousands apart; one that has reached the cap means "or more"."""
+    if value is None:
+        return "-"
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    return f"{shown}+" if cap is not None and value >= cap else shown
+
+
+def _moment(at: datetime | None) -> Markup:
+    """A time; a script adds how long ago it is."""
+    if at is None:
+        return Markup('<span class="none">-</span>')
+    there = at.astimezone(UTC)
+    text = f"{there:%Y-%m-%d %H:%M:%S}"
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        f"{there:%Y-%m-%dT%H:%M:%S}.{there.microsecond // 1000:03d}Z", text, text
+    )
+
+
+def _pretty(value: Any) -> str:
+    """JSON for the eyes."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=_beyond_json)
+
+
+def _beyond_json(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {"duration": duration, "number": _number, "moment": _moment, "pretty": _pretty}
+    made.globals |= {"path": path}
+    return made

@@ -1,0 +1,19 @@
+"""What a page says after a form has done something: the form leads back with `?said=` and one of these words.
+
+Never a text from the address: a link could put any words into our mouth.
+"""
+
+SAID = {
+    "paused": "A pause was asked for. Steps that run finish first.",
+    "resumed": "Resumed.",
+    "terminated": "Terminated.",
+    "rolling-back": "Stopped. Its steps are rolled back now.",
+    "restarted": "Restarted.",
+    "forked": "This is the new instance.",
+    "created": "This is the new instance.",
+    "sent": "The event is in the journal.",
+    "deleted": "The instance was removed with all its data.",
+    "started": "The job is on its way.",
+    "cancelled": "The job was cancelled. What it has moved stays moved.",
+    "configured": "The settings are in force.",
+}

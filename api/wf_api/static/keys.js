@@ -1,0 +1,42 @@
+// Moves through a page by keys. `?` shows them; whoever types into a field is left alone.
+
+const places = { w: "/", a: "/attention", m: "/activity", j: "/jobs" };
+let afterG = 0;
+
+function move(by) {
+  const rows = [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a"));
+  if (!rows.length) return;
+  const at = rows.findIndex((row) => row.classList.contains("at"));
+  const next = rows[Math.min(Math.max(at + by, 0), rows.length - 1)];
+  rows[at]?.classList.remove("at");
+  next.classList.add("at");
+  next.querySelector("th a, a").focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+  if (Date.now() - afterG < 1000 && places[event.key]) {
+    location.assign(places[event.key]);
+    return;
+  }
+  const acts = {
+    j: () => move(1),
+    k: () => move(-1),
+    g: () => { afterG = Date.now(); },
+    "/": () => document.querySelector("[data-search]")?.focus(),
+    "?": () => document.getElementById("keys")?.showModal(),
+  };
+  if (!acts[event.key]) return;
+  if (event.key !== "g") event.preventDefault();
+  acts[event.key]();
+}
+
+export function listen() {
+  const button = document.getElementById("show-keys");
+  if (!button) return;
+  button.hidden = false;
+  button.addEventListener("click", () => document.getElementById("keys").showModal());
+  document.addEventListener("keydown", press);
+}

@@ -1,0 +1,52 @@
+// Makes one element like another with as few changes as possible, so that focus, selection, scrolling, what was typed and
+// what was opened stay as they are. Elements with an id are found again wherever they stand among their siblings.
+
+const mine = (element) => element.matches("[data-still], dialog");
+
+function same(a, b) {
+  return a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.id ?? "") === (b.id ?? "");
+}
+
+function attributes(from, to) {
+  for (const { name } of [...from.attributes]) {
+    const reader = name === "open" || (name === "class" && from.classList.contains("at"));
+    if (!to.hasAttribute(name) && !reader) from.removeAttribute(name);
+  }
+  for (const { name, value } of [...to.attributes]) {
+    const next = name === "class" && from.classList.contains("at") ? `${value} at` : value;
+    if (from.getAttribute(name) !== next) from.setAttribute(name, next);
+  }
+}
+
+function children(from, to) {
+  const known = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
+  let here = from.firstChild;
+  for (const wanted of [...to.childNodes]) {
+    let found = wanted.id ? known.get(wanted.id) : null;
+    if (found && !same(found, wanted)) found = null;
+    if (!found && here && same(here, wanted)) found = here;
+    if (!found) {
+      from.insertBefore(document.importNode(wanted, true), here);
+      continue;
+    }
+    if (found === here) here = here.nextSibling;
+    else from.insertBefore(found, here);
+    morph(found, wanted);
+  }
+  while (here) {
+    const next = here.nextSibling;
+    here.remove();
+    here = next;
+  }
+}
+
+export function morph(from, to) {
+  if (from.nodeType !== Node.ELEMENT_NODE) {
+    if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
+    return;
+  }
+  if (mine(from)) return;
+  if (from.nodeName === "TIME" && from.dateTime === to.dateTime) return; // its text is ours, see times.js
+  attributes(from, to);
+  children(from, to);
+}

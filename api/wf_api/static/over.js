@@ -1,0 +1,43 @@
+// Opens the page of a link with data-over in a dialog over this one: forms of actions, and details in a drawer. The link is
+// a page of its own, so that it works in a new tab, and without this script.
+
+function fill(dialog, main, drawer) {
+  const close = document.createElement("form");
+  close.method = "dialog";
+  close.className = "close";
+  close.innerHTML = '<button class="quiet" aria-label="Close">✕</button>';
+  dialog.classList.toggle("drawer", drawer);
+  dialog.replaceChildren(close, ...main.childNodes);
+  const title = dialog.querySelector("h1");
+  if (title) dialog.setAttribute("aria-label", title.textContent.trim());
+}
+
+async function open(link, dialog) {
+  const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const main = page.querySelector("main");
+  if (!main || new URL(answer.url).pathname === "/login") {
+    location.assign(link.href);
+    return;
+  }
+  fill(dialog, main, link.dataset.over === "drawer");
+  if (!dialog.open) dialog.showModal();
+  (dialog.querySelector("[autofocus], main input:not([type=hidden]), textarea, button.main") ?? dialog).focus();
+  document.dispatchEvent(new CustomEvent("changed"));
+}
+
+export function openOver() {
+  const dialog = document.getElementById("over");
+  if (!dialog) return;
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[data-over]");
+    const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+    if (!link || !plain) return;
+    event.preventDefault();
+    open(link, dialog).catch(() => location.assign(link.href));
+  });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  dialog.addEventListener("close", () => dialog.replaceChildren());
+}
