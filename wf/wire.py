@@ -120,11 +120,19 @@ def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str
         found: As `Catalog.describe` gives it.
         shorten: What to show of the output of a step.
     """
-    steps = [
-        _renamed(step, _STEP, rest=True) | {"output": shorten(step["output"]), "heartbeat": shorten(step["heartbeat"])}
-        for step in found["steps"]
-    ]
+    steps = [step(each, shorten) for each in found["steps"]]
     return _renamed(found, _DESCRIBED, rest=True) | {"steps": steps}
+
+
+def step(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str, Any]:
+    """A step of an instance.
+
+    Args:
+        found: As `Catalog.steps` and `Catalog.step` give it, also without outputs.
+        shorten: What to show of its output.
+    """
+    values = {name: shorten(found[name]) for name in ("output", "heartbeat") if name in found}
+    return _renamed(found, _STEP, rest=True) | values
 
 
 def details_back(told: Mapping[str, Any]) -> Answer:

@@ -12,11 +12,12 @@ from wf_api.routes import (
     metrics,
     overview,
     schedules,
+    steps,
     tokens,
     workflows,
 )
 
 ROUTERS = (
     health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    instances.router, steps.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
 )  # fmt: skip
