@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer, Page
 from wf.deployments import Deployments
-from wf.descriptions import ALL, Extent, outlines, source_of, step_entries, to_show
+from wf.descriptions import ALL, TRUNCATED, Extent, outlines, source_of, step_entries, to_show
 from wf.errors import StepOutputNotFound
-from wf.listing import LOOK, InvalidQuery, is_cursor
+from wf.listing import KEY_MAX, LOOK, InvalidQuery, is_cursor
 from wf.plain import legible, plain
 from wf.status import StepStatus
 
@@ -24,6 +24,9 @@ PAGE = 100
 
 OUTLINES = 1_000
 """The same, if they are told of without outputs."""
+
+EVENTS = 50
+"""Events on a page, unless somebody asks for more."""
 
 ATTEMPTS = 100
 """Failed attempts of a step that is told of by itself; the newest ones."""
@@ -134,6 +137,39 @@ class Insides(Deployments):
         numbers = Answer(steps or {})
         return Answer(at=at, start=start, end=end, steps=numbers, total=sum(numbers.values()), termination=termination)
 
+    def events(
+        self, workflow: str, id: str, *, cursor: str | None = None, limit: int = EVENTS, waiting: bool | None = None,
+        extent: Extent = SHOWN,
+    ) -> Page:  # fmt: skip
+        """A page of the events that an instance has received, in the order in which they came.
+
+        Every event that was accepted is among them: the mailbox in Redis holds copies.
+
+        Args:
+            workflow: Its workflow.
+            id: Its id.
+            cursor: That of the page before.
+            limit: Events on the page, 100 at most.
+            waiting: True leaves out what a wait has taken, False what none has.
+            extent: How much of each payload.
+
+        Returns:
+            Of each `id`, `type`, `payload`, `eventId`, `acceptedAt` and `consumedBy`: the wait that took it, as
+            `"approval-1"`, or None. With a filter a page may have fewer entries, or none, and a cursor to go on.
+
+        Raises:
+            InvalidQuery: A value cannot be used.
+            InstanceNotFound: There is no such instance.
+        """
+        _check(cursor, limit, PAGE)
+        inside = self._inside(workflow, id)
+        of = {"after": min(int(cursor or 0), KEY_MAX), "look": LOOK, "waiting": waiting, "number": limit + 1}
+        rows = self._read_inside(inside, "events_page", **of, bytes=extent.output_bytes, total=extent.total)
+        last = rows[limit - 1][:1] if len(rows) > limit else None
+        if last is None and waiting is not None:
+            last = next(iter(self._read_inside(inside, "events_looked", **of)), None)
+        return Page([_event(row) for row in rows[:limit]], None if last is None else str(last[0]))
+
     def _entries(self, inside: Inside, seqs: list[int], extent: Extent, *, outputs: bool = True) -> list[Answer]:
         if not seqs:
             return []
@@ -155,6 +191,14 @@ class Insides(Deployments):
         return self.database.read(self._sql[statement], inside._asdict() | params)
 
 
+def _event(row: tuple[Any, ...]) -> Answer:
+    id, type, payload, cut, event_id, accepted_at, name, count = row
+    return Answer(
+        id=id, type=type, payload=TRUNCATED if cut else _readable(payload), eventId=event_id, acceptedAt=accepted_at,
+        consumedBy=None if name is None else f"{name}-{count}",
+    )  # fmt: skip
+
+
 def _window(inside: Inside, after: str | None, *, newest_first: bool, look: int) -> tuple[int, int]:
     """The numbers between which steps are looked for; neither is one of them."""
     if newest_first:
@@ -171,7 +215,7 @@ def _end_of(inside: Inside, low: int, high: int, *, newest_first: bool) -> int |
     return high - 1 if high <= inside.seq else None
 
 
-def _check(after: str | None, limit: int, limit_max: int, status: str | None, search: str | None) -> None:
+def _check(after: str | None, limit: int, limit_max: int, status: str | None = None, search: str | None = None) -> None:
     if after is not None and not is_cursor(after):
         raise InvalidQuery(f"The cursor {after!r:.40} is not one that a list has given.")
     if not 1 <= limit <= limit_max:

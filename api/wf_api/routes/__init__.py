@@ -11,6 +11,7 @@ from wf_api.routes import (
     jobs,
     metrics,
     overview,
+    received,
     schedules,
     steps,
     tokens,
@@ -19,5 +20,6 @@ from wf_api.routes import (
 
 ROUTERS = (
     health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, steps.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    instances.router, steps.router, received.router, feed.router, audit.router, tokens.router, hooks.router,
+    browser.router,
 )  # fmt: skip
