@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer, Page
 from wf.codec import decode
-from wf.deployments import Deployments
 from wf.descriptions import ALL, Extent, Totals, description, error_answer, rollback_answer, step_answer
 from wf.errors import StepOutputNotFound
+from wf.inside import Insides
 from wf.listing import ENTRY, KEY_MAX, LOOK
 from wf.plain import legible, plain, revealed
 
@@ -35,7 +35,7 @@ class Made(NamedTuple):
     version: str
 
 
-class Catalog(Deployments):
+class Catalog(Insides):
     """Instances and workflows, seen from outside.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer
@@ -81,8 +82,7 @@ def description(
         attempts: What `attempt_list` gives.
         read: How to read stored values.
     """
-    tried = _attempts(attempts)
-    shown = [_step(values, tried, read) for values in steps]
+    shown = step_entries(steps, attempts, read)
     if row["status"] == Status.TERMINATED:
         shown.append(_termination(row))
     ended = row["status"] in TERMINAL
@@ -98,6 +98,28 @@ def description(
         dueAt=row["due_at"], restartAt=row["restart_at"], expireAt=row["expire_at"], warnings=row["warnings"] or [],
         retries=totals.retries, recoveries=totals.recoveries,
     )  # fmt: skip
+
+
+def step_entries(steps: Rows, attempts: Rows, read: Callable[[bytes], Any]) -> list[Answer]:
+    """What is told of each step: of those that `step_list` gives, or `steps_of`."""
+    tried = _attempts(attempts)
+    return [_step(values, tried, read) for values in steps]
+
+
+def outlines(entries: list[Answer]) -> list[Answer]:
+    """The same without what may be long: enough to draw them."""
+    for entry in entries:
+        for name in ("config", "output", "error", "heartbeat"):
+            del entry[name]
+        for attempt in entry.attempts:
+            del attempt["error"]
+    return entries
+
+
+def shortened(output: Any, limit: int) -> Any:
+    """An output, or the beginning of its text if that is longer than so many characters."""
+    text = json.dumps(output, ensure_ascii=False)
+    return output if len(text) <= limit else text[:limit] + TRUNCATED
 
 
 def _attempts(rows: Rows) -> dict[int, list[Answer]]:
@@ -183,7 +205,7 @@ def step_answer(row: tuple[Any, ...], attempt: int | None, read: Callable[[bytes
 
 def _termination(row: dict[str, Any]) -> Answer:
     """The last entry of an instance that was terminated: by whom, in the baseline's words."""
-    at, source = row["ended_at"], _source(row["terminated_by"])
+    at, source = row["ended_at"], source_of(row["terminated_by"])
     return Answer(
         seq=None, name="termination", type="termination", status=StepStatus.COMPLETE, start=at, end=at, success=True,
         config={}, attempt=0, lost=0, output=None, error=None, eventType=None, attempts=[], wakeAt=None, worker=None,
@@ -191,7 +213,7 @@ def _termination(row: dict[str, Any]) -> Answer:
     )  # fmt: skip
 
 
-def _source(actor: str | None) -> str:
+def source_of(actor: str | None) -> str:
     """Where a wish came from, by who is in the audit for it: `api:<token>` is the API, as the command line is."""
     kind = (actor or "unknown").partition(":")[0]
     return {"client": "binding", "cli": "api"}.get(kind, kind)

@@ -97,7 +97,7 @@ class Listing:
         _check_number("page", self.page, OFFSET_MAX // self.size + 1)
         if self.status is not None and self.status not in set(Status):
             raise InvalidQuery(f"There is no status {self.status!r}. Valid statuses are: {', '.join(Status)}.")
-        if self.cursor is not None and not _is_cursor(self.cursor):
+        if self.cursor is not None and not is_cursor(self.cursor):
             raise InvalidQuery(f"The cursor {self.cursor!r:.40} is not one that a list has given.")
         if self.cursor is not None and self.page is not None:
             raise InvalidQuery("Give a cursor or the number of a page, not both.")
@@ -224,7 +224,8 @@ def _text(query: Select[Any]) -> str:
     return str(query.compile(dialect=_DIALECT))
 
 
-def _is_cursor(value: object) -> bool:
+def is_cursor(value: object) -> bool:
+    """Whether a list can have given this as a cursor."""
     return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS
 
 

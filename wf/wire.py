@@ -34,6 +34,7 @@ _LATEST = {"id": "id", "createdOn": "created_on", "modifiedOn": "modified_on"}
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
 _DESCRIBED = {"stepCount": "step_count"}
 _STEP = {"eventType": "event_type"}
+_RECEIVED = {"eventId": "event_id", "acceptedAt": "accepted_at", "consumedBy": "consumed_by"}
 _JOB = {"createdOn": "created_on", "startedOn": "started_on", "endedOn": "ended_on", "noEffect": "no_effect"}
 
 _TIMES = frozenset(
@@ -120,11 +121,19 @@ def details(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str
         found: As `Catalog.describe` gives it.
         shorten: What to show of the output of a step.
     """
-    steps = [
-        _renamed(step, _STEP, rest=True) | {"output": shorten(step["output"]), "heartbeat": shorten(step["heartbeat"])}
-        for step in found["steps"]
-    ]
+    steps = [step(each, shorten) for each in found["steps"]]
     return _renamed(found, _DESCRIBED, rest=True) | {"steps": steps}
+
+
+def step(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str, Any]:
+    """A step of an instance.
+
+    Args:
+        found: As `Catalog.steps` and `Catalog.step` give it, also without outputs.
+        shorten: What to show of its output.
+    """
+    values = {name: shorten(found[name]) for name in ("output", "heartbeat") if name in found}
+    return _renamed(found, _STEP, rest=True) | values
 
 
 def details_back(told: Mapping[str, Any]) -> Answer:
@@ -141,6 +150,16 @@ def details_back(told: Mapping[str, Any]) -> Answer:
     if found["rollback"] is not None:
         found["rollback"]["error"] = _answer(found["rollback"]["error"])
     return found
+
+
+def received(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[str, Any]:
+    """An event that an instance has received.
+
+    Args:
+        found: As `Catalog.events` gives it.
+        shorten: What to show of its payload.
+    """
+    return _renamed(found, _RECEIVED, rest=True) | {"payload": shorten(found["payload"])}
 
 
 def overview(seen: Any) -> Any:

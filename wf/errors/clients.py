@@ -107,8 +107,11 @@ class StepOutputNotFound(WfError):
 
     code = "step.not_found"
 
-    def __init__(self, workflow: str, id: str, step: str, type: str, attempt: int | None) -> None:
-        which = f"step {step!r} ({type})" if attempt is None else f"attempt {attempt} of step {step!r} ({type})"
+    def __init__(
+        self, workflow: str, id: str, step: str | int, type: str | None = None, attempt: int | None = None
+    ) -> None:
+        which = f"step number {step}" if isinstance(step, int) else f"step {step!r} ({type})"
+        which = which if attempt is None else f"attempt {attempt} of {which}"
         super().__init__(
             f"Instance {id!r} of workflow {workflow!r} has no {which:.200}. Describe the instance to see its steps; "
             f"a name has its counter, as in 'upload-1'."

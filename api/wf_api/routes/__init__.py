@@ -10,12 +10,26 @@ from wf_api.routes import (
     jobs,
     metrics,
     overview,
+    received,
     schedules,
+    steps,
     tokens,
     workflows,
 )
 
 ROUTERS = (
-    health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router,
-)  # fmt: skip
+    health.router,
+    metrics.router,
+    overview.router,
+    workflows.router,
+    schedules.router,
+    creation.router,
+    jobs.router,
+    instances.router,
+    steps.router,
+    received.router,
+    feed.router,
+    audit.router,
+    tokens.router,
+    hooks.router,
+)

@@ -1,13 +1,12 @@
 """Look at instances, move them, send them events."""
 
-import json
 from datetime import UTC, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Query, Response
 
 from wf import wire
-from wf.descriptions import CHARACTERS_MAX, TRUNCATED, to_show
+from wf.descriptions import CHARACTERS_MAX, shortened, to_show
 from wf.instance import Instance
 from wf.listing import InvalidQuery, Listing, read_moment
 from wf.plain import plain
@@ -121,7 +120,7 @@ def describe_instance(
     caller.check(name)
     extent = to_show(output_limit, steps=simple == "false")
     known = caller.client.catalog.describe(name, id, read=plain, extent=extent)
-    found = wire.details(known, lambda output: _shortened(output, output_limit))
+    found = wire.details(known, lambda output: shortened(output, output_limit))
     if simple == "true":
         del found["steps"]
     elif order == "desc":
@@ -150,9 +149,3 @@ def _moment(what: str, text: str | None, day_part: time) -> datetime | None:
         return None if text is None else read_moment(what, text, day_part)
     except InvalidQuery as error:
         raise InvalidRequest(str(error)) from None
-
-
-def _shortened(output: Any, limit: int) -> Any:
-    """An output, or the beginning of its text if it is long."""
-    text = json.dumps(output, ensure_ascii=False)
-    return output if len(text) <= limit else text[:limit] + TRUNCATED
