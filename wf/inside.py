@@ -17,6 +17,8 @@ from wf.plain import legible, plain
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from wf.database import Rows
 
 PAGE = 100
@@ -59,8 +61,9 @@ class Insides(Deployments):
     """
 
     def steps(
-        self, workflow: str, id: str, *, after: str | None = None, limit: int = PAGE, status: str | None = None,
-        search: str | None = None, newest_first: bool = False, outputs: bool = True, extent: Extent = SHOWN,
+        self, workflow: str, id: str, *, after: str | None = None, limit: int = PAGE,
+        status: str | Collection[str] | None = None, search: str | None = None, newest_first: bool = False,
+        outputs: bool = True, extent: Extent = SHOWN,
     ) -> Page:  # fmt: skip
         """A page of the steps of an instance, each as in its description.
 
@@ -71,7 +74,7 @@ class Insides(Deployments):
             id: Its id.
             after: The `cursor` of the page before.
             limit: Steps on the page: 100 at most, 1,000 without outputs.
-            status: Only those in this status.
+            status: Only those in this status, or in one of these.
             search: Only those with this text in their names, counter included; upper and lower case are the same.
             newest_first: Else in the order in which `run` asked for them.
             outputs: False leaves out configuration, output, error and heartbeat: enough for a timeline, and quick.
@@ -85,13 +88,14 @@ class Insides(Deployments):
             InvalidQuery: A value cannot be used.
             InstanceNotFound: There is no such instance.
         """
-        _check(after, limit, PAGE if outputs else OUTLINES, status, search)
+        statuses = None if status is None else [status] if isinstance(status, str) else list(status)
+        _check(after, limit, PAGE if outputs else OUTLINES, statuses or (), search)
         inside = self._inside(workflow, id)
         filtered = status is not None or search is not None
         low, high = _window(inside, after, newest_first=newest_first, look=LOOK if filtered else _SEQ_MAX)
         found = self._read_inside(
             inside, "steps_back" if newest_first else "steps_forth",
-            low=low, high=high, status=status, search=search, number=limit + 1,
+            low=low, high=high, statuses=statuses, search=search, number=limit + 1,
         )  # fmt: skip
         seqs = [seq for (seq,) in found]
         cursor = seqs[limit - 1] if len(seqs) > limit else _end_of(inside, low, high, newest_first=newest_first)
@@ -215,12 +219,15 @@ def _end_of(inside: Inside, low: int, high: int, *, newest_first: bool) -> int |
     return high - 1 if high <= inside.seq else None
 
 
-def _check(after: str | None, limit: int, limit_max: int, status: str | None = None, search: str | None = None) -> None:
+def _check(
+    after: str | None, limit: int, limit_max: int, statuses: Collection[str] = (), search: str | None = None
+) -> None:
     if after is not None and not is_cursor(after):
         raise InvalidQuery(f"The cursor {after!r:.40} is not one that a list has given.")
     if not 1 <= limit <= limit_max:
         raise InvalidQuery(f"limit must be from 1 to {limit_max}, not {limit}.")
-    if status is not None and status not in set(StepStatus):
-        raise InvalidQuery(f"There is no status {status!r:.40} of steps. Valid ones are: {', '.join(StepStatus)}.")
+    for status in statuses:
+        if status not in set(StepStatus):
+            raise InvalidQuery(f"There is no status {status!r:.40} of steps. Valid ones are: {', '.join(StepStatus)}.")
     if search is not None and (len(search) > SEARCH or "\0" in search):
         raise InvalidQuery(f"search must be a text of at most {SEARCH} characters, without NUL.")

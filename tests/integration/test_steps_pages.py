@@ -236,7 +236,7 @@ def test_a_page_of_a_big_instance_reads_its_own_rows_only(rig: Rig) -> None:
     key, generation = rig.sql("select key, generation from wf.instance")[0]
     place = {"key": key, "generation": generation}
     for name, low, high in (("steps_forth", 2000, 2**31 - 1), ("steps_back", 0, 3000)):
-        values = place | {"low": low, "high": high, "status": None, "search": None, "number": PAGE + 1}
+        values = place | {"low": low, "high": high, "statuses": None, "search": None, "number": PAGE + 1}
         assert rows_read(rig, name, values) == PAGE + 1
     wanted = place | {"seqs": list(range(2001, 2101)), "bytes": 10**6, "total": 10**9, "attempts": 20, "outputs": True}
     assert rows_read(rig, "steps_of", wanted) == rows_read(rig, "attempts_of", wanted) == 100

@@ -8,7 +8,7 @@ select key, generation, seq from wf.instance where workflow = %(workflow)s and i
 select seq
 from wf.step
 where instance = %(key)s and generation = %(generation)s and seq > %(low)s and seq < %(high)s
-  and (%(status)s::text is null or status = %(status)s)
+  and (%(statuses)s::text[] is null or status = any(%(statuses)s))
   and (%(search)s::text is null or strpos(lower(name || '-' || count), lower(%(search)s)) > 0)
 order by seq
 limit %(number)s
@@ -17,7 +17,7 @@ limit %(number)s
 select seq
 from wf.step
 where instance = %(key)s and generation = %(generation)s and seq > %(low)s and seq < %(high)s
-  and (%(status)s::text is null or status = %(status)s)
+  and (%(statuses)s::text[] is null or status = any(%(statuses)s))
   and (%(search)s::text is null or strpos(lower(name || '-' || count), lower(%(search)s)) > 0)
 order by seq desc
 limit %(number)s
