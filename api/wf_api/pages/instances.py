@@ -35,8 +35,8 @@ def instances(
     """Those that fit; what cannot be understood is said beside the filters, and nothing is listed."""
     caller.check(name)
     wanted = {
-        "status": status, "version": version, "since": since, "until": until, "id": id, "error": error, "search": search,
-        "oldest": oldest,
+        "status": status, "version": version, "since": since, "until": until, "id": id, "error": error,
+        "search": search, "oldest": oldest,
     }  # fmt: skip
     found, fault = _found(caller, name, wanted, cursor)
     return view(

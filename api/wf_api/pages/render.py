@@ -86,15 +86,15 @@ def _number(value: float | None, cap: int | None = None) -> str:
     return f"{shown}+" if cap is not None and value >= cap else shown
 
 
-def _moment(at: datetime | None) -> Markup:
-    """A time; a script adds how long ago it is."""
+def _moment(at: datetime | None, *, exact: bool = False) -> Markup:
+    """A time, in UTC. A script says how long ago it is instead, or beside it if it shall stay exact."""
     if at is None:
         return Markup('<span class="none">-</span>')
     there = at.astimezone(UTC)
     text = f"{there:%Y-%m-%d %H:%M:%S}"
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
-        f"{there:%Y-%m-%dT%H:%M:%S}.{there.microsecond // 1000:03d}Z", text, text
-    )
+    iso = f"{there:%Y-%m-%dT%H:%M:%S}.{there.microsecond // 1000:03d}Z"
+    shown = Markup('<time datetime="{}" title="{} UTC"{}>{}</time>')
+    return shown.format(iso, text, Markup(" data-exact") if exact else "", text)
 
 
 def _pretty(value: Any) -> str:

@@ -1,0 +1,67 @@
+"""One instance: what it does, what it waits for, what it did, and each step of it in full."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+
+from wf.descriptions import to_show
+from wf.inside import SEARCH
+from wf.plain import plain
+from wf.status import STEP_ENDED, TERMINAL, StepStatus
+from wf_api.access import Reader, Scope
+from wf_api.pages.render import view
+from wf_api.paths import ONE
+from wf_api.timeline import timeline
+
+router = APIRouter(prefix="/workflows/{name}/instances", include_in_schema=False)
+
+PER_PAGE = 100
+NOW = 10
+"""Steps that are told of as going on now."""
+
+CHARACTERS = 20_000
+"""Of params, output and error on the page; the API tells the rest."""
+
+_OPEN = sorted(frozenset(StepStatus) - STEP_ENDED)
+
+
+@router.get(ONE)
+def instance(
+    request: Request,
+    name: str,
+    id: str,
+    caller: Reader,
+    after: Annotated[str, Query(max_length=100)] = "",
+    step: Annotated[str, Query(max_length=SEARCH)] = "",
+    step_status: Annotated[str, Query(max_length=20)] = "",
+) -> Any:
+    """Its head, what goes on now, and a page of its timeline."""
+    caller.check(name)
+    catalog = caller.client.catalog
+    one = catalog.describe(name, id, read=plain, extent=to_show(CHARACTERS, steps=False))
+    steps = catalog.steps(
+        name, id, after=after or None, limit=PER_PAGE, search=step or None, status=step_status or None, outputs=False
+    )
+    going_on = [] if one.status in TERMINAL else catalog.steps(
+        name, id, limit=NOW, status=_OPEN, newest_first=True, outputs=False
+    )  # fmt: skip
+    now = datetime.fromtimestamp(catalog.clock.now(), UTC)
+    return view(
+        request, caller, "instance.html", here="workflows", name=name, one=one, now_steps=going_on,
+        timeline=timeline(steps, now), cursor=steps.cursor, after=after, step=step, step_status=step_status,
+        step_statuses=list(StepStatus), may_write=caller.principal.scope >= Scope.WRITE,
+    )  # fmt: skip
+
+
+@router.get(ONE + "/steps/{seq}")
+def one_step(
+    request: Request, name: str, id: str, caller: Reader, seq: Annotated[int, Path(ge=1, le=2**31 - 1)]
+) -> Any:
+    """A step in full: configuration, output, every attempt."""
+    caller.check(name)
+    found = caller.client.catalog.step(name, id, seq)
+    return view(
+        request, caller, "step.html", here="workflows", name=name, id=id, step=found,
+        may_write=caller.principal.scope >= Scope.WRITE,
+    )  # fmt: skip

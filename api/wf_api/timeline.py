@@ -1,0 +1,139 @@
+"""The steps of an instance as bars over time: where each piece begins and how long it is, in thousandths of the width.
+
+The end of the scale moves on in jumps, each a small part of the whole, so that a page with something that still goes on
+stays the same from one look to the next.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import ceil, log2
+from typing import TYPE_CHECKING, NamedTuple
+
+from wf_api.pages.render import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wf.answers import Answer
+
+WIDTH = 1000
+LEAST = 3
+"""No piece is thinner, however short it was."""
+
+JUMPS = 16
+"""The end of the scale moves on in jumps of at least a so manieth of the power of two below its length."""
+
+TICKS = 5
+
+
+class Piece(NamedTuple):
+    """A part of a bar.
+
+    Attributes:
+        x: Where it begins.
+        width: How long it is.
+        kind: What went on: the outcome of an attempt, `ready`, `backoff`, `sleep` or `waitForEvent`.
+        title: The same in words.
+    """
+
+    x: int
+    width: int
+    kind: str
+    title: str
+
+
+class Row(NamedTuple):
+    """A step with its bar, and the seconds from when it was asked for to its end; None while it has none."""
+
+    step: Answer
+    pieces: list[Piece]
+    seconds: float | None
+
+
+class Tick(NamedTuple):
+    """A mark on the scale."""
+
+    x: int
+    label: str
+
+
+class Timeline(NamedTuple):
+    """Rows over one scale."""
+
+    rows: list[Row]
+    ticks: list[Tick]
+    start: datetime
+    end: datetime
+
+
+def timeline(steps: Sequence[Answer], now: datetime) -> Timeline | None:
+    """The bars of some steps over the time that these steps have taken; None without steps.
+
+    Args:
+        steps: As `Catalog.steps` lists them.
+        now: How long something that goes on has been going on.
+    """
+    if not steps:
+        return None
+    start = min(step.start for step in steps)
+    ends = [step.end for step in steps]
+    last = max((end for end in ends if end is not None), default=start)
+    end = max(last, _jumped(start, max(now, last))) if None in ends else last
+    scale = _Scale(start, max(end, start + timedelta(milliseconds=1)))
+    rows = [Row(step, list(_pieces(step, scale)), _seconds(step)) for step in steps]
+    return Timeline(rows, list(scale.ticks()), scale.start, scale.end)
+
+
+class _Scale(NamedTuple):
+    start: datetime
+    end: datetime
+
+    def piece(self, since: datetime, until: datetime | None, kind: str, title: str) -> Piece:
+        """From one time to another, or to the end of the scale."""
+        x = min(self._place(since), WIDTH - LEAST)
+        width = max(self._place(self.end if until is None else until) - x, LEAST)
+        took = "" if until is None else f" for {duration((until - since).total_seconds())}"
+        return Piece(x, width, kind, f"{title}{took}")
+
+    def ticks(self) -> Iterator[Tick]:
+        """Marks, from the beginning on."""
+        total = (self.end - self.start).total_seconds()
+        for number in range(TICKS):
+            part = number / TICKS
+            yield Tick(round(part * WIDTH), f"+{duration(total * part)}" if number else "0")
+
+    def _place(self, at: datetime) -> int:
+        return round(max((at - self.start) / (self.end - self.start), 0) * WIDTH)
+
+
+def _jumped(start: datetime, now: datetime) -> datetime:
+    """The next end of the scale after now."""
+    passed = max((now - start).total_seconds(), 1.0)
+    jump = 2.0 ** int(log2(passed)) / JUMPS
+    return start + timedelta(seconds=ceil(passed / jump) * jump)
+
+
+def _seconds(step: Answer) -> float | None:
+    return None if step.end is None else (step.end - step.start).total_seconds()
+
+
+def _pieces(step: Answer, scale: _Scale) -> Iterator[Piece]:
+    if step.type not in {"step", "rollback"}:
+        name = "waits for an event" if step.type == "waitForEvent" else "sleeps"
+        yield scale.piece(step.start, step.end, step.type, name)
+        return
+    free = step.start
+    for attempt in step.attempts:
+        begun = attempt.start or free
+        if begun > free:
+            between = (
+                ("backoff", "waits for the next attempt") if attempt.attempt > 1 else ("ready", "waits for a worker")
+            )
+            yield scale.piece(free, begun, *between)
+        yield scale.piece(begun, attempt.end, attempt.outcome, f"attempt {attempt.attempt}: {attempt.outcome}")
+        free = attempt.end or scale.end
+    if step.status == "retrying":
+        yield scale.piece(free, None, "backoff", "waits for the next attempt")
+    elif step.status == "ready":
+        yield scale.piece(free, None, "ready", "waits for a worker")
