@@ -10,10 +10,10 @@ from abc import abstractmethod
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from wf.graph.functions import Functions, arguments, timer
-from wf.graph.names import constant
+from wf.graph.constants import constant
 from wf.graph.nodes import Node
 from wf.graph.source import text_of
+from wf.graph.steps import Steps, arguments, timer
 from wf.graph.values import (
     CARRIERS,
     Decorated,
@@ -43,7 +43,7 @@ _MAPPING = (map, filter, itertools.starmap)
 _KINDS = {"FIRST_COMPLETED": "race", "FIRST_EXCEPTION": "all"}
 
 
-class Calls(Functions):
+class Calls(Steps):
     """Follows calls."""
 
     @abstractmethod
@@ -61,19 +61,21 @@ class Calls(Functions):
     def _call(self, called: Value, node: ast.Call, scope: Scope) -> Value:
         match called:
             case Method():
-                return self.of_step(called, node, scope)
+                found = self.of_step(called, node, scope)
             case Factory():
-                return self.decorate(called, self.value(node.args[0], scope) if node.args else None)
+                found = self.decorate(called, self.value(node.args[0], scope) if node.args else None)
             case Decorated():
-                return self.run_decorated(called)
+                found = self.run_decorated(called)
             case Function():
-                return self.run_function(called, *self._arguments(node, scope), node.lineno)
+                found = self.run_function(called, *self._arguments(node, scope), node.lineno)
             case Many(values) if any(isinstance(each, CARRIERS) for each in values):
-                return self._one_of(values, node, scope)
-            case Real(object=found):
-                return self._of_object(found, node, scope)
-        args, keywords = self._arguments(node, scope)
-        return self._of_stranger([*args, *keywords.values()], node)
+                found = self._one_of(values, node, scope)
+            case Real(object=there):
+                found = self._of_object(there, node, scope)
+            case _:
+                args, keywords = self._arguments(node, scope)
+                found = self._of_stranger([*args, *keywords.values()], node)
+        return found
 
     def _collect(self, name: str, node: ast.Call, scope: Scope) -> Value:
         """`tasks.append(...)` and its like."""
@@ -110,7 +112,8 @@ class Calls(Functions):
         args, keywords = self._arguments(node, scope)
         given = [*args, *keywords.values()]
         if isinstance(found, FunctionType) and any(isinstance(each, CARRIERS) for each in given):
-            if (function := self.function_of(found)) is not None:
+            function = self.function_of(found)
+            if function is not None:
                 return self.run_function(function, args, keywords, node.lineno)
         return self._of_stranger(given, node, keep_text=any(found is each for each in _SAME))
 
@@ -127,7 +130,7 @@ class Calls(Functions):
     def _special(self) -> Mapping[int, Callable[[ast.Call, Scope], Value]]:
         """What is known by itself."""
         table: dict[Any, Callable[[ast.Call, Scope], Value]] = {
-            super: lambda node, scope: Special.SUPER,
+            super: lambda _node, _scope: Special.SUPER,
             asyncio.gather: self._gather, asyncio.wait: self._wait, asyncio.as_completed: self._as_completed,
             asyncio.wait_for: self._wait_for, asyncio.sleep: self._timer, functools.partial: self._partial,
             **dict.fromkeys(_MAPPING, self._map),
@@ -214,4 +217,5 @@ def _label(value: Value) -> str | None:
             return name.text
         case Function(node=node):
             return getattr(node, "name", "lambda")
-    return None
+        case _:
+            return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from wf.graph.calls import Calls
 from wf.graph.nodes import Node
@@ -25,36 +27,38 @@ from wf.graph.values import (
     without_text,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 
 class Expressions(Calls):
     """Follows expressions in the order in which Python evaluates them."""
 
     def value(self, node: ast.expr | None, scope: Scope) -> Value:
         """Draw what an expression does, and tell what it gives."""
-        match node:
-            case None | ast.Constant():
-                return None
-            case ast.Name(id=name):
-                return scope.look(name)
-            case ast.Await(value=inner):
-                return self._awaited(inner, scope)
-            case ast.Call():
-                return self.call(node, scope)
-            case ast.Attribute():
-                return self._attribute(node, scope)
-            case ast.Lambda():
-                return Function(node, scope)
-            case ast.NamedExpr(target=target, value=inner):
-                return self.bind(target, self.value(inner, scope) or Source(inner, scope), scope)
-            case ast.IfExp():
-                return self._conditional(node, scope)
-            case ast.BoolOp():
-                return self._either(node, scope)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                return self._comprehension(node, scope)
-            case ast.List() | ast.Tuple() | ast.Set() | ast.Dict():
-                return self._display(node, scope)
-        return self._others(node, scope)
+        return None if node is None else self._followers.get(type(node), self._others)(node, scope)
+
+    @cached_property
+    def _followers(self) -> Mapping[type[ast.expr], Callable[[Any, Scope], Value]]:
+        return {
+            ast.Constant: lambda _node, _scope: None,
+            ast.Name: lambda node, scope: scope.look(node.id),
+            ast.Await: lambda node, scope: self._awaited(node.value, scope),
+            ast.Call: self.call,
+            ast.Attribute: self._attribute,
+            ast.Lambda: Function,
+            ast.NamedExpr: lambda node, scope: self.bind(node.target, self.known_value(node.value, scope), scope),
+            ast.IfExp: self._conditional,
+            ast.BoolOp: self._either,
+            **dict.fromkeys((ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp), self._comprehension),
+            **dict.fromkeys((ast.List, ast.Tuple, ast.Set), self._display),
+            ast.Dict: self._mapping,
+        }
+
+    def known_value(self, node: ast.expr, scope: Scope) -> Value:
+        """As `value`, but of an expression of which no more is known, the expression itself."""
+        value = self.value(node, scope)
+        return Source(node, scope) if value is None else value
 
     def bind(self, target: ast.expr, value: Value, scope: Scope) -> Value:
         """Assign to a variable, an attribute of `self`, or to several in a row."""
@@ -72,6 +76,8 @@ class Expressions(Calls):
                 for number, element in enumerate(elements):
                     whole = None if isinstance(value, Source | Real) else value
                     self.bind(element, whole if exact is None else exact[number], scope)
+            case _:
+                pass
         return value
 
     def bind_each(self, target: ast.expr, over: Value, scope: Scope) -> None:
@@ -101,7 +107,8 @@ class Expressions(Calls):
                 return self.method(name, behind=scope.owner)
             case Real(object=found):
                 return member(found, name)
-        return None
+            case _:
+                return None
 
     def _conditional(self, node: ast.IfExp, scope: Scope) -> Value:
         self.value(node.test, scope)
@@ -135,12 +142,13 @@ class Expressions(Calls):
         self.add(Node("loop", {}, [block]))
         return joined(values)
 
-    def _display(self, node: ast.List | ast.Tuple | ast.Set | ast.Dict, scope: Scope) -> Value:
-        if isinstance(node, ast.Dict):
-            pairs = zip(node.keys, node.values, strict=True)
-            return joined([without_text(self.value(part, scope)) for pair in pairs for part in pair])
-        values = [self.value(each, scope) or Source(each, scope) for each in node.elts]
-        return Many(values) if len(values) <= CHOICES_MAX else joined(values)
+    def _display(self, node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Value:
+        values = [self.known_value(each, scope) for each in node.elts]
+        return Many(values) if len(values) <= CHOICES_MAX else joined(map(without_text, values))
+
+    def _mapping(self, node: ast.Dict, scope: Scope) -> Value:
+        pairs = zip(node.keys, node.values, strict=True)
+        return joined([without_text(self.value(part, scope)) for pair in pairs for part in pair])
 
     def _others(self, node: ast.expr, scope: Scope) -> Value:
         """Arithmetic, comparisons, subscripts and the like: whatever is inside, in order."""

@@ -1,4 +1,4 @@
-"""Steps and functions as they are called: what of them is drawn, and where."""
+"""Functions that lead to steps: each is drawn once, and every call of it is a node."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from abc import abstractmethod
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from wf.graph.names import Template, config_of, constant, hole, known_text, literal, template
+from wf.graph.names import known_text
 from wf.graph.nodes import Block, Drawing, Node
 from wf.graph.source import definition_of, surroundings
 from wf.graph.values import (
     CARRIERS,
     Decorated,
-    Factory,
     Function,
     Many,
     Method,
     Pending,
-    Real,
     Scope,
     Source,
     Special,
     Value,
-    leaves_of,
 )
 
 if TYPE_CHECKING:
@@ -33,22 +30,17 @@ if TYPE_CHECKING:
 FUNCTIONS_MAX = 200
 """Functions that are followed."""
 
-_PARAMETERS = {
-    "do": ("name", "callback"),
-    "transaction": ("name", "callback"),
-    "sleep": ("name", "duration"),
-    "sleep_until": ("name", "timestamp"),
-    "wait_for_event": ("name", "event_type", "timeout"),
-}
-_DAY = "24 hours"
-"""How long an event is waited for if nothing is said."""
-
 
 class Functions(Drawing):
-    """Draws steps, and calls of functions.
+    """Draws functions, and calls of them.
 
     Args:
         workflow: The class whose diagram it is.
+
+    Attributes:
+        functions: What was drawn, by name.
+        decorated: Functions that are steps, by the names of these.
+        attributes: What `run` has put into attributes of `self`.
     """
 
     def __init__(self, workflow: type) -> None:
@@ -56,7 +48,7 @@ class Functions(Drawing):
         self.workflow = workflow
         self.functions: dict[str, Block] = {}
         self.attributes: dict[str, Value] = {}
-        self._decorated: dict[str, Decorated] = {}
+        self.decorated: dict[str, Decorated] = {}
         self._drawn: dict[tuple[Any, ...], tuple[str, Value]] = {}
         self._active: dict[int, str] = {}
         self._recursive: set[int] = set()
@@ -74,14 +66,14 @@ class Functions(Drawing):
         self, function: FunctionType, bound: list[Value] | None = None, owner: type | None = None
     ) -> Function | None:
         """A function of a module, or of a class, with its source."""
-        function = inspect.unwrap(function)
-        if not isinstance(function, FunctionType):
+        inner: object = inspect.unwrap(function)
+        if not isinstance(inner, FunctionType):
             return None
-        if function not in self._sources:
-            self._sources[function] = definition_of(function)
-        if (node := self._sources[function]) is None:
+        if inner not in self._sources:
+            self._sources[inner] = definition_of(inner)
+        if (node := self._sources[inner]) is None:
             return None
-        scope = Scope(None, [], outside=surroundings(function), workflow=self.workflow, owner=owner)
+        scope = Scope(None, [], outside=surroundings(inner), workflow=self.workflow, owner=owner)
         return Function(node, scope, bound or [])
 
     def method(self, name: str, *, behind: type | None = None) -> Function | None:
@@ -94,91 +86,6 @@ class Functions(Drawing):
                 found = found.__func__ if isinstance(found, staticmethod | classmethod) else found
                 return self.function_of(found, bound, cls) if isinstance(found, FunctionType) else None
         return None
-
-    def of_step(self, method: Method, node: ast.Call, scope: Scope) -> Value:
-        """Draw `step.sleep` and its like."""
-        if method.name not in _PARAMETERS:  # now, random, uuid4
-            return None
-        whole = ast.Call(node.func, [*method.args, *node.args], [*method.keywords, *node.keywords])
-        given = arguments(whole, *_PARAMETERS[method.name])
-        for name in given.keys() - {"callback", "rollback", "depends"}:
-            self.value(given[name], scope)  # there may be an `await` in it
-        named = template(given["name"], scope) if "name" in given else None
-        facts: dict[str, Any] = {"line": node.lineno}
-        match method.name:
-            case "do" | "transaction":
-                return self._do(method.name, given, named, facts, scope)
-            case "sleep":
-                facts["duration"] = _told(given.get("duration"), scope)
-            case "sleep_until":
-                facts["timestamp"] = _told(given.get("timestamp"), scope)
-            case _:
-                timeout = constant(given["timeout"], scope) if "timeout" in given else _DAY
-                facts["options"] = {"event_type": _told(given.get("event_type"), scope), "timeout": timeout}
-        return self._begin(f"step_{method.name}", named or hole(node), facts)
-
-    def _do(
-        self, kind: str, given: dict[str, ast.expr], named: Template | None, facts: dict[str, Any], scope: Scope
-    ) -> Value:
-        facts["config"] = config_of(given.get("config"), scope)
-        if "rollback" in given and constant(given["rollback"], scope) is not None:
-            facts["rollback"] = True
-        if kind == "transaction":
-            facts["transaction"] = True
-        if "name" in given and "callback" not in given and _is_function(first := self.value(given["name"], scope)):
-            return self.decorate(Factory(None, facts), first)
-        callback = given.get("callback")
-        depends = self._steps(given.get("depends"), scope) or self._steps(callback, scope)
-        if callback is not None and depends is None:
-            return self._begin("step_do", named or hole(callback), facts)
-        concurrent = "concurrent" in given and constant(given["concurrent"], scope) is True
-        return Factory(named, facts, depends, concurrent)
-
-    def _steps(self, node: ast.expr | None, scope: Scope) -> list[Value] | None:
-        """The decorated steps of a list."""
-        found = self.value(node, scope) if isinstance(node, ast.List | ast.Tuple | ast.Name) else None
-        return found.values if isinstance(found, Many) else None
-
-    def _begin(self, type: str, named: Template, facts: dict[str, Any]) -> Pending:
-        node = self.add(Node(type, {**named.facts(), **facts}))
-        node.starts = self.now()
-        return Pending([node])
-
-    def decorate(self, factory: Factory, function: Value) -> Value:
-        """A function becomes a step."""
-        name, parameters = _signature(function)
-        made = Decorated(
-            factory.name or literal(name), factory.facts, [each for each in parameters if each != "ctx"],
-            factory.depends, factory.concurrent,
-        )  # fmt: skip
-        self._decorated[made.name.text] = made
-        return made
-
-    def run_decorated(self, step: Decorated) -> Pending:
-        """Draw a decorated step, behind those that it depends on and that have not begun yet."""
-        step.called = True  # first: nothing depends on itself
-        wanted = step.depends if step.depends is not None else [self._decorated.get(name) for name in step.parameters]
-        missing = (
-            [each for each in wanted if isinstance(each, Decorated) and not each.called] if step.parameters else []
-        )
-        if not missing:
-            return self._begin("step_do", step.name, step.facts)
-        with self.block() as group:
-            if step.concurrent:
-                with self.block() as side:
-                    self._run_dependencies(missing)
-                self.add(Node("parallel", {"kind": "all"}, [side]))
-            else:
-                self._run_dependencies(missing)
-            begun = self._begin("step_do", step.name, step.facts)
-        self.add(Node("block", {}, [group]))
-        return begun
-
-    def _run_dependencies(self, steps: list[Decorated]) -> None:
-        for step in steps:
-            if not step.called:
-                for leaf in self.run_decorated(step).leaves:
-                    leaf.starts, leaf.dependency = None, True
 
     def run_function(self, function: Function, args: list[Value], keywords: dict[str, Value], line: int) -> Value:
         """Draw a call of a function, and the function itself if this is the first call of the kind."""
@@ -238,37 +145,6 @@ class Functions(Drawing):
         return scope.returned
 
 
-def arguments(node: ast.Call, *names: str) -> dict[str, ast.expr]:
-    """The arguments of a call by name."""
-    given = dict(zip(names, node.args, strict=False))
-    return given | {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg is not None}
-
-
-def timer(duration: Any, line: int) -> Node:
-    """A timer of asyncio, under the name that it has in the journal."""
-    return Node("step_sleep", {"name": "timer", "duration": duration, "line": line})
-
-
-def _told(node: ast.expr | None, scope: Scope) -> Any:
-    return None if node is None else constant(node, scope)
-
-
-def _is_function(value: Value) -> bool:
-    return isinstance(value, Function) or (isinstance(value, Real) and callable(value.object))
-
-
-def _signature(function: Value) -> tuple[str, list[str]]:
-    """Name and parameters of a function."""
-    match function:
-        case Function(node=node, bound=bound, keywords=keywords):
-            names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)][len(bound) :]
-            names += [arg.arg for arg in node.args.kwonlyargs]
-            return getattr(node, "name", "<lambda>"), [name for name in names if name not in keywords]
-        case Real(object=FunctionType() as found):
-            return found.__name__, list(inspect.signature(found).parameters)
-    return getattr(getattr(function, "object", None), "__name__", "step"), []
-
-
 def _bound(function: Function, args: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
     """The values of a function's parameters, defaults included."""
     declared = function.node.args
@@ -303,17 +179,14 @@ def _general(given: dict[str, Value]) -> dict[str, Value]:
 def _mark(value: Value) -> Any:
     """What makes one call of a function another than the next."""
     match value:
-        case Special():
+        case Special() | Decorated():
             return value
-        case Method(name=name):
-            return name
-        case Function(node=node):
-            return node
-        case Decorated():
-            return value
+        case Method(name=mark) | Function(node=mark):
+            return mark
         case Many(values):
             return tuple(map(_mark, values))
-    return known_text(value)
+        case _:
+            return known_text(value)
 
 
 def _names(name: str) -> Any:

@@ -1,23 +1,22 @@
-"""Names of steps, and their settings, as far as the source tells them."""
+"""Texts in `run`, such as the names of steps, as far as the source tells them."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from wf.core.retry import DEFAULT
 from wf.graph.source import storable, text_of
 from wf.graph.values import Many, Real, Scope, Source, Special, Value, member
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SPECIAL = re.compile(r"([\\.^$*+?{}\[\]|()])")
 _PERCENT = re.compile(r"(%(?:\(\w+\))?[-#0 +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%])")
 _FIELD = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
-_DEPTH_MAX = 10
-_WHOLE_MAX = 2**53
-"""Whole numbers up to here are the same in every reader of JSON."""
+DEPTH_MAX = 10
+"""Variables that stand for variables are followed so far."""
 
 
 class Template(NamedTuple):
@@ -49,11 +48,11 @@ def hole(node: ast.expr) -> Template:
     return Template(f"{{{text_of(node)}}}", ".*", fixed=False)
 
 
-def template(node: ast.expr, scope: Scope, depth: int = 0) -> Template:
+def template(node: ast.expr, scope: Scope, depth: int = 0) -> Template:  # noqa: PLR0911  # a kind of expression each
     """What is known of a text."""
-    if depth > _DEPTH_MAX:
-        return hole(node)
     match node:
+        case _ if depth > DEPTH_MAX:
+            return hole(node)
         case ast.Constant(value=str(text)):
             return literal(text)
         case ast.JoinedStr(values=parts):
@@ -70,7 +69,8 @@ def template(node: ast.expr, scope: Scope, depth: int = 0) -> Template:
             return _of_value(node, scope.look(name), depth, upper=name.isupper())
         case ast.Attribute() | ast.Subscript():
             return _of_value(node, known(node, scope), depth, upper=getattr(node, "attr", "").isupper())
-    return hole(node)
+        case _:
+            return hole(node)
 
 
 def _piece(node: ast.expr, scope: Scope, depth: int) -> Template:
@@ -90,7 +90,8 @@ def _of_value(node: ast.expr, value: Value, depth: int, *, upper: bool) -> Templ
             return hole(node) if found.regex == ".*" else found
         case Many(values):
             return _one_of(node, [_of_value(node, each, depth + 1, upper=upper) for each in values])
-    return hole(node)
+        case _:
+            return hole(node)
 
 
 def _one_of(node: ast.expr, found: list[Template]) -> Template:
@@ -133,81 +134,5 @@ def known(node: ast.expr, scope: Scope) -> Value:
             if found is Special.SELF:
                 return member(scope.workflow, name)
             return member(found.object, name) if isinstance(found, Real) else None
-    return Source(node, scope)
-
-
-def config_of(node: ast.expr | None, scope: Scope) -> dict[str, Any]:
-    """How a step is retried, defaults filled in; what cannot be known is null, with the `source` of it all."""
-    given = {} if node is None else constant(node, scope)
-    if not isinstance(given, Mapping):
-        return {"retries": dict.fromkeys(("limit", "delay", "backoff")), "timeout": None, "source": str(given)}
-    retries = given.get("retries") or {}
-    if not isinstance(retries, Mapping):
-        retries = dict.fromkeys(("limit", "delay", "backoff"), retries)
-    return {
-        "retries": {
-            "limit": retries.get("limit", DEFAULT.limit),
-            "delay": retries.get("delay", DEFAULT.delay),
-            "backoff": retries.get("backoff", DEFAULT.backoff),
-        },
-        "timeout": given.get("timeout", DEFAULT.timeout),
-    }
-
-
-def constant(node: ast.expr, scope: Scope, depth: int = 0) -> Any:
-    """A constant as JSON; the source text of what is none."""
-    if depth > _DEPTH_MAX:
-        return text_of(node)
-    match node:
-        case ast.Constant(value=value):
-            return _plain(value, node)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-            return _plain(-number, node)
-        case ast.Dict(keys=keys, values=values):
-            return _dict(
-                node,
-                [None if key is None else constant(key, scope, depth + 1) for key in keys],
-                [constant(value, scope, depth + 1) for value in values],
-            )
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            both = constant(left, scope, depth + 1), constant(right, scope, depth + 1)
-            return {**both[0], **both[1]} if all(isinstance(each, dict) for each in both) else text_of(node)
-        case ast.Name() | ast.Attribute():
-            return _known_constant(node, scope, depth)
-    return text_of(node)
-
-
-def _known_constant(node: ast.expr, scope: Scope, depth: int) -> Any:
-    match known(node, scope):
-        case Source() as source if source.node is not node:
-            return constant(source.node, source.scope, depth + 1)
-        case Real(object=value):
-            return _plain(value, node)
-    return text_of(node)
-
-
-def _dict(node: ast.expr, keys: list[Any], values: list[Any]) -> Any:
-    found: dict[str, Any] = {}
-    for key, value in zip(keys, values, strict=True):
-        if key is None:
-            if not isinstance(value, dict):
-                return text_of(node)
-            found |= value
-        else:
-            found[str(key)] = value
-    return found
-
-
-def _plain(value: Any, node: ast.expr) -> Any:
-    """A constant as JSON; anything else as the source text that stands for it."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return storable(str.__str__(value))
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, int | float):
-        return value if abs(value) <= _WHOLE_MAX else text_of(node)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, node) for key, item in value.items()}
-    return text_of(node)
+        case _:
+            return Source(node, scope)

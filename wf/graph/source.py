@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import FunctionType
 
 SOURCE_MAX = 200
 """Characters that are shown of a condition or an expression."""
@@ -78,4 +80,5 @@ def _bound(node: ast.AST) -> list[tuple[str, int]]:
             return [(name, 1)]
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return [(node.name, 1)]
-    return []
+        case _:
+            return []

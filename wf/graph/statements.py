@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from wf.graph.constants import constant
 from wf.graph.expressions import Expressions
-from wf.graph.functions import timer
-from wf.graph.names import constant
 from wf.graph.nodes import Block, Node
 from wf.graph.source import Definition, text_of
+from wf.graph.steps import timer
 from wf.graph.values import (
     CARRIERS,
     Factory,
@@ -21,7 +22,6 @@ from wf.graph.values import (
     Pending,
     Real,
     Scope,
-    Source,
     Value,
     joined,
     leaves_of,
@@ -29,9 +29,7 @@ from wf.graph.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_ENDS = {ast.Return: "return", ast.Raise: "raise", ast.Break: "break", ast.Continue: "continue"}
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Statements(Expressions):
@@ -43,34 +41,33 @@ class Statements(Expressions):
             self._statement(statement, scope, last=last and number == len(statements))
 
     def _statement(self, node: ast.stmt, scope: Scope, *, last: bool) -> None:
-        match node:
-            case ast.Expr(value=value):
-                self.value(value, scope)
-            case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-                self._assign(node, scope)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self._define(node, scope)
-            case ast.If():
-                self._if(node, scope)
-            case ast.For() | ast.AsyncFor() | ast.While():
-                self._loop(node, scope)
-            case ast.Try() | ast.TryStar():
-                self._try(node, scope)
-            case ast.With() | ast.AsyncWith():
-                self._with(node.items, node.body, scope)
-            case ast.Match():
-                self._match(node, scope)
-            case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
-                self._end(node, scope, last=last)
-            case ast.Assert(test=test):
-                self.value(test, scope)
-            case ast.Import() | ast.ImportFrom():
-                _import(node, scope)
+        if isinstance(node, ast.Return):
+            self._return(node, scope, last=last)
+        elif (follow := self._statements.get(type(node))) is not None:
+            follow(node, scope)
+
+    @cached_property
+    def _statements(self) -> Mapping[type[ast.stmt], Callable[[Any, Scope], object]]:
+        return {
+            ast.Expr: lambda node, scope: self.value(node.value, scope),
+            ast.Assert: lambda node, scope: self.value(node.test, scope),
+            ast.Assign: self._assign,
+            ast.AnnAssign: self._assign,
+            ast.AugAssign: self._assign,
+            ast.FunctionDef: self._define,
+            ast.AsyncFunctionDef: self._define,
+            ast.If: self._if,
+            ast.Match: self._match,
+            **dict.fromkeys((ast.For, ast.AsyncFor, ast.While), self._loop),
+            **dict.fromkeys((ast.Try, ast.TryStar), self._try),
+            **dict.fromkeys((ast.With, ast.AsyncWith), lambda node, scope: self._with(node.items, node.body, scope)),
+            **dict.fromkeys((ast.Raise, ast.Break, ast.Continue), self._end),
+            ast.Import: _import,
+            ast.ImportFrom: _import,
+        }
 
     def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: Scope) -> None:
-        value = self.value(node.value, scope)
-        if value is None and node.value is not None:
-            value = Source(node.value, scope)
+        value = None if node.value is None else self.known_value(node.value, scope)
         if isinstance(node, ast.AugAssign):
             value = joined([self.value(node.target, scope), value])
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
@@ -79,13 +76,11 @@ class Statements(Expressions):
     def _define(self, node: Definition, scope: Scope) -> None:
         value: Value = Function(node, scope)
         for each in reversed(node.decorator_list):
-            match self.value(each, scope):
-                case Factory() as factory:
-                    value = self.decorate(factory, value)
-                case Method(name="do" | "transaction") as method:
-                    call = ast.copy_location(ast.Call(each, [], []), each)
-                    factory = self.of_step(method, call, scope)
-                    value = self.decorate(factory, value) if isinstance(factory, Factory) else value
+            decorator = self.value(each, scope)
+            if isinstance(decorator, Method):  # `@step.do` without a call
+                decorator = self.of_step(decorator, ast.copy_location(ast.Call(each, [], []), each), scope)
+            if isinstance(decorator, Factory):
+                value = self.decorate(decorator, value)
         scope.values[node.name] = value
 
     def _if(self, node: ast.If, scope: Scope) -> None:
@@ -185,18 +180,19 @@ class Statements(Expressions):
             self.add(timer(limit, call.lineno))
         self.add(Node("parallel", {"kind": "race"}, [race]))
 
-    def _end(self, node: ast.Return | ast.Raise | ast.Break | ast.Continue, scope: Scope, *, last: bool) -> None:
-        if isinstance(node, ast.Return):
-            since = self.now()
-            value = self.value(node.value, scope)
-            self.settle(leaves_of(value), since)  # by whoever called
-            if isinstance(value, CARRIERS | Many) and not isinstance(value, Pending):
-                scope.returned = joined([scope.returned, value])
-            if last:
-                return
-        elif isinstance(node, ast.Raise):
+    def _return(self, node: ast.Return, scope: Scope, *, last: bool) -> None:
+        since = self.now()
+        value = self.value(node.value, scope)
+        self.settle(leaves_of(value), since)  # by whoever called
+        if isinstance(value, CARRIERS | Many) and not isinstance(value, Pending):
+            scope.returned = joined([scope.returned, value])
+        if not last:
+            self._end(node, scope)
+
+    def _end(self, node: ast.Return | ast.Raise | ast.Break | ast.Continue, scope: Scope) -> None:
+        if isinstance(node, ast.Raise):
             self.value(node.exc, scope)
-        self.add(Node("break", {"kind": _ENDS[type(node)]}))
+        self.add(Node("break", {"kind": type(node).__name__.lower()}))
 
 
 def _merged(outcomes: list[dict[str, Value]]) -> dict[str, Value]:

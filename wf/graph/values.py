@@ -162,7 +162,8 @@ def without_text(value: Value) -> Value:
             return None
         case Many(values):
             return joined(map(without_text, values))
-    return value
+        case _:
+            return value
 
 
 def element_of(value: Value) -> Value:
@@ -172,7 +173,8 @@ def element_of(value: Value) -> Value:
             return value
         case Many(values):
             return joined(values)
-    return None
+        case _:
+            return None
 
 
 def columns_of(value: Value, width: int) -> list[Value]:
@@ -202,7 +204,8 @@ def leaves_of(value: Value) -> list[Node]:
             return leaves
         case Many(values):
             return [leaf for each in values for leaf in leaves_of(each)]
-    return []
+        case _:
+            return []
 
 
 def member(found: object, name: str) -> Value:
