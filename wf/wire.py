@@ -28,7 +28,7 @@ _WORKFLOW = {
 _VERSION = {
     "workflow": "workflow_id", "version": "id", "scriptName": "script_name", "className": "class_name",
     "createdOn": "created_on", "modifiedOn": "modified_on", "registeredOn": "registered_on", "settings": "settings",
-    "newest": "newest", "instances": "instances",
+    "newest": "newest", "instances": "instances", "hasGraph": "has_dag",
 }  # fmt: skip
 _LATEST = {"id": "id", "createdOn": "created_on", "modifiedOn": "modified_on"}
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
@@ -96,7 +96,7 @@ def version(found: Mapping[str, Any]) -> dict[str, Any]:
     """A version of a workflow."""
     settings = found["settings"]
     shown = {name: settings.get(name) for name in ("limits", "concurrency", "default_retention")}
-    return {**_renamed(found, _VERSION), **shown, "language": "python", "has_dag": False}
+    return {**_renamed(found, _VERSION), **shown, "language": "python"}
 
 
 def version_back(told: Mapping[str, Any]) -> Answer:

@@ -84,14 +84,14 @@ returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at
 
 -- workflow_register: A worker knows this workflow, in this version, by this class.
 with told as (
-  insert into wf.version (workflow, version, class_name, module, settings, created_at, modified_at)
+  insert into wf.version (workflow, version, class_name, module, settings, graph, created_at, modified_at)
   select
-    %(name)s, %(version)s, %(class_name)s, %(module)s, %(settings)s, at, at
+    %(name)s, %(version)s, %(class_name)s, %(module)s, %(settings)s, %(graph)s, at, at
   from coalesce(to_timestamp(%(now)s), now()) as at
   on conflict (workflow, version) do update
   set
     class_name = excluded.class_name, module = excluded.module, settings = excluded.settings,
-    modified_at = excluded.modified_at
+    graph = excluded.graph, modified_at = excluded.modified_at
 )
 insert into wf.workflow (name, version, versions, settings, concurrency, created_at, modified_at)
 select
@@ -175,8 +175,12 @@ where c.number > 0
 -- instance_counts_of: How many instances of one workflow are in each status, exactly.
 select workflow, status, count(*) from wf.instance where workflow = %(workflow)s group by 1, 2
 
--- version_list: What workers have told of the versions of every workflow, or of one.
-select workflow, version, class_name, module, settings, created_at, modified_at
+-- version_graph: The diagram of a version.
+select graph from wf.version where workflow = %(workflow)s and version = %(version)s
+
+-- version_list: What workers have told of the versions of every workflow, or of one; of diagrams only whether there is
+-- one, because they may be large.
+select workflow, version, class_name, module, settings, created_at, modified_at, graph is not null
 from wf.version
 where %(workflow)s::text is null or workflow = %(workflow)s
 

@@ -27,13 +27,43 @@ VERSION = {
     "id": "2", "workflow_id": "report", "class_name": "Report", "script_name": "shop.workflows",
     "created_on": "2026-11-20T08:00:00Z", "modified_on": "2026-11-20T08:00:00Z",
     "registered_on": "2026-11-20T08:00:00Z",
-    "language": "python", "has_dag": False, "newest": True, "instances": {"waiting": 3}, "limits": None,
+    "language": "python", "has_dag": True, "newest": True, "instances": {"waiting": 3}, "limits": None,
     "concurrency": {"limit": 20}, "default_retention": {"success_retention": 604800.0},
     "settings": {"concurrency": {"limit": 20}, "default_retention": {"success_retention": 604800.0}},
 }  # fmt: skip
 GRAPH = {
     "id": "2", "workflow_id": "report", "class_name": "Report", "created_on": "2026-11-20T08:00:00Z",
-    "modified_on": "2026-11-20T08:00:00Z", "graph": None,
+    "modified_on": "2026-11-20T08:00:00Z",
+    "graph": {
+        "version": 1,
+        "workflow": {
+            "type": "start", "class_name": "Report", "functions": {},
+            "nodes": [
+                {
+                    "type": "parallel", "kind": "all",
+                    "nodes": [
+                        {
+                            "type": "loop",
+                            "nodes": [
+                                {
+                                    "type": "step_do", "name": "upload {file}", "pattern": "^upload .*$", "line": 31,
+                                    "config": {
+                                        "retries": {"limit": 5, "delay": "10 seconds", "backoff": "exponential"},
+                                        "timeout": 600.0,
+                                    },
+                                    "nodes": [],
+                                },
+                            ],
+                        },
+                    ],
+                },
+                {
+                    "type": "step_wait_for_event", "name": "approval", "line": 32,
+                    "options": {"event_type": "approved", "timeout": "1 hour"},
+                },
+            ],
+        },
+    },
 }  # fmt: skip
 
 NEW_INSTANCE = {

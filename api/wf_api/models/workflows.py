@@ -62,7 +62,7 @@ class Version(Told):
     modified_on: Moment | None
     registered_on: Moment | None = Field(description="null: no worker knows it, but instances of it are in flight.")
     language: Literal["python"]
-    has_dag: bool
+    has_dag: bool = Field(description="Whether there is a diagram of its code.")
     newest: bool
     instances: Count = Field(description="How many are in flight, by status.")
     limits: dict[str, int] | None
@@ -81,7 +81,7 @@ class Graph(Told):
     class_name: str | None
     created_on: Moment | None
     modified_on: Moment | None
-    graph: dict[str, Json] | None = Field(description="null: the code was not analysed.")
+    graph: dict[str, Json] | None = Field(description="null: the code could not be read.")
 
 
 class Limits(Given):

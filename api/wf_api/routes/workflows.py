@@ -100,8 +100,13 @@ def describe_version(name: str, version: str, caller: Reader) -> Response:
     responses=refusals(404),
 )  # fmt: skip
 def describe_graph(name: str, version: str, caller: Reader) -> Response:
-    """What is known of its code; `graph` is null as long as no worker has analysed it."""
-    found = wire.version(_version(caller, name, version))
+    """The steps, sleeps, waits, branches, loops and parallel parts of `run`, read from its source.
+
+    Steps have their `line`, and a `pattern` if their name is put together; `starts` and `resolves` number the moments
+    at which something is begun and awaited elsewhere. `graph` is null if no worker has registered the version, or its
+    code could not be read.
+    """
+    found = wire.version(_version(caller, name, version)) | {"graph": caller.client.catalog.graph(name, version)}
     return answered({key: found.get(key) for key in models.Graph.model_fields})
 
 

@@ -1,0 +1,86 @@
+"""The diagram of a workflow: what `run` does, read from its source.
+
+`graph_of` follows `run` from its first line, without running anything: it knows which variable holds the `step` object,
+a decorated step, a future or a function, and draws what happens to them. The result is JSON in the reference's shape::
+
+    {"version": 1, "workflow": {"type": "start", "class_name", "functions": {name: function_def}, "nodes": [...],
+                                "payload"}}
+
+    step_do              name, config {retries {limit, delay, backoff}, timeout}, nodes (empty), rollback?, transaction?
+    step_sleep           name, duration         `asyncio.sleep` and timeouts are steps called "timer", as in the journal
+    step_sleep_until     name, timestamp
+    step_wait_for_event  name, options {event_type, timeout}
+    loop                 nodes                  for, while, comprehensions, `map`
+    parallel             kind (all, any, all_settled, race), nodes
+    if                   branches [{condition, nodes}]: the condition of the last one may be null, which is `else`
+    switch               discriminant, branches
+    try                  try_block, catch_block, finally_block: each a block, or null if it is not there
+    block                nodes                  what goes one after the other beside something else; `cut` if too much
+    function_call        name                   of one of `functions`
+    function_def         name, nodes
+    break                kind: break or return, and, beyond the reference, continue or raise
+
+Steps and calls have their `line`. A name that is put together has a `pattern`, a regular expression that the names in
+the journal match. `starts` and `resolves` number the moments at which something is begun and awaited, if these are not
+one place; without `resolves`, nobody awaits it. What is a constant is given as it is, all else as its source. Durations
+are as the author wrote them, numbers are seconds; the defaults of a `config` are filled in.
+
+Nothing is guessed: calls of functions whose source is not at hand, and steps behind objects of other classes, are not
+drawn. A function that gets other texts is another function: `charge`, `charge (2)`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wf.graph.nodes import STEPS
+from wf.graph.payload import shape
+from wf.graph.render import Renderer
+from wf.graph.statements import Statements
+from wf.graph.values import Special
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["graph_of", "steps_of"]
+
+VERSION = 1
+"""Of the shape of the diagrams."""
+
+
+def graph_of(cls: type) -> dict[str, Any] | None:
+    """The diagram of a workflow class, as JSON; None if its source cannot be read."""
+    drawing = Statements(cls)
+    run = drawing.method("run")
+    if run is None:
+        return None
+    try:
+        block = drawing.draw_run(run, [Special.SELF, None, Special.STEP])
+    except RecursionError:  # expressions nested beyond reason
+        return None
+    rendered = Renderer(drawing.functions)
+    workflow = {
+        "type": "start", "class_name": cls.__name__, "functions": rendered.functions, "nodes": rendered.nodes(block),
+    }  # fmt: skip
+    if (model := getattr(cls, "params_model", None)) is not None:
+        workflow["payload"] = shape(model)
+    return {"version": VERSION, "workflow": workflow}
+
+
+def steps_of(graph: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every node of a diagram that becomes rows of the journal, in order; those of a function at its first call."""
+    workflow = graph["workflow"]
+    functions, seen = workflow["functions"], set[str]()
+
+    def inside(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if node["type"] in STEPS:
+            yield node
+        elif node["type"] == "function_call" and node["name"] not in seen:
+            seen.add(node["name"])
+            yield from inside(functions[node["name"]])
+        parts = [*node.get("nodes", ()), *(each for b in node.get("branches", ()) for each in b["nodes"])]
+        parts += [block for name in ("try_block", "catch_block", "finally_block") if (block := node.get(name))]
+        for part in parts:
+            yield from inside(part)
+
+    yield from inside(workflow)
