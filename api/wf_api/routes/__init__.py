@@ -12,11 +12,13 @@ from wf_api.routes import (
     metrics,
     overview,
     schedules,
+    standing,
     tokens,
     workflows,
 )
 
 ROUTERS = (
-    health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    health.router, metrics.router, overview.router, workflows.router, standing.router, schedules.router,
+    creation.router, jobs.router, instances.router, feed.router, audit.router, tokens.router, hooks.router,
+    browser.router,
 )  # fmt: skip

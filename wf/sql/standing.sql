@@ -1,0 +1,52 @@
+-- Where the live instances of a workflow stand, at a price that does not grow with their number: of each status `cap`
+-- instances are looked at, the newest ones, of each of these its `depth` newest steps, and `budget` steps in all. A
+-- status is written as a range, and ordered by, so that nothing but the index on (workflow, status, key) will do.
+
+-- standing_look: The time; how many instances of each status were looked at, and how many of these are of the version;
+-- how many steps were looked at, and whether there are more; and the open ones by kind and name, the most populated
+-- first. An instance counts once for each, under the status of these that is the first in `open`. Without open steps
+-- there is one row, of nulls.
+with looked as materialized (
+  select i.*
+  from unnest(%(statuses)s::text[]) as s (status) cross join lateral (
+    select key, generation, status, seq, version
+    from wf.instance
+    where workflow = %(workflow)s and status >= s.status and status <= s.status
+    order by status desc, key desc
+    limit %(cap)s
+  ) i
+), newest as materialized (
+  select l.key, n.kind, n.name, array_position(%(open)s::text[], n.status) as place
+  from looked l cross join lateral (
+    select kind, name, status
+    from wf.step
+    where instance = l.key and generation = l.generation
+    order by seq desc
+    limit %(depth)s
+  ) n
+  where %(version)s::text is null or l.version = %(version)s
+  limit %(budget)s
+), standing as (
+  select kind, name, min(place) as place from newest where place is not null group by key, kind, name
+), groups as (
+  select
+    kind, name, count(*) as instances, count(*) filter (where place = 1) as first,
+    count(*) filter (where place = 2) as second, count(*) filter (where place = 3) as third,
+    count(*) filter (where place = 4) as fourth
+  from standing
+  group by kind, name
+  order by count(*) desc, kind, name
+  limit %(limit)s
+), counts as (
+  select status, count(*) as number, count(*) filter (where %(version)s::text is null or version = %(version)s) as meant
+  from looked
+  group by status
+)
+select
+  coalesce(to_timestamp(%(now)s), now()),
+  (select coalesce(jsonb_object_agg(status, jsonb_build_array(number, meant)), '{}') from counts),
+  (select count(*) from newest),
+  exists (select from looked where seq > %(depth)s and (%(version)s::text is null or version = %(version)s)),
+  g.*
+from (values (1)) as one left join groups g on true
+order by g.instances desc, g.kind, g.name
