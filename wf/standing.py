@@ -21,14 +21,13 @@ CAP = 1_000
 DEPTH = 100
 """Steps of each instance that are looked at, the newest ones."""
 
-BUDGET = 50_000
-"""Steps that are looked at in all."""
+BUDGET = 20_000
+"""Steps that are looked at in all; instances that are beyond it count, but not at their steps."""
 
 GROUPS = 500
 """Steps that are told of, the most populated ones: names that `run` makes up can be thousands."""
 
-_LIVE = [status for status in Status if status not in TERMINAL and status is not Status.QUEUED] + [Status.QUEUED]
-"""In the order in which they use up the budget: those that have just been created have no steps yet."""
+_LIVE = [status for status in Status if status not in TERMINAL]
 
 _OPEN = (StepStatus.RUNNING, StepStatus.RETRYING, StepStatus.READY, StepStatus.WAITING)
 """Statuses of steps that are not over. An instance that stands at many steps of one name counts as the first of these:
@@ -57,8 +56,8 @@ class Standing:
         Returns:
             `at`; `instances`, by status; `steps`: of each `kind` (`do`, `sleep`, `waitForEvent`, `timer`, `rollback`)
             and `name` the number of `instances` and this by status of the step (`statuses`), the most populated
-            first; `capped` if there may be more instances than were looked at, `stepsCapped` if some of these have
-            more steps, `truncated` if there are more names; and `cap`.
+            first; `capped` if there may be more instances than were looked at, `stepsCapped` if some of their
+            steps were not, `truncated` if there are more names; and `cap`.
 
         Raises:
             JournalUnavailable: Postgres does not answer.
@@ -68,12 +67,12 @@ class Standing:
             "open": list(_OPEN), "depth": DEPTH, "budget": BUDGET, "limit": GROUPS + 1,
         }  # fmt: skip
         rows = self._database.read(self._sql["standing_look"], of)
-        at, counts, looked, deeper, *_ = rows[0]
-        steps = [_step(*row[4:]) for row in rows if row[4] is not None]
+        at, counts, deeper, *_ = rows[0]
+        steps = [_step(*row[3:]) for row in rows if row[3] is not None]
         return Answer(
             at=at, instances=Answer({status: counts[status][1] for status in _LIVE if counts.get(status, (0, 0))[1]}),
             steps=steps[:GROUPS], capped=any(number >= CAP for number, _ in counts.values()),
-            stepsCapped=deeper or looked >= BUDGET, truncated=len(steps) > GROUPS, cap=CAP,
+            stepsCapped=deeper, truncated=len(steps) > GROUPS, cap=CAP,
         )  # fmt: skip
 
 

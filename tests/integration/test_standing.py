@@ -184,7 +184,8 @@ def test_a_look_reads_no_big_table_and_stops_at_its_budget(rig: Rig, standing: S
         fill(rig, CAP + 100, 30, status=status)
     seen = standing.look("full")
     assert (seen.capped, seen.steps_capped, seen.instances.running) == (True, True, CAP)
-    assert seen.steps[0].instances <= BUDGET // 30 + 1
+    assert seen.steps[0].instances == BUDGET // 30
+    assert set(seen.steps[0].statuses) == {"waiting"}
     with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
         for _ in range(2):
             plan = plan_of(connection, statements()["standing_look"])

@@ -3,11 +3,11 @@
 -- status is written as a range, and ordered by, so that nothing but the index on (workflow, status, key) will do.
 
 -- standing_look: The time; how many instances of each status were looked at, and how many of these are of the version;
--- how many steps were looked at, and whether there are more; and the open ones by kind and name, the most populated
--- first. An instance counts once for each, under the status of these that is the first in `open`. Without open steps
--- there is one row, of nulls.
+-- whether they have steps that were not looked at; and the open ones by kind and name, the most populated first. An
+-- instance counts once for each, under the status of these that is the first in `open`. Without open steps there is one
+-- row, of nulls. The budget is spent in turns, so that each status has its share.
 with looked as materialized (
-  select i.*
+  select i.*, row_number() over (partition by i.status order by i.key desc) as turn
   from unnest(%(statuses)s::text[]) as s (status) cross join lateral (
     select key, generation, status, seq, version
     from wf.instance
@@ -15,19 +15,25 @@ with looked as materialized (
     order by status desc, key desc
     limit %(cap)s
   ) i
-), newest as materialized (
-  select l.key, n.kind, n.name, array_position(%(open)s::text[], n.status) as place
-  from looked l cross join lateral (
-    select kind, name, status
-    from wf.step
-    where instance = l.key and generation = l.generation
-    order by seq desc
-    limit %(depth)s
-  ) n
-  where %(version)s::text is null or l.version = %(version)s
-  limit %(budget)s
+), meant as materialized (
+  select key, generation, seq, sum(least(seq, %(depth)s)) over (order by turn, key desc) as reads
+  from looked
+  where %(version)s::text is null or version = %(version)s
 ), standing as (
-  select kind, name, min(place) as place from newest where place is not null group by key, kind, name
+  select n.*
+  from meant m cross join lateral (
+    select kind, name, min(array_position(%(open)s::text[], status)) as place
+    from (
+      select kind, name, status
+      from wf.step
+      where instance = m.key and generation = m.generation
+      order by seq desc
+      limit %(depth)s
+    ) newest
+    where status = any(%(open)s)
+    group by kind, name
+  ) n
+  where m.reads <= %(budget)s
 ), groups as (
   select
     kind, name, count(*) as instances, count(*) filter (where place = 1) as first,
@@ -45,8 +51,7 @@ with looked as materialized (
 select
   coalesce(to_timestamp(%(now)s), now()),
   (select coalesce(jsonb_object_agg(status, jsonb_build_array(number, meant)), '{}') from counts),
-  (select count(*) from newest),
-  exists (select from looked where seq > %(depth)s and (%(version)s::text is null or version = %(version)s)),
+  exists (select from meant where seq > %(depth)s or reads > %(budget)s),
   g.*
 from (values (1)) as one left join groups g on true
 order by g.instances desc, g.kind, g.name
