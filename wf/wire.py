@@ -37,6 +37,8 @@ _STEP = {"eventType": "event_type"}
 _RECEIVED = {"eventId": "event_id", "acceptedAt": "accepted_at", "consumedBy": "consumed_by"}
 _JOB = {"createdOn": "created_on", "startedOn": "started_on", "endedOn": "ended_on", "noEffect": "no_effect"}
 
+_STANDING = {"stepsCapped": "steps_capped"}
+
 _TIMES = frozenset(
     {
         "queued", "start", "end", "nextWake", "dueAt", "restartAt", "expireAt", "wakeAt", "retryAt", "createdOn",
@@ -185,6 +187,11 @@ def overview_back(told: Any) -> Any:
         else:
             found[back.get(str(name), str(name))] = _time(value) if name in _SEEN_AT else overview_back(value)
     return found
+
+
+def standing(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What `Standing.look` has told."""
+    return _renamed(seen, _STANDING, rest=True)
 
 
 def _renamed(found: Mapping[str, Any], names: Mapping[str, str], *, rest: bool = False) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from wf.client import Client
 from wf.clock import Clock, DatabaseClock
 from wf.overview import Overview
+from wf.standing import Standing
 from wf.tokens import Tokens
 from wf_api.door import Door
 from wf_api.feeds import Feeds
@@ -46,6 +47,7 @@ class Parts:
         self.feeds = Feeds(settings.api_max_feeds)
         self.readiness = Readiness(self.client)
         self.overview = Overview(self.client.database, self.clock, settings)
+        self.standing = Standing(self.client.database, self.clock)
         self.metrics = Metrics(self.overview, lambda: self.watch.watchers)
 
     def close(self) -> None:
