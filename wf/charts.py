@@ -80,7 +80,7 @@ class Charts:
         rows = self._read("metric_series", wanted, only, workflow=workflow)
         now, known, begin = rows[-1][:3]
         if workflow is not None and not known:
-            names = (name for (name,) in self._database.read(self._sql["workflow_names"]))
+            names = (name for name, *_ in self._database.read(self._sql["workflow_known"]))
             raise WorkflowNotFound(workflow, [name for name in names if only is None or name in only])
         elapsed = _elapsed(now, begin)
         seconds = [float(wanted.span)] * (wanted.points - 1) + [elapsed]
