@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer
 from wf.errors import WorkflowNotFound
-from wf.histograms import added, quantile
+from wf.histograms import quantile
 from wf.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from wf.clock import Clock
@@ -134,16 +134,19 @@ def _elapsed(now: datetime, begin: datetime) -> float:
 
 def _sum(rows: list[tuple[Any, ...]]) -> list[Any]:
     """All points as one."""
-    *counts, step_times, lags = rows[0]
-    for row in rows[1:]:
-        counts = [a + b for a, b in zip(counts, row, strict=False)]
-        step_times, lags = added(step_times, row[-2]), added(lags, row[-1])
-    return [*counts, step_times, lags]
+    *counts, step_times, lags = zip(*rows, strict=True)
+    return [*map(sum, counts), _added(step_times), _added(lags)]
+
+
+def _added(histograms: Iterable[Sequence[int | None]]) -> list[int]:
+    """Those of which something is known; the database knows nothing of buckets for which nothing was counted."""
+    return [sum(filter(None, counts)) for counts in zip(*filter(None, histograms), strict=True)]
 
 
 def _told(row: Sequence[Any], seconds: float) -> Answer:
     """The counts and histograms of a stretch of so many seconds, as they are shown."""
     *counts, step_times, lags = row
+    step_times, lags = _added([step_times]), _added([lags])
     found = Answer(zip(COUNTS, counts, strict=True))
     found["stepsPerSecond"] = found.steps / seconds
     found["p50"], found["p95"] = quantile(step_times, 0.5), quantile(step_times, 0.95)
