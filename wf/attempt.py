@@ -38,6 +38,7 @@ class Attempt:
         details_max: Most bytes of what a heartbeat may tell.
         before: What the heartbeats of earlier attempts told last, encoded.
         begun: When it began, on the same clock.
+        claimed_at: When it began, on the journal's clock.
         cancelled: Set when the callback should stop.
         stopped: Whether it should because nobody wants its result any more.
         recorded: Whether the journal already holds its end.
@@ -54,6 +55,7 @@ class Attempt:
     details_max: int
     before: bytes | None = None
     begun: float = field(default_factory=time.monotonic)
+    claimed_at: float = 0.0
     cancelled: threading.Event = field(default_factory=threading.Event)
     stopped: bool = False
     recorded: bool = False

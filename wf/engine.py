@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from wf.journal import Journal
     from wf.live import Live
     from wf.mailbox import Mailbox
+    from wf.meter import Meter
     from wf.settings import Settings
     from wf.workflow import Registry
 
@@ -72,18 +73,19 @@ class Engine:
         mailbox: Delivers events.
         dispatcher: Publishes nudges.
         registry: Finds workflow classes.
+        meter: Counts what was committed.
         env: What these find in `self.env`.
     """
 
     def __init__(
         self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry,
-        *, env: Any = None,
+        *, meter: Meter, env: Any = None,
     ) -> None:  # fmt: skip
         self.settings, self.journal = settings, journal
-        self._mailbox, self._dispatcher, self._registry = mailbox, dispatcher, registry
+        self._mailbox, self._dispatcher, self._registry, self._meter = mailbox, dispatcher, registry, meter
         self._slots = Slots(journal.database, journal.clock, dispatcher)
-        self._recorder = Recorder(settings, journal, dispatcher)
-        self.runner = Runner(settings, journal, self._recorder)
+        self._recorder = Recorder(settings, journal, dispatcher, meter)
+        self.runner = Runner(settings, journal, self._recorder, meter)
         self.passes = Passes(settings, journal, registry, env)
 
     def advance(self, nudge: Nudge) -> Progress:
@@ -210,6 +212,7 @@ class Engine:
         again = not live.gives_up(replace(expired, lost=expired.lost + 1))
         if self.journal.lose(live.instance, expired, again=again):
             log_lost(live.instance, expired)
+            self._meter.attempt_lost(live.instance.workflow)
 
     def _claim_beside(self, live: Live, row: StepRow, now: float) -> tuple[bool, StepRow | None]:
         """Claim one of several steps without racing its siblings for the instance's rev."""
@@ -252,6 +255,7 @@ class Engine:
                 live.trusts_mailbox = False
                 self._mailbox.refill(commit.key)
             return False
+        self._meter.commit(live.instance, commit, None if ended is None else ended[1])
         taken = live.committed(commit)
         if commit.frees_slot:
             self._slots.grant(live.instance.workflow, due_in=self.settings.renudge)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wf.attempt import Attempt
     from wf.facts import StepRow
     from wf.journal import Journal
+    from wf.meter import Meter
     from wf.settings import Settings
 
 log = get_logger("wf")
@@ -51,10 +52,11 @@ class Transactions:
     Args:
         settings: `database_url`, `pool_size`, `renudge` and `max_state` are used.
         journal: Where results go.
+        meter: Counts them.
     """
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
-        self.settings, self.journal = settings, journal
+    def __init__(self, settings: Settings, journal: Journal, meter: Meter) -> None:
+        self.settings, self.journal, self.meter = settings, journal, meter
         self._engine: sqlalchemy.Engine | None = None
         self._lock = threading.Lock()
 
@@ -158,6 +160,7 @@ class Transaction:
         crashpoints.reached(crashpoints.BEFORE_COMMIT)
         self._commit(connection)
         attempt.recorded = True
+        self._owner.meter.attempt_ended(attempt, row)
         crashpoints.reached(crashpoints.AFTER_COMMIT)
         return True
 

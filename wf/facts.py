@@ -154,6 +154,11 @@ class Commit:
     """Seconds to keep the instance after this end, unless it has a time of its own."""
 
     @property
+    def begins(self) -> bool:
+        """Whether `run` has begun when this is written: a commit without a fact only changes when to look again."""
+        return self.rev_after > self.rev or (self.end is not None and not self.end.rolls_back)
+
+    @property
     def size(self) -> int:
         """Bytes of results that it adds."""
         return sum(len(row.output) for row in self.rows if row.output is not None)

@@ -271,6 +271,7 @@ class Live:
         self.instance = self.instance._replace(
             rev=commit.rev_after, seq=commit.seq, status=commit.status, due_at=commit.due_at,
             inbox=self.instance.inbox - len(commit.events), size=self.instance.size + commit.size,
+            started_at=self.instance.started_at or (commit.started_at if commit.begins else None),
         )  # fmt: skip
         self.slotted = self.slotted and not commit.frees_slot
         taken = [event for event, _ in self._taken]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wf.dispatch import Dispatcher
     from wf.facts import StepRow
     from wf.journal import Journal
+    from wf.meter import Meter
     from wf.settings import Settings
 
 T = TypeVar("T")
@@ -50,10 +51,11 @@ class Recorder:
         settings: The settings.
         journal: Where.
         dispatcher: Announces the retries of attempts that took too long.
+        meter: Counts what was written.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher) -> None:
-        self._settings, self._journal, self._dispatcher = settings, journal, dispatcher
+    def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher, meter: Meter) -> None:
+        self._settings, self._journal, self._dispatcher, self._meter = settings, journal, dispatcher, meter
         self._leases = Leases(journal.database)
 
     def record(self, row: StepRow, attempt: Attempt) -> bool:
@@ -71,7 +73,9 @@ class Recorder:
         rev = patiently(lambda: record(row), patience)
         if rev is None and row.output is not None:  # not ours any more, or siblings have left no room for it
             full = no_room(attempt.row, attempt.config, len(row.output), now=self._journal.clock.now(), state=state)
-            rev = patiently(lambda: record(full), patience)
+            rev, row = patiently(lambda: record(full), patience), full
+        if rev is not None:
+            self._meter.attempt_ended(attempt, row)
         crashpoints.reached(crashpoints.AFTER_RECORD)
         return rev is not None
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wf.core import Request
     from wf.facts import InstanceRow, StepRow
     from wf.journal import Journal
+    from wf.meter import Meter
     from wf.recording import Recorder
     from wf.settings import Settings
 
@@ -43,11 +44,12 @@ class Runner:
         settings: Limits.
         journal: Whose clock counts, and where leases are.
         recorder: Keeps what attempts tell, and records those that take too long.
+        meter: Counts the ends of transactions.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, recorder: Recorder) -> None:
+    def __init__(self, settings: Settings, journal: Journal, recorder: Recorder, meter: Meter) -> None:
         self._settings, self._journal, self._recorder = settings, journal, recorder
-        self._transactions = Transactions(settings, journal)
+        self._transactions = Transactions(settings, journal, meter)
         self.attempts = Attempts(settings, journal, recorder.record_timeout)
 
     def run(self, instance: InstanceRow, row: StepRow, request: Request) -> Ran | None:
@@ -66,6 +68,7 @@ class Runner:
         now = time.monotonic()
         limits = (now + config.timeout, now + self._settings.lease, self._settings.max_payload)
         attempt = Attempt(instance, row, config, *limits)
+        attempt.claimed_at = (row.wake_at or 0.0) - self._settings.lease  # the lease began with the claim
         attempt.before = self._recorder.details_before(attempt)
         problem: Exception | None = None
         try:

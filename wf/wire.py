@@ -56,6 +56,10 @@ _NAMED = frozenset({"workflows", "instances"})
 """Parts of an overview whose names are those of workflows and statuses."""
 
 
+_CHARTED = {"lagP95": "lag_p95", "stepsPerSecond": "steps_per_second"}
+"""Names in counts over time."""
+
+
 def moment(at: datetime) -> str:
     """A time in ISO 8601, UTC."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -192,6 +196,15 @@ def overview_back(told: Any) -> Any:
 def standing(seen: Mapping[str, Any]) -> dict[str, Any]:
     """What `Standing.look` has told."""
     return _renamed(seen, _STANDING, rest=True)
+
+
+def charted(found: Any) -> Any:
+    """What `Charts` has told."""
+    if isinstance(found, list):
+        return [charted(item) for item in found]
+    if not isinstance(found, dict):
+        return found
+    return {_CHARTED.get(name, name): charted(value) for name, value in found.items()}
 
 
 def _renamed(found: Mapping[str, Any], names: Mapping[str, str], *, rest: bool = False) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Remove instances that have ended long enough ago, whose ids are free again, and jobs.
+"""Remove instances that have ended long enough ago, whose ids are free again, jobs, and old counts.
 
 How long is long enough was decided when an instance ended: its own word, else its workflow's, else the settings'.
-Jobs are kept for a month; what they did stays in the audit.
+Jobs are kept for a month; what they did stays in the audit. Counts over time are kept the longer the coarser they are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 BATCH = 200
 """Instances or jobs that one statement removes."""
+
+COUNTS = 1_000
+"""Stretches of counts that one statement removes."""
+
+COUNTS_KEPT = {60: 6 * 3600.0, 600: 4 * 86_400.0, 3600: 35 * 86_400.0}
+"""For how many seconds counts are kept, by the seconds of their stretch: longer than any chart looks back."""
 
 JOB_DAYS = 30
 """Days for which a job that has ended is kept."""
@@ -43,6 +49,7 @@ class Retention:
             How many instances were removed.
         """
         self._forget_jobs()
+        self._forget_counts()
         removed = left = 0
         while True:
             due = self._due(left)
@@ -57,6 +64,12 @@ class Retention:
     def _forget_jobs(self) -> None:
         params = {"limit": BATCH, "days": JOB_DAYS, "now": self._owner.journal.clock.override()}
         while len(self._owner.database.rows(self._sql["retention_jobs"], params)) == BATCH:
+            pass
+
+    def _forget_counts(self) -> None:
+        spans, kept = list(COUNTS_KEPT), list(COUNTS_KEPT.values())
+        params = {"limit": COUNTS, "spans": spans, "kept": kept, "now": self._owner.journal.clock.override()}
+        while len(self._owner.database.rows(self._sql["metric_forget"], params)) == COUNTS:
             pass
 
     def _due(self, left: int) -> list[int]:

@@ -17,6 +17,7 @@ from wf.engine import Engine
 from wf.env import Environment
 from wf.journal import Journal
 from wf.mailbox import Mailbox
+from wf.meter import Meter
 from wf.settings import Settings
 from wf.workflow import registry
 from wf_tasks.alarm import Alarm
@@ -44,8 +45,8 @@ class Runtime:
         self.dispatcher = Dispatcher(settings)
         self.mailbox = Mailbox(settings, self.journal)
         self.environment = Environment(settings, clock)
-        env = self.environment.env
-        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry, env=env)
+        self.meter, env = Meter(self.database, self.journal.clock), self.environment.env
+        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry, meter=self.meter, env=env)
         self.alarm = Alarm(settings, self.journal, self.dispatcher)
 
     def prepare(self) -> None:
@@ -74,6 +75,7 @@ class Runtime:
     def close(self) -> None:
         """Stop the threads, close the connections."""
         self.engine.close()
+        self.meter.close()
         self.environment.close()
         self.database.close()
         self.dispatcher.close()

@@ -97,6 +97,8 @@ def _watch(sender: Any = None, **_: object) -> None:
 @signals.worker_shutdown.connect
 def _leave(**_: object) -> None:
     presence.disappear()
+    if _runs_workflows():
+        runtime().meter.close()
 
 
 @signals.worker_process_init.connect
