@@ -249,24 +249,27 @@ class Deployments:
         rows = self.database.read(self._sql["schedule_coming"], {"workflow": workflow})
         return [Answer(zip(names, row, strict=True)) for row in rows]
 
-    def versions(self, workflow: str | None = None) -> list[Answer]:
+    def versions(self, workflow: str | None = None, *, exact: bool = True) -> list[Answer]:
         """Every version that is registered or has instances in flight, newest first, with the numbers of these.
 
         Args:
             workflow: Only those of this workflow.
+            exact: Whether all instances are counted, which takes its time among a million. Else those of each version
+                are among the newest `CAP` of one workflow in each status.
 
         Raises:
             WorkflowNotFound: There is no such workflow.
         """
         if workflow is not None and (error := self._unknown(workflow)) is not None:
             raise error
-        of = {"workflow": workflow, "terminal": sorted(TERMINAL)}
+        of = {"workflow": workflow, "terminal": sorted(TERMINAL), "live": sorted(set(Status) - TERMINAL), "cap": CAP}
         told = {row[:2]: row[2:] for row in self.database.read(self._sql["version_list"], of)}
+        counted = self._sql["version_counts" if exact or workflow is None else "version_looked"]
         found: dict[tuple[str, str], Answer] = {}
         for name, newest, registered, _ in self.database.read(self._sql["workflow_known"]):
             for version, at in registered.items() if workflow in (None, name) else ():
                 found[name, version] = _version(name, version, at, told, newest=version == newest)
-        for name, version, status, number in self.database.read(self._sql["version_counts"], of):
+        for name, version, status, number in self.database.read(counted, of):
             entry = found.setdefault((name, version), _version(name, version, None, told, newest=False))
             entry["instances"][status] = number
         newest_first = sorted(found.values(), key=lambda entry: version_order(entry.version), reverse=True)

@@ -58,7 +58,7 @@ def create(stage: Stage) -> list[Figure]:
     """Instances created per second by one process: by the client, and by an API that is asked over HTTP."""
     number = stage.plan.size(4000)
     with stage.deployment() as settings, Client(settings=settings) as client, stage.api(settings) as url:
-        _fill(settings, 0)
+        fill(settings, 0)
 
         token = Tokens(client.database, DatabaseClock()).create("bench", "write", created_by="bench")
 
@@ -84,7 +84,7 @@ def lists(stage: Stage) -> list[Figure]:
     """How long pages of lists by status take among a million instances, over HTTP."""
     number = stage.plan.size(MILLION)
     with stage.deployment() as settings, stage.api(settings) as url:
-        _fill(settings, number)
+        fill(settings, number)
         times = [took for status in ("complete", "waiting", "errored", "running") for took in _pages(url, status)]
     figure = Figure(
         "lists", f"a page of 20 by status, of {number:,} instances, p95", percentile(times, 0.95) * 1000, "ms",
@@ -97,7 +97,7 @@ def feeds(stage: Stage) -> list[Figure]:
     """Steps per second while the feeds of ten thousand idle instances are followed, and some of each that runs, too."""
     watched, instances, steps = stage.plan.size(10_000), stage.plan.size(40), 50
     with stage.ours() as group:
-        keys = _fill(group.settings, watched)
+        keys = fill(group.settings, watched)
         group.skip()
 
         def rate() -> float:
@@ -167,7 +167,7 @@ def _pages(url: str, status: str) -> Iterator[float]:
             cursor = f"&cursor={after}"
 
 
-def _fill(settings: Settings, number: int) -> list[int]:
+def fill(settings: Settings, number: int) -> list[int]:
     """Make so many instances; gives their keys."""
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
         keys = [key for (key,) in connection.execute(FILL, {"number": number}).fetchall()]

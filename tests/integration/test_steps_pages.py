@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.support.attempts import Held, one_step
+from tests.support.big import multiply
 from tests.support.errands import Errand, RefusedError, moment
 from tests.support.parcels import Parcel
 from tests.support.plans import plan_of, scans
@@ -56,19 +57,6 @@ def all_pages(rig: Rig, limit: int, **how: Any) -> list[list[Answer]]:
     while (cursor := pages[-1].cursor) is not None:
         pages.append(rig.client.catalog.steps("fan", "f-1", limit=limit, after=cursor, **how))
     return list(pages)
-
-
-def multiply(rig: Rig, number: int) -> None:
-    """Let the last step of the one instance have so many followers like it."""
-    rig.sql(
-        "insert into wf.step (instance, generation, seq, kind, name, count, status, attempt, lost, output, started_rev,"
-        " rev, started_at, ended_at) select s.instance, s.generation, s.seq + n, s.kind, s.name, s.count + n,"
-        " s.status, s.attempt, s.lost, s.output, s.started_rev, s.rev, s.started_at, s.ended_at"
-        " from wf.step s join wf.instance i on s.instance = i.key and s.seq = i.seq,"
-        f" generate_series(1, {number}) n"
-    )
-    rig.sql(f"update wf.instance set seq = seq + {number}")
-    rig.sql("analyze wf.step")
 
 
 def test_pages_give_every_step_once_as_its_description_does(rig: Rig) -> None:

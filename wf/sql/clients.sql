@@ -191,6 +191,19 @@ where status <> all(%(terminal)s) and (%(workflow)s::text is null or workflow = 
 group by 1, 2, 3
 order by 1, 2, 3
 
+-- version_looked: The same among the newest instances of each status of a workflow, so many of each. A status is written
+-- as a range, and ordered by, so that nothing but the index on (workflow, status, key) will do.
+select %(workflow)s, i.version, i.status, count(*)
+from unnest(%(live)s::text[]) as s (status) cross join lateral (
+  select version, status
+  from wf.instance
+  where workflow = %(workflow)s and status >= s.status and status <= s.status
+  order by status desc, key desc
+  limit %(cap)s
+) i
+group by 2, 3
+order by 2, 3
+
 -- instance_key: The key of an instance.
 select key, status, generation, rev from wf.instance where workflow = %(workflow)s and id = %(id)s
 

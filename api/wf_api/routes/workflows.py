@@ -77,12 +77,15 @@ def configure_workflow(name: str, wanted: models.Settings, caller: Admin) -> Res
 def list_versions(
     name: str,
     caller: Reader,
+    exact: Annotated[
+        bool, Query(description="`false`: count among the newest 1000 in each status, which is quick.")
+    ] = True,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
     per_page: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> Response:
     """Every version that is registered or has instances in flight, the newest first."""
     caller.check(name)
-    found = caller.client.catalog.versions(name)
+    found = caller.client.catalog.versions(name, exact=exact)
     return _paged(found, page, per_page, lambda shown: list(map(wire.version, shown)))
 
 

@@ -1,0 +1,48 @@
+"""One workflow: its numbers, the diagram of its code with who stands where in it, its versions, settings and schedules."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from wf.deployments import CAP
+from wf.errors import WorkflowNotFound
+from wf.status import Status
+from wf_api.access import Reader, Scope
+from wf_api.diagram import diagram, outline, unplaced
+from wf_api.pages.render import path, view
+from wf_api.pictures import failures, throughput
+
+router = APIRouter(include_in_schema=False)
+
+RANGE = "1h"
+
+
+@router.get("/workflows/{name}")
+def workflow(
+    request: Request, name: str, caller: Reader, version: Annotated[str, Query(max_length=100)] = ""
+) -> Any:
+    """The newest version, or another one."""
+    caller.check(name)
+    catalog, parts = caller.client.catalog, caller.parts
+    found = next(iter(catalog.describe_workflows(only=[name])), None)
+    if found is None:
+        raise WorkflowNotFound(name, catalog.workflows())
+    shown = version or found.version
+    versions = catalog.versions(name, exact=False)
+    graph = catalog.graph(name, shown)
+    standing = parts.standing.look(name, version or None)
+    counted = parts.charts.series(RANGE, name)
+    return view(
+        request, caller, "workflow.html", here="workflows", name=name, workflow=found, version=shown, versions=versions,
+        cap=CAP, statuses=list(Status), standing=standing, counted=counted, pictures=[throughput(counted), failures(counted)], chosen=version,
+        picture=None if graph is None else diagram(graph, standing, href=partial(_leads_to, name)),
+        outline=[] if graph is None else outline(graph, standing),
+        elsewhere=standing.steps if graph is None else unplaced(graph, standing),
+        may_write=caller.principal.scope >= Scope.WRITE, may_configure=caller.principal.scope >= Scope.ADMIN,
+    )  # fmt: skip
+
+
+def _leads_to(name: str, node: Mapping[str, Any]) -> str | None:
+    return None if "type" not in node else path("workflows", name, "instances", status="waiting")
