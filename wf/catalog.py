@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wf.answers import Answer, Page
+from wf.answers import Answer
 from wf.codec import decode
 from wf.descriptions import ALL, Extent, Totals, description, error_answer, rollback_answer, step_answer
 from wf.errors import StepOutputNotFound
 from wf.inside import Insides
-from wf.listing import ENTRY, KEY_MAX, LOOK
+from wf.pages import Pages
 from wf.plain import legible, plain, revealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wf.answers import Page
     from wf.listing import Listing
     from wf.transactions import Execute
 
 _COUNT = re.compile(r"[1-9][0-9]{0,8}")
-
-SLACK = timedelta(hours=1)
-"""Instances get their keys in the order of creation, but for those of transactions that were open for so long."""
 
 
 class Made(NamedTuple):
@@ -121,41 +118,16 @@ class Catalog(Insides):
         """A page of the instances of a workflow.
 
         Returns:
-            The page. That of a version may have fewer entries, or none, and a cursor to go on: it is looked for among
-            so many instances that have all else that is wanted (`wf.listing.LOOK`).
+            The page. It may have fewer entries, or none, and a cursor to go on: what no index has is looked for among
+            so many instances that have all else that is wanted (`wf.pages`).
 
         Raises:
             WorkflowNotFound: There is no such workflow.
         """
-        low = 0 if listing.since is None else self._key_at(_moved(listing.since, -SLACK))
-        high = KEY_MAX if listing.until is None else self._key_at(_moved(listing.until, SLACK))
-        end = None if listing.version is None else self._end_of_look(workflow, listing, low, high)
-        if listing.skipped:
-            listing = listing.after(self._last_before(workflow, listing, low, high))
-        rows = self.database.read(*listing.statement(workflow, low, high))
-        if not rows and (error := self._unknown(workflow)) is not None:
+        found = Pages(self.database).find(workflow, listing)
+        if not found and (error := self._unknown(workflow)) is not None:
             raise error
-        entries = [Answer(zip(ENTRY, row[1:], strict=True)) for row in rows[: listing.size]]
-        last = rows[listing.size - 1][0] if len(rows) > listing.size else end
-        return Page(entries, None if last is None else str(last))
-
-    def _end_of_look(self, workflow: str, listing: Listing, low: int, high: int) -> int | None:
-        """The key of the last instance that is looked at for a version, which has no index; None if all may be."""
-        ((number, last),) = self.database.read(*listing.looking(workflow, low, high))
-        end: int | None = last if number == LOOK else None
-        return end
-
-    def _last_before(self, workflow: str, listing: Listing, low: int, high: int) -> int:
-        """The key of the last instance before a page that is given by its number."""
-        ((number, last),) = self.database.read(*listing.skipping(workflow, low, high))
-        beyond = KEY_MAX if listing.oldest_first else 0
-        return beyond if number < listing.skipped else last
-
-    def _key_at(self, moment: datetime) -> int:
-        """A key that divides the instances created before a moment from the later ones."""
-        rows = self.database.read(self._sql["instance_key_at"], {"at": moment.timestamp()})
-        key: int = rows[0][0]
-        return key
+        return found
 
     def describe(
         self, workflow: str, id: str, *, read: Callable[[bytes], Any] = decode, extent: Extent = ALL
@@ -220,11 +192,3 @@ class Catalog(Insides):
         )  # fmt: skip
         row = dict(zip(names, self._one("instance_read", workflow, id), strict=True))
         return row | {"rollback": revealed(row["rollback"], self.database.cipher)}
-
-
-def _moved(moment: datetime, by: timedelta) -> datetime:
-    """A moment a little earlier or later; the first and the last of the calendar stay where they are."""
-    try:
-        return moment + by
-    except OverflowError:
-        return moment

@@ -209,6 +209,10 @@ class Workflow:
         self,
         *,
         status: str | None = None,
+        version: str | None = None,
+        id: str | None = None,
+        error: str | None = None,
+        search: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         cursor: str | None = None,
@@ -216,8 +220,15 @@ class Workflow:
     ) -> Page:
         """A page of instances, newest first.
 
+        A page by `version`, `id`, `error` or `search` may be short, or empty, and have a cursor that leads on: these
+        are looked for among a number of instances (`wf.pages`).
+
         Args:
             status: Only those in this status.
+            version: Only those of this version.
+            id: Only those whose id begins with this.
+            error: Only errored ones whose error has this text in its name or message.
+            search: Only those whose params or output have this text in them.
             since: Only those created then or later.
             until: Only those created then or earlier.
             cursor: The `cursor` of the page before.
@@ -227,5 +238,8 @@ class Workflow:
             InvalidQuery: A value cannot be used.
             WorkflowNotFound: There is no such workflow.
         """
-        listing = Listing(status=status, since=since, until=until, cursor=cursor, limit=limit)
+        listing = Listing(
+            status=status, version=version, id=id, error=error, search=search, since=since, until=until, cursor=cursor,
+            limit=limit,
+        )  # fmt: skip
         return self._client.catalog.list(self.name, listing)

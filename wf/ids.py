@@ -10,7 +10,7 @@ from wf.core.history import Key, Kind
 from wf.errors import InvalidInstanceId
 
 _INSTANCE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_-]{0,99}")
-_ADDRESS = re.compile(r"[a-zA-Z0-9, */#_-]{1,271}")
+ADDRESS = re.compile(r"[a-zA-Z0-9, */#_-]{1,271}")
 _ADDRESS_RULE = "ids have 1 to 271 letters, digits, or any of '-', '_', ',', '*', '/', '#' and blank"
 _RESERVED = frozenset({"batch", "terminate", "terminateAll"})
 _EVENT_MAX = 200
@@ -48,7 +48,7 @@ def check_address(id: object) -> str:
     Raises:
         InvalidInstanceId: No instance can have it.
     """
-    if not isinstance(id, str) or not _ADDRESS.fullmatch(id):
+    if not isinstance(id, str) or not ADDRESS.fullmatch(id):
         raise InvalidInstanceId(id, _ADDRESS_RULE)
     return id
 

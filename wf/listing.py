@@ -1,22 +1,13 @@
-"""Lists of instances: pages by key, with filters, and an index for each of them however many instances there are."""
+"""Lists of instances: which ones are wanted, and which page of them. How a page is found stands in `wf.pages`."""
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import BigInteger, Select, bindparam, func, select, tuple_
-from sqlalchemy.dialects import postgresql
-
-from wf import tables
-from wf.errors import WfError
+from wf.errors import InvalidInstanceId, WfError
+from wf.ids import ADDRESS, check_address
 from wf.status import Status
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PAGE = 20
 PAGE_MAX = 100
@@ -24,7 +15,19 @@ OFFSET_MAX = 10_000
 """Instances that a page given by its number may skip; they are read and thrown away. A cursor skips any number."""
 
 LOOK = 10_000
-"""Instances that a page of one version is looked for among."""
+"""Instances among which a page of one version is looked for, or of ids that begin as more than `FEW` do."""
+
+FEW = 5_000
+"""Instances whose ids begin alike: so many are found by the index on ids, wherever they are."""
+
+INSIDE = 1_000
+"""Instances into whose errors, params or outputs one page looks."""
+
+TEXT_MAX = 200
+"""Characters of a text that is looked for."""
+
+ID_BEGINS = f"^{ADDRESS.pattern}$"
+"""How an id may begin."""
 
 KEY_MAX = 2**63 - 1
 _DIGITS = 100  # of a cursor; Python refuses to read thousands of them
@@ -33,10 +36,6 @@ ENTRY = ("id", "version", "status", "trigger", "createdOn", "modifiedOn", "start
 """What is told of each instance."""
 
 _DATE = len("2026-01-31")
-
-Statement = tuple[str, "Mapping[str, Any]"]
-
-_DIALECT = postgresql.dialect(paramstyle="pyformat")  # type: ignore[no-untyped-call]
 
 
 class InvalidQuery(WfError):
@@ -72,6 +71,9 @@ class Listing:
     Attributes:
         status: Only those in this status.
         version: Only those of this version.
+        id: Only those whose id begins with this.
+        error: Only errored ones whose error has this text in its name or message, in small or capital letters.
+        search: Only those whose params or output have this text in them, which `wf.contents` explains.
         since: Only those created then or later.
         until: Only those created then or earlier.
         cursor: The `cursor` of the page before.
@@ -85,6 +87,9 @@ class Listing:
 
     status: str | None = None
     version: str | None = None
+    id: str | None = None
+    error: str | None = None
+    search: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     cursor: str | None = None
@@ -101,6 +106,9 @@ class Listing:
             raise InvalidQuery(f"The cursor {self.cursor!r:.40} is not one that a list has given.")
         if self.cursor is not None and self.page is not None:
             raise InvalidQuery("Give a cursor or the number of a page, not both.")
+        _check_beginning(self.id)
+        _check_text("error", self.error)
+        _check_text("search", self.search)
         _check_moment("since", self.since)
         _check_moment("until", self.until)
 
@@ -118,110 +126,20 @@ class Listing:
         """The same list from a cursor on, in place of the number of a page."""
         return replace(self, page=None, cursor=str(cursor))
 
-    def statement(self, workflow: str, low: int = 0, high: int = KEY_MAX) -> Statement:
-        """The statement that gives key and entry of each instance of the page, and of one more if there is one.
-
-        Args:
-            workflow: Its name.
-            low: No instance below this key is looked at.
-            high: None from this key on.
-        """
-        return _page(self._shape), self._values(workflow, low, high) | {"number": self.size + 1}
-
-    def skipping(self, workflow: str, low: int, high: int) -> Statement:
-        """The statement that gives the number of the instances before the page, and the key of the last one.
-
-        A page that is given by its number is looked up by it first: an OFFSET beside the LIMIT makes Postgres sort.
-        """
-        return _skipped(self._shape), self._values(workflow, low, high) | {"number": self.skipped}
-
-    def looking(self, workflow: str, low: int, high: int) -> Statement:
-        """The statement that gives the number of the first `LOOK` instances of any version, and the key of the last."""
-        values = self._values(workflow, low, high) | {"number": LOOK}
-        return _skipped(self._shape._replace(version=False, since=False, until=False)), values
+    @property
+    def one_status(self) -> str | None:
+        """The status that all have which are wanted; None if it does not matter."""
+        return Status.ERRORED if self.error is not None else self.status
 
     @property
-    def _shape(self) -> Shape:
-        return Shape(
-            self.oldest_first, *(value is not None for value in (self.status, self.version, self.since, self.until))
-        )
+    def is_impossible(self) -> bool:
+        """Whether no instance can be such: only errored ones have an error."""
+        return self.error is not None and self.status not in (None, Status.ERRORED)
 
-    def _values(self, workflow: str, low: int, high: int) -> dict[str, Any]:
-        cursor = None if self.cursor is None else min(int(self.cursor), KEY_MAX)
-        if cursor is not None:
-            low, high = (max(low, cursor + 1), high) if self.oldest_first else (low, min(high, cursor))
-        return {
-            "workflow": workflow, "status": self.status, "version": self.version, "since": self.since,
-            "until": self.until, "above": low - 1, "below": high, "look": LOOK,
-        }  # fmt: skip
-
-
-class Shape(NamedTuple):
-    """What a statement depends on; its values are parameters."""
-
-    oldest_first: bool
-    status: bool
-    version: bool
-    since: bool
-    until: bool
-
-
-@cache
-def _page(shape: Shape) -> str:
-    """Key and entry of each instance of a page. When one was modified, its last step and its own times tell."""
-    page, step = _first(shape).subquery("page").c, tables.step.c
-    last = (
-        select(func.greatest(step.started_at, step.attempt_at, step.ended_at))
-        .where(step.instance == page.key, step.generation == page.generation, step.seq == page.seq)
-        .scalar_subquery()
-    )
-    modified = func.greatest(page.created_at, page.started_at, page.paused_at, page.ended_at, last)
-    entries = select(
-        page.key, page.id, page.version, page.status, page.trigger, page.created_at, modified, page.started_at,
-        page.ended_at, page.due_at,
-    )  # fmt: skip
-    return _text(entries.order_by(page.key if shape.oldest_first else page.key.desc()))
-
-
-@cache
-def _skipped(shape: Shape) -> str:
-    key = _first(shape).subquery("skipped").c.key
-    return _text(select(func.count(), func.max(key) if shape.oldest_first else func.min(key)))
-
-
-def _first(shape: Shape) -> Select[Any]:
-    """So many instances, between two keys.
-
-    Place and order are of whole index rows, so that nothing but the index on them will do: in the order of keys alone,
-    a small workflow would be looked for among all the instances of the big ones, and a rare status among those of the
-    common one. Both bounds are whole rows, too: the scan stops where the status ends.
-    """
-    table: Any = tables.instance.c
-    columns = [table.workflow, table.status] if shape.status else [table.workflow]
-    place, prefix = tuple_(*columns, table.key), [bindparam(column.name, type_=column.type) for column in columns]
-    above, below = (bindparam(name, type_=table.key.type) for name in ("above", "below"))
-    query = select(tables.instance).where(place > tuple_(*prefix, above), place < tuple_(*prefix, below))
-    query = query.order_by(*_order(columns, table.key, shape))
-    if shape.version:  # in a query of its own, or the planner takes another index: the version might be rare
-        looked = query.limit(bindparam("look", type_=BigInteger())).subquery("looked")
-        table, columns = looked.c, [looked.c[column.name] for column in columns]
-        query = select(looked).order_by(*_order(columns, table.key, shape))
-    for wanted, column, name, compare in (
-        (shape.version, table.version, "version", operator.eq),
-        (shape.since, table.created_at, "since", operator.ge),
-        (shape.until, table.created_at, "until", operator.le),
-    ):
-        if wanted:
-            query = query.where(compare(column, bindparam(name, type_=column.type)))
-    return query.limit(bindparam("number", type_=BigInteger()))
-
-
-def _order(columns: list[Any], key: Any, shape: Shape) -> list[Any]:
-    return [column if shape.oldest_first else column.desc() for column in (*columns, key)]
-
-
-def _text(query: Select[Any]) -> str:
-    return str(query.compile(dialect=_DIALECT))
+    @property
+    def looks_inside(self) -> bool:
+        """Whether only a look into stored values can tell."""
+        return self.error is not None or self.search is not None
 
 
 def is_cursor(value: object) -> bool:
@@ -245,3 +163,16 @@ def _check_moment(name: str, value: object) -> None:
         value.astimezone(UTC)
     except (OverflowError, ValueError):
         raise InvalidQuery(f"{name} {value} is beyond the times that can be compared.") from None
+
+
+def _check_text(name: str, value: object) -> None:
+    if value is not None and not (isinstance(value, str) and 1 <= len(value) <= TEXT_MAX):
+        raise InvalidQuery(f"{name} must be a text of 1 to {TEXT_MAX} characters, not {value!r:.40}.")
+
+
+def _check_beginning(value: object) -> None:
+    try:
+        if value is not None:
+            check_address(value)
+    except InvalidInstanceId:
+        raise InvalidQuery(f"id {value!r:.40} is not how an id of an instance can begin.") from None

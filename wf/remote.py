@@ -52,6 +52,7 @@ class RemoteCatalog:
         """As `Catalog.list`."""
         found = self.http.read(
             f"/workflows/{part(workflow)}/instances", status=listing.status, version=listing.version,
+            id=listing.id, error=listing.error, search=listing.search,
             date_start=None if listing.since is None else listing.since.isoformat(),
             date_end=None if listing.until is None else listing.until.isoformat(),
             cursor=listing.cursor, page=listing.page, per_page=listing.size,

@@ -86,6 +86,14 @@ def test_lists_are_filtered(api: Api) -> None:
     assert listed(api, date_start="2027-01-17", date_end="2027-01-18")[0] == ["i-3", "i-2"]
     assert listed(api, date_end="2027-01-16T10:00+02:00")[0] == ["i-1", "i-0"]
     assert listed(api, date_start="2027-01-17", status="complete", direction="asc", per_page=1)[0] == ["i-2"]
+    assert listed(api, id="i-3")[0] == ["i-3"]
+    assert listed(api, id="i-", version="1", direction="asc", per_page=1)[0] == ["i-0"]
+    assert listed(api, error="ORDER 7 refused")[0] == listed(api, error="RefusedError", id="i")[0] == ["i-3"]
+    assert listed(api, error="RefusedError", status="waiting") == (
+        [], {"count": 0, "per_page": 20, "page": None, "cursor": None},
+    )  # fmt: skip
+    assert listed(api, search='"do": "wait"')[0] == ["i-1"]
+    assert listed(api, search="got", date_end="2027-01-17", page=2, per_page=1)[0] == ["i-0"]
 
 
 @pytest.mark.usefixtures("five")
@@ -108,6 +116,9 @@ def test_the_ends_of_the_calendar_are_times_like_others(api: Api) -> None:
         ({"page": 1, "cursor": "5"}, 10410, "Give a cursor or the number of a page, not both"),
         ({"cursor": "x"}, 10002, "query.cursor"),
         ({"cursor": "9" * 5000}, 10002, "query.cursor"),
+        ({"id": "ü"}, 10002, "query.id"),
+        ({"error": ""}, 10002, "query.error"),
+        ({"search": "x" * 201}, 10002, "query.search"),
         ({"direction": "up"}, 10002, "'asc' or 'desc'"),
         ({"date_start": "yesterday"}, 10002, "date_start 'yesterday' is not an ISO 8601 date or time"),
         ({"date_end": "2027-02-30"}, 10002, "date_end '2027-02-30' is not"),

@@ -198,6 +198,10 @@ def test_instances_are_filtered(shell: Shell, worked: Worked) -> None:
     def listed(*options: str) -> list[str]:
         return [entry["id"] for entry in shell.json("instances", "list", "broken", *options)]
 
+    assert [listed("--error", text) for text in ("NOTHING [i]left", "no such")] == ids
+    assert [listed("--id", beginning, "--version", "1") for beginning in ("b", "c")] == ids
+    assert [listed("--search", text) for text in ("{}", "[]")] == ids
+
     assert [listed("--status", status) for status in ("errored", "running")] == ids
     assert [listed("--date-end", day) for day in (today, "2020-01-01")] == ids
     assert [listed("--date-start", day) for day in ("2020-01-01T10:00", "2999-01-01")] == ids

@@ -29,6 +29,8 @@ LOOKING = [
     ("list",), ("describe", "errand"), ("versions",), ("versions", "errand"),
     ("instances", "list", "errand"), ("instances", "list", "errand", "--reverse", "--per-page", "2"),
     ("instances", "list", "errand", "--status", "errored"),
+    ("instances", "list", "errand", "--id", "i-f", "--version", "1"),
+    ("instances", "list", "errand", "--error", "ORDER 7"), ("instances", "list", "errand", "--search", '"do": "wait"'),
     ("instances", "list", "errand", "--date-start", "2027-01-15", "--date-end", "2027-01-15"),
     ("instances", "describe", "errand", "latest"), ("instances", "describe", "errand", "i-fail"),
     ("instances", "describe", "errand", "i-flaky", "--no-step-output"),

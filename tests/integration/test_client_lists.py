@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.fernet import Fernet
 
+from tests.support import Rig
 from tests.support.errands import Errand, moment
-from wf.listing import Listing
+from wf.codec import encode
+from wf.contents import BYTES
+from wf.faults import encode_error
+from wf.listing import FEW, INSIDE, LOOK, InvalidQuery, Listing
+from wf.pages import BUDGET
 
 if TYPE_CHECKING:
-    from tests.support import Rig
+    from collections.abc import Iterator
+
+    from wf.settings import Settings
 
 
 def test_list_gives_the_newest_first_page_by_page(rig: Rig) -> None:
@@ -147,3 +156,138 @@ def test_a_listed_instance_tells_its_status_version_and_times(rig: Rig) -> None:
     assert (entry.id, entry.status, entry.version) == ("r-17", "complete", "1")
     assert entry["createdOn"] == entry.created_on == entry.started_on == entry.ended_on == moment(0)
     assert entry.due_at is None
+
+
+def ids(rig: Rig, **listing: Any) -> list[str]:
+    """The ids on all pages, one by one."""
+    found, page = [], rig.client.catalog.list("errand", Listing(**listing))
+    while True:
+        found += [entry.id for entry in page]
+        if page.cursor is None:
+            return found
+        page = rig.client.catalog.list("errand", Listing(**listing | {"cursor": page.cursor}))
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_ids_are_found_by_how_they_begin(rig: Rig, oldest_first: bool) -> None:
+    """In the order of the list, with all other filters, page by page; capitals make a difference."""
+    for id in ("order-2", "order-1", "Order-3", "orders", "order-", "other"):
+        rig.create(Errand, id, {"do": "fail" if id == "order-1" else ""})
+    rig.settle()
+
+    def found(**filters: Any) -> list[str]:
+        shown = ids(rig, oldest_first=oldest_first, limit=2, **filters)
+        return shown if oldest_first else shown[::-1]
+
+    assert found(id="order-") == ["order-2", "order-1", "order-"]
+    assert found(id="order") == ["order-2", "order-1", "orders", "order-"]
+    assert found(id="order-", status="errored") == ["order-1"]
+    assert found(id="order-", version="1", since=moment(0), until=moment(0)) == ["order-2", "order-1", "order-"]
+    assert found(id="order-", version="2") == found(id="order-", since=moment(1)) == found(id="zz") == []
+    page = rig.client.catalog.list("errand", Listing(id="o", page=2, limit=2, oldest_first=oldest_first))
+    assert [entry.id for entry in page] == (["orders", "order-"] if oldest_first else ["orders", "order-1"])
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_a_beginning_that_many_ids_have_is_looked_for_bit_by_bit(rig: Rig, oldest_first: bool) -> None:
+    """A rare one is found at once among all; a common one in the order of keys, with cursors that lead to the rest."""
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, due_at) select 'errand',"
+        " case when n > %s and n <= %s then 'often-' when n = 5 then 'rare-' else 'other-' end || n, '1', now()"
+        " from generate_series(1, 21000) n",
+        LOOK, LOOK + FEW + 1,
+    )  # fmt: skip
+    rare = rig.client.catalog.list("errand", Listing(id="rare-", oldest_first=oldest_first))
+    assert ([entry.id for entry in rare], rare.cursor) == (["rare-5"], None)
+    first = rig.client.catalog.list("errand", Listing(id="often-", oldest_first=oldest_first, limit=100))
+    assert (len(first), first.cursor) == ((0, str(LOOK)) if oldest_first else (100, "14902"))
+    found = ids(rig, id="often-", oldest_first=oldest_first, limit=100)
+    expected = [f"often-{n}" for n in range(LOOK + 1, LOOK + FEW + 2)]
+    assert found == (expected if oldest_first else expected[::-1])
+
+
+def test_errors_are_found_by_a_text(rig: Rig) -> None:
+    """In name and message, whatever is small or capital; only errored instances have one."""
+    for n, doing in enumerate(["fail", "", "fail"]):
+        rig.create(Errand, f"i-{n}", {"do": doing})
+    rig.settle()
+    for text in ("order 7", "ORDER 7 REF", "refusederror", "RefusedError: order 7 refused"):
+        assert ids(rig, error=text) == ["i-2", "i-0"], text
+    for text in ("order 8", "errands.py", "Traceback"):
+        assert ids(rig, error=text) == [], text
+    assert ids(rig, error="order", status="errored", id="i-2", version="1") == ["i-2"]
+    assert ids(rig, error="order", search="fail", limit=1, oldest_first=True) == ["i-0", "i-2"]
+    assert ids(rig, error="order", status="complete") == []
+    second = rig.client.catalog.list("errand", Listing(error="order", page=2, limit=1))
+    assert [entry.id for entry in second] == ["i-0"]
+    assert [entry.id for entry in rig.client.workflow(Errand).list(error="order", limit=1)] == ["i-2"]
+
+
+@pytest.fixture(params=["plain", "encrypted"])
+def kept(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Rig]:
+    """A rig without keys, and one with."""
+    keys = Fernet.generate_key().decode() if request.param == "encrypted" else ""
+    with Rig(settings.model_copy(update={"encryption_keys": keys})) as made:
+        yield made
+
+
+def test_params_and_outputs_are_found_by_a_text(kept: Rig) -> None:
+    """As a value or as JSON, also of types beyond JSON, in every script, and with keys."""
+    rig = kept
+    at = datetime(2026, 3, 4, tzinfo=UTC)
+    for id, value in (
+        ("i-1", {"to": "Zoë Ångström", "order": 17}), ("i-2", {"note": 'a "b" \\ c', "at": at}),
+        ("i-3", {"do": "wait", "deep": [1, {"x": "STRASSE"}]}), ("i-4", {"do": "fail", "order": 4}),
+    ):  # fmt: skip
+        rig.create(Errand, id, value)
+    rig.settle()
+    for text, expected in (
+        ("zoË ån", ["i-1"]), ('"order": 17', ["i-1"]), ('{"order":4', []), ('"order":', ["i-4", "i-1"]),
+        ('a "b" \\ c', ["i-2"]), ("2026-03-04", ["i-2"]), ("straße", ["i-3"]), ('"deep": [1, {"x"', ["i-3"]),
+        ('{"got":', ["i-2", "i-1"]), ("~", []), ("nowhere", []),
+    ):  # fmt: skip
+        assert ids(rig, search=text) == expected, text
+    assert ids(rig, error="order 7", search="fail") == ["i-4"]
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_a_rare_text_is_looked_for_bit_by_bit(rig: Rig, oldest_first: bool) -> None:
+    """A page may be empty, and its cursor leads on, to each instance once."""
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, status) select 'errand', 'i-' || n, '1', 'errored'"
+        " from generate_series(1, %s) n",
+        2 * INSIDE + 1,
+    )
+    common, rare = encode_error(ValueError("often")), encode_error(ValueError("rarely"))
+    rig.sql(
+        "insert into wf.payload (instance, params, error)"
+        " select key, %s, case when mod(key, %s) = 1 then %s::bytea else %s::bytea end from wf.instance",
+        encode(None), INSIDE, rare, common,
+    )  # fmt: skip
+    found = ["i-1", f"i-{INSIDE + 1}", f"i-{2 * INSIDE + 1}"]
+    assert ids(rig, error="rarely", oldest_first=oldest_first, limit=1) == (found if oldest_first else found[::-1])
+    nowhere = rig.client.catalog.list("errand", Listing(error="never", oldest_first=oldest_first))
+    assert (list(nowhere), nowhere.cursor) == ([], str(INSIDE if oldest_first else INSIDE + 2))
+    assert ids(rig, error="often", since=moment(-(10**9)), oldest_first=True)[-1] == f"i-{2 * INSIDE}"
+
+
+def test_a_page_reads_so_many_bytes_and_no_more(rig: Rig) -> None:
+    """A value that is too big is not looked into; many that are just small enough make the page short."""
+    workflow = rig.client.workflow(Errand)
+    big, many = "x" * (BYTES - 100), BUDGET // BYTES + 1
+    workflow.create("i-0", {"do": "needle" + "x" * BYTES})
+    for n in range(1, many + 1):
+        workflow.create(f"i-{n}", {"do": big})
+    workflow.create("i-last", {"do": "needle"})
+    page = rig.client.catalog.list("errand", Listing(search="needle", oldest_first=True))
+    assert (list(page), page.cursor) == ([], str(many))
+    assert ids(rig, search="needle", oldest_first=True) == ["i-last"]
+
+
+@pytest.mark.parametrize(
+    "filters", [{"id": ""}, {"id": "é"}, {"error": ""}, {"error": "x" * 201}, {"search": ""}, {"search": 5}]
+)
+def test_a_text_that_cannot_be_looked_for_is_refused(filters: dict[str, Any]) -> None:
+    """Before anything is asked."""
+    with pytest.raises(InvalidQuery, match=next(iter(filters))):
+        Listing(**filters)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import psycopg
@@ -13,7 +14,7 @@ import pytest
 from tests.support.errands import Errand, RefusedError
 from tests.support.feeds import drained
 from tests.support.plans import plan_of, scans
-from wf import WorkflowEntrypoint
+from wf import WorkflowEntrypoint, listed
 from wf.attempt import Attempt
 from wf.commits import FEW
 from wf.core import StepConfig
@@ -25,6 +26,8 @@ from wf_reaper.restarts import Restarts
 
 if TYPE_CHECKING:
     from tests.support import Rig
+
+BEGINS: tuple[Literal["", "few", "many"], ...] = ("", "few", "many")
 
 SMALL = {"workflow", "version", "tick", "slot", "schedule"}
 """Tables of a few rows, which may be read from end to end."""
@@ -105,11 +108,15 @@ def list_all_ways(rig: Rig) -> None:
     now = rig.client.workflow(Errand).create().describe().queued
     for filters in ({}, {"cursor": "500"}, {"status": "complete"}, {"since": now, "until": now}):
         rig.client.workflow(Errand).list(**filters)
-    for listing in (Listing(cursor="5", oldest_first=True), Listing(status="errored", page=2, version="1")):
+    for listing in (
+        Listing(cursor="5", oldest_first=True), Listing(status="errored", page=2, version="1"), Listing(id="i-1"),
+        Listing(id="i-", status="waiting"), Listing(error="x"), Listing(search="x", version="1", since=now, page=2),
+        Listing(error="x", search="x", id="i-"),
+    ):  # fmt: skip
         rig.client.catalog.list("errand", listing)
 
 
-def fill(rig: Rig) -> None:
+def fill(rig: Rig, *, analyze: bool = True) -> None:
     """Some thousands of instances, most of which have ended, as in a deployment."""
     rig.sql(
         "insert into wf.instance (workflow, id, version, status, due_at, restart_at) select"
@@ -137,7 +144,7 @@ def fill(rig: Rig) -> None:
         "insert into wf.transition (instance, rev, status)"
         " select key, 1, 'waiting' from wf.instance on conflict do nothing"
     )
-    for table in ("instance", "payload", "step", "attempt", "event", "transition"):
+    for table in ("instance", "payload", "step", "attempt", "event", "transition") if analyze else ():
         rig.sql(f"analyze wf.{table}")
 
 
@@ -183,6 +190,30 @@ def test_a_page_far_behind_is_found_by_the_index_too(rig: Rig, seen: set[str]) -
         pages = [limited(plan_of(connection, text)) for text in seen]
     assert len(pages) == 2
     assert all(page["Index Name"] == "instance_newest" for page in pages), pages
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_every_shape_of_a_list_is_found_by_indexes(rig: Rig, analyzed: bool) -> None:
+    """No filters, in whatever combination and order, make Postgres read a table from end to end or in wrong order."""
+    fill(rig, analyze=analyzed)
+    texts = {
+        listed.contents(shape, error=error, values=not error)
+        for shape in SHAPES for error in (False, True)
+    } | {make(shape) for shape in SHAPES for make in (listed.page, listed.skipped, listed.chosen)}  # fmt: skip
+    texts.add(statements()["list_beginning"])
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        plans = {text: plan_of(connection, text) for text in texts}
+    assert {text for text, plan in plans.items() if set(scans(plan))} == set()
+    for shape in SHAPES if analyzed else [shape for shape in SHAPES if shape.status or shape.begins == "few"]:
+        index = "instance_id" if shape.begins == "few" else "instance_status" if shape.status else "instance_newest"
+        assert f"'Index Name': '{index}'" in str(plans[listed.page(shape)]), shape
+
+
+SHAPES = [
+    listed.Shape(oldest_first, status, version, since, since, begins)
+    for begins in BEGINS
+    for oldest_first, status, version, since in product([False, True], repeat=4)
+]
 
 
 def limited(plan: Any) -> Any:

@@ -28,6 +28,10 @@ def instances() -> None:
 @instances.command("list")
 @name_argument
 @click.option("--status", shell_complete=statuses, help="Only those in this status.")
+@click.option("--version", help="Only those of this version.")
+@click.option("--id", help="Only those whose id begins with this.")
+@click.option("--error", help="Only errored ones with this text in the name or message of their error.")
+@click.option("--search", help="Only those with this text in their params or output, as JSON has it.")
 @click.option("--reverse", is_flag=True, help="The oldest first.")
 @click.option("--date-start", metavar="ISO8601", help="Only those created then or later; UTC unless it says otherwise.")
 @click.option("--date-end", metavar="ISO8601", help="Only those created then or earlier; a date means all of that day.")
@@ -36,8 +40,9 @@ def instances() -> None:
 @click.option("--cursor", help="Where to go on, as the page before has said.")
 @json_option
 def list_instances(
-    *, name: str, status: str | None, date_start: str | None, date_end: str | None, page: int, per_page: int,
-    cursor: str | None, reverse: bool, as_json: bool,
+    *, name: str, status: str | None, version: str | None, id: str | None, error: str | None, search: str | None,
+    date_start: str | None, date_end: str | None, page: int, per_page: int, cursor: str | None, reverse: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """List the instances of a workflow, newest first."""
     from wf.cli.show import print_json, show, table  # noqa: PLC0415  (slow)
@@ -50,15 +55,17 @@ def list_instances(
         found = catalog.list(
             name,
             Listing(
-                status=parse_status(status), since=since, until=until, cursor=cursor, limit=per_page,
-                oldest_first=reverse, page=page if cursor is None else None,
+                status=parse_status(status), version=version, id=id, error=error, search=search, since=since,
+                until=until, cursor=cursor, limit=per_page, oldest_first=reverse,
+                page=page if cursor is None else None,
             ),
         )  # fmt: skip
     place = f"page {page}" if cursor is None else f"cursor {cursor}"
     if as_json:
         print_json(found)
     elif not found:
-        such = " such" if any(given is not None for given in (status, date_start, date_end)) else ""
+        filters = (status, version, id, error, search, date_start, date_end)
+        such = " such" if any(given is not None for given in filters) else ""
         there = f" on {place}" if page != 1 or cursor is not None else ""
         show(f'There are no{such} instances in workflow "{name}"{there}')
     else:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Response
 from wf import wire
 from wf.descriptions import CHARACTERS_MAX, shortened, to_show
 from wf.instance import Instance
-from wf.listing import InvalidQuery, Listing, read_moment
+from wf.listing import ID_BEGINS, TEXT_MAX, InvalidQuery, Listing, read_moment
 from wf.plain import plain
 from wf.status import Status
 from wf_api.access import Caller, Reader, Writer
@@ -28,6 +28,9 @@ def list_instances(
     caller: Reader,
     status: Annotated[Status | None, Query()] = None,
     version: Annotated[str | None, Query(max_length=100)] = None,
+    id: Annotated[str | None, Query(pattern=ID_BEGINS, description="How their ids begin.")] = None,
+    error: Annotated[str | None, Query(min_length=1, max_length=TEXT_MAX, description="In name or message.")] = None,
+    search: Annotated[str | None, Query(min_length=1, max_length=TEXT_MAX, description="In params or output.")] = None,
     date_start: Annotated[str | None, Query(description="ISO 8601, UTC unless it says otherwise.")] = None,
     date_end: Annotated[str | None, Query(description="The same; a date without a time means all of that day.")] = None,
     page: Annotated[int | None, Query(ge=1)] = None,
@@ -37,13 +40,15 @@ def list_instances(
 ) -> Response:
     """Page by page: by `cursor`, which costs the same however far it leads, or by the number of the page.
 
-    A version is looked for among 10000 instances: a page that is short, or empty, may have a cursor that leads on.
+    A version is looked for among 10000 instances, and so is the beginning of ids if more than 5000 have it; the text of
+    `error` or `search` among 1000, values above 64 KiB left out: a page that is short, or empty, may have a cursor that
+    leads on. `error` means errored ones alone. `search` looks at values as JSON, and capitals make no difference.
     """
     caller.check(name)
     listing = Listing(
-        status=status, version=version, since=_moment("date_start", date_start, time.min),
-        until=_moment("date_end", date_end, time.max), cursor=cursor, page=page, limit=per_page,
-        oldest_first=direction == "asc",
+        status=status, version=version, id=id, error=error, search=search,
+        since=_moment("date_start", date_start, time.min), until=_moment("date_end", date_end, time.max),
+        cursor=cursor, page=page, limit=per_page, oldest_first=direction == "asc",
     )  # fmt: skip
     found = caller.client.catalog.list(name, listing)
     info = {"count": len(found), "per_page": per_page, "page": page, "cursor": found.cursor}
