@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def step_link(
-    settings: Settings, workflow: str, id: str, generation: int, seq: int, rev: int | None = None
+    settings: Settings, workflow: str, id: str, generation: int, seq: int, *, rev: int | None = None
 ) -> str | None:
     """Where Flower shows the task that ran a step; None if WF_FLOWER_URL does not say where it is.
 

@@ -66,7 +66,7 @@ def beat(loglevel: str) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), envvar="FLOWER_PORT", default=5555, show_default=True)
 @click.option("--address", envvar="FLOWER_ADDRESS", default="127.0.0.1", show_default=True, help="Where to listen.")
 def flower(port: int, address: str) -> None:
-    """Show workers and tasks in a web page, with links to the pages of `wf api` if WF_DASHBOARD_URL says where they are.
+    """Show workers and tasks in a web page, with links to the pages of `wf api` at WF_DASHBOARD_URL.
 
     FLOWER_BASIC_AUTH=user:password protects it: set that before you let it listen on more than this machine. All other
     FLOWER_... variables count as usual. While it runs, workers tell of each task, which takes time of theirs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import flower.app
@@ -79,7 +80,5 @@ def serve(app: Celery, settings: Settings, *, port: int, address: str) -> None:
     except OSError as error:
         raise CannotListen(f"Cannot listen on {address}, port {port}: {error.strerror or error}.") from None
     command.print_banner(app, "ssl_options" in flower.urls.settings, listening)
-    try:
+    with suppress(KeyboardInterrupt, SystemExit):
         served.start()
-    except (KeyboardInterrupt, SystemExit):
-        pass

@@ -70,6 +70,7 @@ class InstancePage(Page):
 
     @web.authenticated
     def get(self, workflow: str, id: str) -> None:
+        """Show them."""
         self.show_tasks(workflow, id)
 
 
@@ -78,6 +79,7 @@ class StepPage(Page):
 
     @web.authenticated
     def get(self, workflow: str, id: str, generation: str, seq: str) -> None:
+        """Find it, or show what may be meant."""
         rev = self.get_argument("rev", type=int)
         found = ran(self.tasks_of(workflow, id), int(generation), int(seq), rev)
         if found is not None:
@@ -91,6 +93,7 @@ class ProcessPage(Page):
 
     @web.authenticated
     def get(self, process: str) -> None:
+        """Find it."""
         host, _, pids = process.rpartition(":")
         pid = pids.partition("/")[0]
         for name, worker in self.application.events.state.workers.items():
@@ -105,6 +108,7 @@ class ToDashboard(Page):
 
     @web.authenticated
     def get(self, task: str) -> None:
+        """Its id tells."""
         told = TaskId.parse(task)
         if told is None:
             raise web.HTTPError(HTTPStatus.NOT_FOUND, f"Task '{task}' is not about an instance of a workflow")
@@ -117,6 +121,7 @@ class TaskPage(TaskView, Page):
     """Flower's page of a task, with links to its instance and workflow."""
 
     def render(self, template_name: str, **values: Any) -> None:
+        """Take our template for a task of ours; Flower's own also shows errors."""
         told = TaskId.parse(values["task"].uuid) if template_name == "task.html" else None
         if told is not None:
             template_name = _template("task")
@@ -128,6 +133,7 @@ class TasksPage(TasksView, Page):
     """Flower's list of tasks, with a link to the instance in every line of ours."""
 
     def render(self, template_name: str, **values: Any) -> None:
+        """Take our template, if there is somewhere to lead to."""
         if template_name == "tasks.html" and self.dashboard:
             template_name = _template("tasks")
         super().render(template_name, **values)
