@@ -144,7 +144,9 @@ class Dispatcher:
         self._redis.close()
 
     def _message(self, nudge: Nudge) -> str:
-        task_id = f"{nudge.id or nudge.key}:{nudge.generation}.{nudge.seq}.{nudge.rev}"
+        # Two workflows may have instances of the same id. What this says, `TaskId` reads.
+        whose = f"{nudge.workflow}:{nudge.id}" if nudge.workflow and nudge.id else nudge.id or str(nudge.key)
+        task_id = f"{whose}:{nudge.generation}.{nudge.seq}.{nudge.rev}"
         headers: dict[str, Any] = {
             "lang": "py",
             "task": TASK,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wf.cipher import cipher_for
 from wf.errors import WfError
+
+_VISIBLE = re.compile(r"[!-~]+")
 
 
 class InvalidSettings(WfError):
@@ -92,6 +96,10 @@ class Settings(BaseSettings):
         0.25, gt=0, description="Seconds between two looks at the instances that feeds follow."
     )
     login_ttl: float = Field(43_200.0, gt=0, description="Seconds until a browser must log in again.")
+    dashboard_url: str = Field(
+        "", description="Where people reach the pages of `wf api`, for links in Flower. Empty: no links."
+    )
+    flower_url: str = Field("", description="Where people reach `wf flower`, for links in the pages. Empty: no links.")
     job_batch: int = Field(
         100, ge=1, description="Instances that a bulk action moves between two notes of its progress."
     )
@@ -103,6 +111,22 @@ class Settings(BaseSettings):
     def _check_keys(cls, keys: str) -> str:
         cipher_for(keys)
         return keys
+
+    @field_validator("dashboard_url", "flower_url")
+    @classmethod
+    def _check_page(cls, url: str) -> str:
+        """A URL to put paths behind; browsers get to see it, so it is no place for a password."""
+        if not url:
+            return url
+        rule = "must be like https://host:port/path, without user, password, ? or #"
+        try:
+            parts = urlsplit(url)
+            whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:  # a port that is none; the text may hold a password
+            raise ValueError(rule) from None
+        if not whole or "@" in parts.netloc or "?" in url or "#" in url or not _VISIBLE.fullmatch(url):
+            raise ValueError(rule)
+        return url.rstrip("/")
 
     def __init__(self, **values: Any) -> None:
         """Read the environment; `values` override it.

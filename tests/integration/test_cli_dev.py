@@ -68,6 +68,16 @@ class Terminal:
         return self.log.read_text(errors="replace")
 
 
+def urls(database_url: str, settings: Settings) -> dict[str, str]:
+    """Variables with which `wf dev` starts no servers."""
+    return {
+        "WF_DATABASE_URL": database_url,
+        "WF_REDIS_URL": settings.redis_url,
+        "WF_QUEUE": settings.queue,
+        "WF_KEY_PREFIX": settings.key_prefix,
+    }
+
+
 @pytest.fixture
 def terminal(servers_folder: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
     """Not in pytest's own folder, whose parents are closed to the account of Postgres."""
@@ -101,15 +111,31 @@ def test_dev_runs_everything_and_stops_it(terminal: Terminal) -> None:
     assert "WF_DATABASE_URL is not set. Set it, or start `wf dev` in this folder." in terminal.wf("list").stderr
 
 
+def test_dev_asks_who_looks_at_flower(terminal: Terminal, empty_database_url: str, settings: Settings) -> None:
+    """Flower of `wf dev` has a login of its own, told once and kept for the next time; each side knows the other."""
+    ports = {"WF_API_PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
+    dev = terminal.dev("greetings", **urls(empty_database_url, settings), **ports)
+    url = f"http://127.0.0.1:{ports['FLOWER_PORT']}"
+    wait_until(lambda: status_of(f"{url}/workers"), 60, "Flower answers")
+    (password,) = re.findall(rf"^Flower at {url} asks for user wf, password (\S+)$", terminal.text(), re.MULTILINE)
+    login = f"wf:{password}"
+    assert [status_of(f"{url}/workers", given) for given in ("", "wf:wrong", login)] == [401, 401, 200]
+    kept = terminal.folder / ".wf/flower"
+    assert (kept.read_text(), kept.stat().st_mode & 0o777) == (f"{login}\n", 0o600)
+    assert terminal.text().count(password) == 1
+    family = {" ".join(one.cmdline()): one.environ() for one in psutil.Process(dev.pid).children()}
+    assert not any(password in line for line in family)
+    for line, variables in family.items():
+        assert variables["WF_FLOWER_URL"] == url
+        assert variables["WF_DASHBOARD_URL"] == f"http://127.0.0.1:{ports['WF_API_PORT']}"
+        assert ("FLOWER_BASIC_AUTH" in variables) == line.endswith(" flower")
+    dev.send_signal(signal.SIGINT)
+    assert dev.wait(40) == 0, terminal.text()
+
+
 def test_dev_uses_the_servers_that_are_set(terminal: Terminal, empty_database_url: str, settings: Settings) -> None:
     """With both URLs set, `wf dev` starts no server, migrates the given database, and runs on it."""
-    urls = {
-        "WF_DATABASE_URL": empty_database_url,
-        "WF_REDIS_URL": settings.redis_url,
-        "WF_QUEUE": settings.queue,
-        "WF_KEY_PREFIX": settings.key_prefix,
-    }
-    dev = terminal.dev("greetings", "--no-flower", "--no-api", **urls)
+    dev = terminal.dev("greetings", "--no-flower", "--no-api", **urls(empty_database_url, settings))
     terminal.ready(1)
     assert [path.name for path in (terminal.folder / ".wf").iterdir()] == ["env"]
     assert not re.search(r"^(api|flower) ", terminal.text(), re.MULTILINE)

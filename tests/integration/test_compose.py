@@ -141,6 +141,14 @@ def test_no_port_is_open_to_others(services: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_pages_know_where_browsers_reach_each_other(services: dict[str, Any]) -> None:
+    """The links between dashboard and Flower lead to the ports that are published."""
+    for variable, name in {"WF_DASHBOARD_URL": "api", "WF_FLOWER_URL": "flower"}.items():
+        (published,) = services[name]["ports"]
+        url = f"http://{published.rpartition(':')[0]}"
+        assert {services[other]["environment"][variable] for other in OURS} == {url}
+
+
 def test_redis_keeps_what_it_is_given(services: dict[str, Any]) -> None:
     """The broker writes to disk, and refuses when it is full instead of forgetting."""
     assert "--appendonly yes --maxmemory-policy noeviction" in services["redis"]["command"]

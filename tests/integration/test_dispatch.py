@@ -47,10 +47,10 @@ def test_a_nudge_carries_four_numbers(rig: Rig, dispatcher: Dispatcher) -> None:
 
 
 def test_flower_shows_names_instead_of_numbers(rig: Rig, dispatcher: Dispatcher) -> None:
-    """The task's id names the instance, its shadow workflow and step, and its retries are the attempts."""
+    """The task's id names workflow and instance, its shadow workflow and step, and its retries are the attempts."""
     dispatcher.publish([NUDGE, Nudge(17, 2, 9), Nudge(17, 2, 9, workflow="report", id="r-17")])
     first, bare, start = (message["headers"] for message in messages(rig))
-    assert (first["id"], first["shadow"], first["retries"]) == ("r-17:2.4.9", "report/upload", 3)
+    assert (first["id"], first["shadow"], first["retries"]) == ("report:r-17:2.4.9", "report/upload", 3)
     assert first["argsrepr"] == "(17, 2, 9, 4)"
     assert (bare["id"], bare["shadow"]) == ("17:2.0.9", None)
     assert start["shadow"] == "report"

@@ -66,14 +66,18 @@ def beat(loglevel: str) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), envvar="FLOWER_PORT", default=5555, show_default=True)
 @click.option("--address", envvar="FLOWER_ADDRESS", default="127.0.0.1", show_default=True, help="Where to listen.")
 def flower(port: int, address: str) -> None:
-    """Show workers and tasks in a web page.
+    """Show workers and tasks in a web page, with links to the pages of `wf api` at WF_DASHBOARD_URL.
 
     FLOWER_BASIC_AUTH=user:password protects it: set that before you let it listen on more than this machine. All other
-    FLOWER_... variables count as usual.
+    FLOWER_... variables count as usual. While it runs, workers tell of each task, which takes time of theirs:
+    FLOWER_ENABLE_EVENTS=false spares them that.
     """
-    with settings(schema=False):
+    with settings(schema=False) as found:
         pass
-    _celery("flower", f"--port={port}", f"--address={address}")
+    from wf_tasks.celery import app  # noqa: PLC0415  (slow, and reads the environment)
+    from wf_tasks.flower.app import serve  # noqa: PLC0415
+
+    serve(app, found, port=port, address=address)
 
 
 def _celery(*argv: str, pool: str | None = None) -> None:

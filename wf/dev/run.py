@@ -8,12 +8,13 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from wf.dev.pages import flower_login, page_urls, write_privately
 from wf.dev.servers import Urls, embedded
 from wf.dev.supervisor import Child, Supervisor
 from wf.migrations import check, migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -35,7 +36,7 @@ def run(
         workers: Worker processes.
         flower: Whether to run Flower, too.
         api: Whether to run the API, too.
-        data: Where embedded servers keep their data and logs.
+        data: Where embedded servers keep their data and logs, and where the login of Flower is kept.
         note: Where to write the URLs down while they are valid, for commands in other terminals.
         database_url: A Postgres to use; empty means an embedded one.
         redis_url: A Redis to use; empty means an embedded one.
@@ -48,13 +49,24 @@ def run(
     with embedded(data, database_url=database_url, redis_url=redis_url) as urls:
         migrate(urls.database_url)
         check(urls.database_url)
+        pages = page_urls(os.environ, flower=flower, api=api)
+        login = flower_login(os.environ, data) if flower else ""
         with _written_down(urls, note):
-            Supervisor(_children(urls, modules, workers, flower=flower, api=api)).run()
+            if login:
+                _tell_login(login, pages)
+            Supervisor(_children(_variables(urls) | pages, modules, workers, flower=flower, api=api, login=login)).run()
 
 
-def _children(urls: Urls, modules: Sequence[str], workers: int, *, flower: bool, api: bool) -> list[Child]:
+def _tell_login(login: str, pages: Mapping[str, str]) -> None:
+    user, _, password = login.partition(":")
+    where = f" at {pages['WF_FLOWER_URL']}" if "WF_FLOWER_URL" in pages else ""
+    print(f"Flower{where} asks for user {user}, password {password}", flush=True)  # noqa: T201
+
+
+def _children(
+    env: Mapping[str, str], modules: Sequence[str], workers: int, *, flower: bool, api: bool, login: str
+) -> list[Child]:
     """In the order in which they stop: workers first, because they may still nudge and be nudged."""
-    env = _variables(urls)
     wf = [sys.executable, "-m", "wf"]
     names = ["worker"] if workers == 1 else [f"worker-{number}" for number in range(1, workers + 1)]
     children = [Child(name, [*wf, "worker", *modules], env) for name in names]
@@ -62,7 +74,8 @@ def _children(urls: Urls, modules: Sequence[str], workers: int, *, flower: bool,
     if api:
         children.append(Child("api", [*wf, "api"], env))
     if flower:
-        children.append(Child("flower", [*wf, "flower"], env))
+        own = {"FLOWER_BASIC_AUTH": login} if login else {}  # no argument: everybody may read those of a process
+        children.append(Child("flower", [*wf, "flower"], {**env, **own}))
     return children
 
 
@@ -74,10 +87,7 @@ def _variables(urls: Urls) -> dict[str, str]:
 def _written_down(urls: Urls, note: Path) -> Iterator[None]:
     """Print the URLs, and keep them in a file that only we may read: there may be a password in them."""
     lines = "".join(f"export {name}={shlex.quote(url)}\n" for name, url in _variables(urls).items())
-    note.parent.mkdir(parents=True, exist_ok=True)
-    note.unlink(missing_ok=True)
-    with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(lines)
+    write_privately(note, lines)
     print(f"{lines}Commands in this folder find these by themselves. Ctrl-C stops everything.", flush=True)  # noqa: T201
     try:
         yield
