@@ -8,6 +8,6 @@ Scripts only make it quicker (`static/*.js`, ours, as they are): `/live` renders
 sends what has changed (`wf_api.live`), forms and steps open over the page they belong to, and keys move through rows.
 """
 
-from wf_api.pages import home, live, login
+from wf_api.pages import actions, home, live, login
 
-PAGES = (home.router, live.router, login.router)
+PAGES = (home.router, live.router, login.router, actions.router)
