@@ -81,3 +81,12 @@ def effect(action: Action, status: str) -> Status | Effect:
 
 ACCEPTING = [str(status) for status, found in TABLE[Action.SEND_EVENT].items() if found is Effect.STORED]
 """Statuses in which an instance takes events."""
+
+
+def offered(status: str) -> list[Action]:
+    """The actions that do something in a status; the others are refused there, or change nothing.
+
+    Args:
+        status: The status that they would find.
+    """
+    return [action for action in Action if effect(action, status) not in (Effect.NOTHING, Effect.REFUSED)]

@@ -1,4 +1,4 @@
-"""Instances in paths: `{id:instance}`."""
+"""Parts of paths: instances, `{id:instance}`, and what is done to them, `{action:wish}`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,22 @@ class InstanceId(Convertor[str]):
         return value
 
 
+class Wish(Convertor[str]):
+    """What a person may do to an instance on a page of its own."""
+
+    regex = "pause|resume|terminate|restart|delete"
+
+    def convert(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+
 register_url_convertor("instance", InstanceId())
+register_url_convertor("wish", Wish())
 
 ONE = "/{id:instance}"
 """An instance below those of its workflow."""

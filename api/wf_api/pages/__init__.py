@@ -8,13 +8,24 @@ Scripts only make it quicker (`static/*.js`, ours, as they are): `/live` renders
 sends what has changed (`wf_api.live`), forms and steps open over the page they belong to, and keys move through rows.
 """
 
-from wf_api.pages import home, instance, instances, live, login, told
+from wf_api.pages import (
+    actions,
+    home,
+    instance,
+    instances,
+    live,
+    login,
+    told,
+    workflow,
+)
 
 PAGES = (
+    actions.router,
     home.router,
-    instances.router,
     instance.router,
-    told.router,
+    instances.router,
     live.router,
     login.router,
+    told.router,
+    workflow.router,
 )

@@ -37,7 +37,9 @@ export function openOver() {
     open(link, dialog).catch(() => location.assign(link.href));
   });
   dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
+    const left = event.target.closest?.("a[data-cancel]");
+    if (left) event.preventDefault();
+    if (left || event.target === dialog) dialog.close();
   });
   dialog.addEventListener("close", () => dialog.replaceChildren());
 }
