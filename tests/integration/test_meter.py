@@ -93,7 +93,9 @@ def test_facts_stand_in_the_minute_of_their_own_time(rig: Rig) -> None:
     points = flushed(rig).series("1h").points
     minute = {point.at.timestamp(): point.steps for point in points if point.steps}
     expected: dict[float, int] = {}
-    for (at,) in rig.sql("select extract(epoch from ended_at)::float8 from wf.step where kind = 'do' and output is not null"):
+    for (at,) in rig.sql(
+        "select extract(epoch from ended_at)::float8 from wf.step where kind = 'do' and output is not null"
+    ):
         expected[at // 60 * 60] = expected.get(at // 60 * 60, 0) + 1
     assert minute == expected
     assert len(minute) > 1

@@ -3,6 +3,7 @@
 from wf_api.routes import (
     audit,
     browser,
+    charts,
     creation,
     feed,
     health,
@@ -17,6 +18,6 @@ from wf_api.routes import (
 )
 
 ROUTERS = (
-    health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    health.router, metrics.router, overview.router, charts.router, workflows.router, schedules.router, creation.router,
+    jobs.router, instances.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
 )  # fmt: skip
