@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 BOUNDS = tuple(0.001 * 2**n for n in range(28))
-"""The upper bound of each bucket, in seconds; it belongs to the bucket. The last bucket holds all that is longer, too."""
+"""The upper bound of each bucket, in seconds; it belongs to the bucket. The last one holds all that is longer, too."""
 
 _LAST = len(BOUNDS) - 1
 

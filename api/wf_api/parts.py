@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from wf.charts import Charts
 from wf.client import Client
 from wf.clock import Clock, DatabaseClock
 from wf.overview import Overview
@@ -48,6 +49,7 @@ class Parts:
         self.readiness = Readiness(self.client)
         self.overview = Overview(self.client.database, self.clock, settings)
         self.standing = Standing(self.client.database, self.clock)
+        self.charts = Charts(self.client.database, self.clock)
         self.metrics = Metrics(self.overview, lambda: self.watch.watchers)
 
     def close(self) -> None:

@@ -119,7 +119,7 @@ def test_what_somebody_may_not_see_is_left_out(rig: Rig, charts: Charts) -> None
     assert charts.series("1h", only=only).totals.steps == 1
     assert [found.workflow for found in charts.by_workflow("1h", only).workflows] == ["charts-b"]
     assert charts.by_workflow("1h", frozenset()).workflows == []
-    with pytest.raises(WorkflowNotFound, match="'charts-a'.*Known workflows: 'charts-b'"):
+    with pytest.raises(WorkflowNotFound, match=r"'charts-a'.*Known workflows: 'charts-b'"):
         charts.series("1h", "charts-a", only)
 
 

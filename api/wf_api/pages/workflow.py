@@ -20,9 +20,7 @@ RANGE = "1h"
 
 
 @router.get("/workflows/{name}")
-def workflow(
-    request: Request, name: str, caller: Reader, version: Annotated[str, Query(max_length=100)] = ""
-) -> Any:
+def workflow(request: Request, name: str, caller: Reader, version: Annotated[str, Query(max_length=100)] = "") -> Any:
     """The newest version, or another one."""
     caller.check(name)
     catalog, parts = caller.client.catalog, caller.parts

@@ -2,6 +2,7 @@
 
 from wf_api.routes import (
     audit,
+    charts,
     creation,
     feed,
     health,
@@ -22,6 +23,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     overview.router,
+    charts.router,
     workflows.router,
     standing.router,
     schedules.router,
