@@ -9,12 +9,12 @@ is told the essential ones.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
 from wf_api import scales
-from wf_api.pages import STATIC_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 14, 52, 28
 COLOURS = {"accent": "#2563eb", "errored": "#c62828", "retried": "#b26a00", "running": "#0f7b5f", "muted": "#5b6470"}
 """For programs that know no style sheets; elsewhere `plots.css` paints."""
 
-STYLE = (STATIC_FOLDER / "plots.css").read_text()
+STYLE = (Path(__file__).parent / "static" / "plots.css").read_text()
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

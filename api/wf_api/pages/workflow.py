@@ -1,4 +1,4 @@
-"""One workflow: its numbers, the diagram of its code with who stands where in it, its versions, settings and schedules."""
+"""One workflow: its numbers, the diagram of its code and who stands where in it, its versions, settings, schedules."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -33,8 +33,9 @@ def workflow(request: Request, name: str, caller: Reader, version: Annotated[str
     standing = parts.standing.look(name, version or None)
     counted = parts.charts.series(RANGE, name)
     return view(
-        request, caller, "workflow.html", here="workflows", name=name, workflow=found, version=shown, versions=versions,
-        cap=CAP, statuses=list(Status), standing=standing, counted=counted, pictures=[throughput(counted), failures(counted)], chosen=version,
+        request, caller, "workflow.html", here="workflows", name=name, workflow=found, version=shown,
+        versions=versions, cap=CAP, statuses=list(Status), standing=standing, counted=counted,
+        pictures=[throughput(counted), failures(counted)], chosen=version,
         picture=None if graph is None else diagram(graph, standing, href=partial(_leads_to, name)),
         outline=[] if graph is None else outline(graph, standing),
         elsewhere=standing.steps if graph is None else unplaced(graph, standing),
