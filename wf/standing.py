@@ -21,7 +21,7 @@ CAP = 1_000
 DEPTH = 100
 """Steps of each instance that are looked at, the newest ones."""
 
-BUDGET = 20_000
+BUDGET = 10_000
 """Steps that are looked at in all; instances that are beyond it count, but not at their steps."""
 
 GROUPS = 500

@@ -20,20 +20,16 @@ with looked as materialized (
   from looked
   where %(version)s::text is null or version = %(version)s
 ), standing as (
-  select n.*
+  select n.kind, n.name, min(array_position(%(open)s::text[], n.status)) as place
   from meant m cross join lateral (
-    select kind, name, min(array_position(%(open)s::text[], status)) as place
-    from (
-      select kind, name, status
-      from wf.step
-      where instance = m.key and generation = m.generation
-      order by seq desc
-      limit %(depth)s
-    ) newest
-    where status = any(%(open)s)
-    group by kind, name
+    select kind, name, status
+    from wf.step
+    where instance = m.key and generation = m.generation
+    order by seq desc
+    limit %(depth)s
   ) n
-  where m.reads <= %(budget)s
+  where m.reads <= %(budget)s and n.status = any(%(open)s)
+  group by m.key, n.kind, n.name
 ), groups as (
   select
     kind, name, count(*) as instances, count(*) filter (where place = 1) as first,

@@ -89,7 +89,7 @@ class _Reader:
     def nodes(self, found: Any) -> tuple[Node, ...]:
         """The nodes of a list, or of a block."""
         if isinstance(found, Mapping):
-            found = found.get("nodes") if found.get("type") in {None, *_BLOCKS} else [found]
+            found = found.get("nodes") if clean(found.get("type")) in {"", *_BLOCKS} else [found]
         if not isinstance(found, list | tuple):
             return ()
         if self._depth >= DEPTH and found:
@@ -106,7 +106,7 @@ class _Reader:
                 yield Node("other", "and more, too many to be shown")
             if self._number > NODES:
                 return
-            if raw.get("type") in _BLOCKS:
+            if clean(raw.get("type")) in _BLOCKS:
                 yield from self.nodes(raw)
             else:
                 self._number += 1
@@ -190,7 +190,7 @@ def _detail(type: str, raw: Mapping[str, Any]) -> str:
         told.append(f"until {clean(raw.get('timestamp')) or '?'}")
     elif type == "step_wait_for_event":
         options = _mapping(raw.get("options"))
-        told.append(clean(options.get("event_type")) or "any event")
+        told.append(f"event {clean(options.get('event_type')) or '?'}")
         if options.get("timeout") is not None:
             told.append(f"within {duration(options['timeout'])}")
     return " · ".join(told)
