@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil, log2
 from typing import TYPE_CHECKING, NamedTuple
 
-from wf_api.pages.render import duration
+from wf_api.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,6 @@ from wf_api.pages import (
     live,
     login,
     told,
-    workflow,
 )
 
 PAGES = (
@@ -27,5 +26,4 @@ PAGES = (
     live.router,
     login.router,
     told.router,
-    workflow.router,
 )

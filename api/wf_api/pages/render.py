@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -16,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from wf_api.pages.said import SAID
+from wf_api.words import duration
 
 if TYPE_CHECKING:
     from wf_api.access import Caller
@@ -56,26 +56,6 @@ def path(*parts: object, **query: object) -> str:
     """A path of ours; what is None is left out of the query."""
     given = {name: value for name, value in query.items() if value is not None}
     return "/" + "/".join(quote(str(part), safe="") for part in parts) + (f"?{urlencode(given)}" if given else "")
-
-
-def duration(seconds: float | None) -> str:
-    """A duration for the eyes, in its two biggest units: `3 h 12 min`, `4.2 s`, `18 ms`."""
-    if seconds is None:
-        return "-"
-    if seconds < 0:
-        return f"-{duration(-seconds)}"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    for (size, name), (less, smaller) in pairwise(_UNITS):
-        if seconds >= size:
-            whole, rest = divmod(round(seconds / less), size // less)
-            return f"{whole} {name} {rest} {smaller}" if rest else f"{whole} {name}"
-    raise AssertionError(seconds)
-
-
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def _number(value: float | None, cap: int | None = None) -> str:

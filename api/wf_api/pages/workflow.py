@@ -14,7 +14,7 @@ from wf_api.diagram import diagram, outline, unplaced
 from wf_api.pages.render import path, view
 from wf_api.pictures import failures, throughput
 
-router = APIRouter(include_in_schema=False)
+router: APIRouter = APIRouter(include_in_schema=False)
 
 RANGE = "1h"
 
