@@ -9,6 +9,7 @@ from wf_api.routes import (
     hooks,
     instances,
     jobs,
+    lines,
     metrics,
     overview,
     received,
@@ -20,6 +21,6 @@ from wf_api.routes import (
 
 ROUTERS = (
     health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, steps.router, received.router, feed.router, audit.router, tokens.router, hooks.router,
-    browser.router,
+    instances.router, steps.router, lines.router, received.router, feed.router, audit.router, tokens.router,
+    hooks.router, browser.router,
 )  # fmt: skip
