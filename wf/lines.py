@@ -19,10 +19,8 @@ wait in the buffer, for a minute at most. How many were lost is logged.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
-import traceback
 from collections import deque
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -33,6 +31,7 @@ import structlog
 
 from wf.codec import encode
 from wf.errors import WfError
+from wf.logged import bounded, rendered, trace_of
 from wf.sql import statements
 
 if TYPE_CHECKING:
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
     from wf.clock import Clock
     from wf.database import Database
     from wf.facts import InstanceRow, StepRow
-
-MESSAGE = 4_096
-"""Characters of one line at most."""
 
 EVERY = 0.5
 """Seconds between two writes."""
@@ -65,7 +61,6 @@ CONTEXT_LOGGER = "wf.step"
 
 _LOGGER_LENGTH = 200
 _PASSED_BY = frozenset({CONTEXT_LOGGER, "celery.redirected"})  # what is printed is no log line
-_BOUND = frozenset({"workflow", "instance", "step", "attempt", "exc_info", "stack_info", "stack"})
 _MORE = "{} more line(s) of this attempt were not kept (WF_STEP_LINES is {})."
 
 log = structlog.get_logger("wf")
@@ -123,13 +118,13 @@ class Part:
             trace: The traceback, if an error was logged.
         """
         if level >= LEVEL and not self._ended and next(self._numbers) <= self._lines.limit:
-            self._put(level, logger, _bounded(text, trace))
+            self._put(level, logger, bounded(text, trace))
 
     def keep(self, _logger: Any, method: str, event: Any) -> Any:
         """A processor for structlog: keeps what passes, and lets it pass as it is."""
         level = logging.ERROR if method == "exception" else logging.getLevelNamesMapping().get(method.upper(), LEVEL)
         try:
-            self.take(level, CONTEXT_LOGGER, *_rendered(event))
+            self.take(level, CONTEXT_LOGGER, *rendered(event))
         except Exception as error:  # a repr of the author's own; where the line goes to, that is dealt with
             self.take(level, CONTEXT_LOGGER, f"[a line that cannot be shown: {type(error).__name__}]")
         return event
@@ -262,7 +257,7 @@ class _Handler(logging.Handler):
             return
         try:
             error = record.exc_info[1] if record.exc_info else None
-            part.take(record.levelno, record.name, record.getMessage(), _trace(error))
+            part.take(record.levelno, record.name, record.getMessage(), trace_of(error))
         except Exception:  # an author's own arguments, which may refuse to become text
             self.handleError(record)
 
@@ -278,30 +273,3 @@ def _install() -> None:
         _ROOT.addHandler(_HANDLER)
     if not _TASKS.propagate and _HANDLER not in _TASKS.handlers:  # Celery's get_task_logger
         _TASKS.addHandler(_HANDLER)
-
-
-def _rendered(event: dict[str, Any]) -> tuple[str, str]:
-    """What structlog is about to say: the text with its values, and the traceback."""
-    more = [f"{name}={value!r}" for name, value in event.items() if name != "event" and name not in _BOUND]
-    error = event.get("exc_info")
-    if isinstance(error, tuple):
-        error = error[1]
-    elif error and not isinstance(error, BaseException):
-        error = sys.exc_info()[1]
-    return " ".join([str(event.get("event", "")), *more]), _trace(error or None)
-
-
-def _trace(error: BaseException | None) -> str:
-    return "" if error is None else "".join(traceback.format_exception(error)).rstrip()
-
-
-def _bounded(text: str, trace: str) -> str:
-    """A message with the traceback below it. The end of a traceback says most, so that is what stays of a long one."""
-    if not trace:
-        return text[:MESSAGE]
-    text = text[: MESSAGE // 2]
-    room = MESSAGE - len(text) - 1
-    if len(trace) > room:
-        last = trace.rpartition("\n")[2]
-        trace = f"[...]\n{trace[-(room - 6) :]}" if len(last) < room - 6 else last[:room]
-    return f"{text}\n{trace}"
