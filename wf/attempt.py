@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wf.core import StepConfig
     from wf.facts import InstanceRow, StepRow
     from wf.journal import Held
+    from wf.lines import Part
 
 GRACE = 5.0
 """Seconds after its timeout at which an async attempt is given up that does not let itself be cancelled."""
@@ -45,6 +46,7 @@ class Attempt:
         future: The coroutine on the shared loop, if the callback is async.
         details: What its own heartbeats told last, encoded.
         details_kept: The same, as far as the journal holds it.
+        lines: What it logs; None if that is not kept.
     """
 
     instance: InstanceRow
@@ -62,6 +64,7 @@ class Attempt:
     future: Future[Any] | None = None
     details: bytes | None = None
     details_kept: bytes | None = None
+    lines: Part | None = None
     _settled: threading.Lock = field(default_factory=threading.Lock)
 
     @property

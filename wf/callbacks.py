@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -45,7 +45,10 @@ class Callbacks:
             concurrent.futures.CancelledError: The coroutine was cancelled.
             BaseException: Whatever the callback raised; WorkflowTimeoutError if it is async and took too long.
         """
+        with nullcontext() if attempt.lines is None else attempt.lines.current():
+            return self._call(attempt, request, begin)
 
+    def _call(self, attempt: Attempt, request: Request, begin: Callable[[], Any] | None) -> Any:
         def context() -> StepContext:
             return StepContext(attempt)
 

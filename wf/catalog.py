@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +10,7 @@ from wf.answers import Answer
 from wf.codec import decode
 from wf.descriptions import ALL, Extent, Totals, description, error_answer, rollback_answer, step_answer
 from wf.errors import StepOutputNotFound
-from wf.inside import Insides
+from wf.inside import Insides, split_step
 from wf.pages import Pages
 from wf.plain import legible, plain, revealed
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from wf.listing import Listing
     from wf.transactions import Execute
 
-_COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class Made(NamedTuple):
@@ -167,10 +165,10 @@ class Catalog(Insides):
             InstanceNotFound: There is no such instance.
             StepOutputNotFound: It has no such step, or the step had no such attempt.
         """
-        name, _, count = step.rpartition("-")
+        name, count = split_step(step)
         values = {
-            "workflow": workflow, "id": id, "kind": "do" if type == "step" else type, "name": name,
-            "count": int(count) if _COUNT.fullmatch(count) else 0, "attempt": attempt,
+            "workflow": workflow, "id": id, "kind": "do" if type == "step" else type, "name": name, "count": count,
+            "attempt": attempt,
         }  # fmt: skip
         rows = self.database.read(self._sql["step_read"], values)
         if not rows or (attempt is not None and attempt > rows[0][2]):

@@ -98,8 +98,12 @@ class StepContext(Fields):
 
     @property
     def log(self) -> Any:
-        """A structlog logger bound to this attempt."""
-        return structlog.get_logger("wf.step").bind(
+        """A structlog logger bound to this attempt. What it says is kept with the step, from INFO on."""
+        logger = structlog.get_logger("wf.step")
+        if self._attempt.lines is not None:
+            processors = [self._attempt.lines.keep, *structlog.get_config()["processors"]]
+            logger = structlog.wrap_logger(None, processors, logger_factory_args=("wf.step",))
+        return logger.bind(
             workflow=self._instance.workflow,
             instance=self._instance.id,
             step=str(self._row.key),

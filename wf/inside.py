@@ -1,11 +1,13 @@
-"""An instance in parts, for those who look at a big one: a page of its steps, one step, its events.
+"""An instance in parts, for those who look at a big one: a page of its steps, one step, its log lines, its events.
 
 A description holds all of it; an instance may have ten thousand steps. What is asked for here costs what is shown.
 """
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from logging import getLevelName
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer, Page
@@ -30,6 +32,9 @@ OUTLINES = 1_000
 EVENTS = 50
 """Events on a page, unless somebody asks for more."""
 
+LINES, LINES_MAX = 200, 1_000
+"""Log lines on a page, unless somebody asks for more; and at most."""
+
 ATTEMPTS = 100
 """Failed attempts of a step that is told of by itself; the newest ones."""
 
@@ -40,6 +45,8 @@ SHOWN = to_show(5_000)
 """How much of each step stands on a page."""
 
 _SEQ_MAX = 2**31 - 1
+_COUNT = re.compile(r"[1-9][0-9]{0,8}")
+_KINDS = {"step": "do"}
 
 _readable = partial(legible, read=plain)
 
@@ -174,6 +181,45 @@ class Insides(Deployments):
             last = next(iter(self._read_inside(inside, "events_looked", **of)), None)
         return Page([_event(row) for row in rows[:limit]], None if last is None else str(last[0]))
 
+    def lines(
+        self, workflow: str, id: str, step: str, type: str = "step", *, attempt: int | None = None,
+        cursor: str | None = None, limit: int = LINES,
+    ) -> Page:  # fmt: skip
+        """A page of what the attempts of a step have logged, in its order.
+
+        Args:
+            workflow: Its workflow.
+            id: The id of its instance.
+            step: Its name with its counter, as in `"upload-1"`.
+            type: `step`, or `rollback` for the handler that undoes it.
+            attempt: Only this one; all by default.
+            cursor: That of the page before.
+            limit: Lines on the page, 1,000 at most.
+
+        Returns:
+            Of each `at`, `level` by its name, `logger`, `message` and `attempt`. That of one attempt may have fewer
+            lines, or none, and a cursor to go on.
+
+        Raises:
+            InvalidQuery: A value cannot be used.
+            InstanceNotFound: There is no such instance.
+            StepOutputNotFound: It has no such step, or the step had no such attempt.
+        """
+        _check(cursor, limit, LINES_MAX)
+        name, count = split_step(step)
+        which = {"workflow": workflow, "id": id, "kind": _KINDS.get(type, type), "name": name, "count": count}
+        found = self.database.read(self._sql["line_step"], which)
+        if not found or (attempt is not None and attempt > found[0][-1]):
+            self._inside(workflow, id)  # which tells of an instance that is not there
+            raise StepOutputNotFound(workflow, id, step, type, attempt)
+        inside = Inside(*found[0][:3])
+        of = {"after": min(int(cursor or 0), KEY_MAX), "look": LOOK, "attempt": attempt, "number": limit + 1}
+        rows = self._read_inside(inside, "lines_page", **of)
+        last = rows[limit - 1][:1] if len(rows) > limit else None
+        if last is None and attempt is not None:
+            last = next(iter(self._read_inside(inside, "lines_looked", **of)), None)
+        return Page([_line(row) for row in rows[:limit]], None if last is None else str(last[0]))
+
     def _entries(self, inside: Inside, seqs: list[int], extent: Extent, *, outputs: bool = True) -> list[Answer]:
         if not seqs:
             return []
@@ -201,6 +247,17 @@ def _event(row: tuple[Any, ...]) -> Answer:
         id=id, type=type, payload=TRUNCATED if cut else _readable(payload), eventId=event_id, acceptedAt=accepted_at,
         consumedBy=None if name is None else f"{name}-{count}",
     )  # fmt: skip
+
+
+def _line(row: tuple[Any, ...]) -> Answer:
+    _, at, level, logger, message, attempt = row
+    return Answer(at=at, level=getLevelName(level), logger=logger, message=_readable(message), attempt=attempt)
+
+
+def split_step(step: str) -> tuple[str, int]:
+    """Name and counter out of `"upload-1"`; a counter that none can be, if it has none."""
+    name, _, number = step.rpartition("-")
+    return name, int(number) if _COUNT.fullmatch(number) else 0
 
 
 def _window(inside: Inside, after: str | None, *, newest_first: bool, look: int) -> tuple[int, int]:

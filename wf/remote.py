@@ -69,6 +69,16 @@ class RemoteCatalog:
         """As `Catalog.status_of`."""
         return str(self.http.get(_path(workflow, id), simple="true")["status"])
 
+    def lines(
+        self, workflow: str, id: str, step: str, type: str = "step", *, attempt: int | None = None,
+        cursor: str | None = None, limit: int = 200,
+    ) -> Page:  # fmt: skip
+        """As `Catalog.lines`."""
+        found = self.http.read(
+            f"{_path(workflow, id)}/step/lines", name=step, type=type, attempt=attempt, cursor=cursor, per_page=limit
+        )
+        return Page([wire.line_back(told) for told in found["result"]], found["result_info"]["cursor"])
+
     def _all(self, path: str) -> Iterator[dict[str, Any]]:
         page, more = 1, True
         while more:

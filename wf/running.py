@@ -12,6 +12,7 @@ from wf.core import StepConfig
 from wf.delays import delay_of
 from wf.ends import failed, no_room, succeeded
 from wf.exactly_once import Transactions
+from wf.lines import Lines
 from wf.log import log_failure
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Runner:
     def __init__(self, settings: Settings, journal: Journal, recorder: Recorder, meter: Meter) -> None:
         self._settings, self._journal, self._recorder = settings, journal, recorder
         self._transactions = Transactions(settings, journal, meter)
+        self.lines = Lines(journal.database, journal.clock, settings.step_lines)
         self.attempts = Attempts(settings, journal, recorder.record_timeout)
 
     def run(self, instance: InstanceRow, row: StepRow, request: Request) -> Ran | None:
@@ -69,6 +71,7 @@ class Runner:
         limits = (now + config.timeout, now + self._settings.lease, self._settings.max_payload)
         attempt = Attempt(instance, row, config, *limits)
         attempt.claimed_at = (row.wake_at or 0.0) - self._settings.lease  # the lease began with the claim
+        attempt.lines = self.lines.of(instance, row)
         attempt.before = self._recorder.details_before(attempt)
         problem: Exception | None = None
         try:
@@ -102,6 +105,7 @@ class Runner:
         return succeeded(attempt.row, attempt.config, value, now=now, held=held, **limits)
 
     def close(self) -> None:
-        """Stop the threads of attempts, close the connections of transactions."""
+        """Stop the threads of attempts, write what they have logged, close the connections of transactions."""
         self.attempts.close()
+        self.lines.close()
         self._transactions.close()

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     reaper_tick: float = Field(5.0, gt=0, description="Seconds between two sweeps for instances to restart.")
     retention_tick: float = Field(60.0, gt=0, description="Seconds between two sweeps for instances to remove.")
 
+    step_lines: int = Field(
+        200, ge=0, le=10_000, description="Log lines of one attempt that are kept with its step; 0: none."
+    )
+
     max_lost: int = Field(3, ge=1, description="Lost attempts after which a step fails.")
     max_steps: int = Field(10_000, ge=1, description="Steps (`do`) in one instance.")
     max_payload: int = Field(1_048_576, ge=1, description="Bytes of one payload, result or event.")

@@ -171,7 +171,10 @@ class Steering:
         Raises:
             InstanceNotFound: There is no such instance.
         """
-        return self._act(Action.DELETE, workflow, id, actor)
+        moved = self._act(Action.DELETE, workflow, id, actor)
+        if moved is not None:
+            self._catalog.database.rows(self._sql["lines_forget"], {"key": moved.key})
+        return moved
 
     def look(self, workflow: str, id: str) -> Standing:
         """Where an instance stands. What is written next is fenced by the rev that is seen here.

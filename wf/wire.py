@@ -168,6 +168,11 @@ def received(found: Mapping[str, Any], shorten: Callable[[Any], Any]) -> dict[st
     return _renamed(found, _RECEIVED, rest=True) | {"payload": shorten(found["payload"])}
 
 
+def line_back(told: Mapping[str, Any]) -> Answer:
+    """A log line of a step, which is told as `Catalog.lines` gives it."""
+    return Answer(told, at=_time(told["at"]))
+
+
 def overview(seen: Any) -> Any:
     """What `Overview.look` has told."""
     if isinstance(seen, list):

@@ -9,6 +9,7 @@ import click
 from wf.cli.bulk import COMMANDS as MANY
 from wf.cli.completing import instance_ids, statuses
 from wf.cli.given import LATEST, Refused, json_option, name_argument, parse_dates, parse_status, resolve
+from wf.cli.logs import logs
 from wf.cli.steering import COMMANDS
 from wf.cli.surroundings import open_catalog
 from wf.cli.words import STYLE, moment, status_label
@@ -117,5 +118,5 @@ def describe_instance(
         show(*description(found, limit=truncate_output_limit, step_output=step_output))
 
 
-for _command in (*COMMANDS, *MANY):
+for _command in (*COMMANDS, *MANY, logs):
     instances.add_command(_command)

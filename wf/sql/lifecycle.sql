@@ -143,6 +143,8 @@ with gone as (
   delete from wf.step using gone where step.instance = gone.key
 ), attempts as (
   delete from wf.attempt using gone where attempt.instance = gone.key
+), lines as (
+  delete from wf.line using gone where line.instance = gone.key
 ), events as (
   delete from wf.event using gone where event.instance = gone.key
 ), transitions as (

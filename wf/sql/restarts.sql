@@ -62,6 +62,11 @@ with target as (
   set generation = target.generation + 1
   from target
   where attempt.instance = target.key and attempt.generation = target.generation and seq in (select seq from kept)
+), logged_lines as (
+  update wf.line
+  set generation = target.generation + 1
+  from target
+  where line.instance = target.key and line.generation = target.generation and seq in (select seq from kept)
 ), released as (
   update wf.event
   set consumed_by = null
@@ -110,5 +115,7 @@ returning instance.generation, instance.rev
 -- restart_forget: What the generations before the last restart left behind.
 with gone as (
   delete from wf.step where instance = %(key)s and generation < %(generation)s
+), lines as (
+  delete from wf.line where instance = %(key)s and generation < %(generation)s
 )
 delete from wf.attempt where instance = %(key)s and generation < %(generation)s

@@ -33,6 +33,8 @@ with over as (
   delete from wf.step where instance = any(array(select key from gone))
 ), attempts as (
   delete from wf.attempt where instance = any(array(select key from gone))
+), lines as (
+  delete from wf.line where instance = any(array(select key from gone))
 ), events as (
   delete from wf.event where instance = any(array(select key from gone))
 ), transitions as (
