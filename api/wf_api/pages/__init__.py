@@ -8,6 +8,9 @@ Scripts only make it quicker (`static/*.js`, ours, as they are): `/live` renders
 sends what has changed (`wf_api.live`), forms and steps open over the page they belong to, and keys move through rows.
 """
 
-from wf_api.pages import actions, home, live, login
+from wf_api.pages import actions, audit, bulk, home, jobs, live, login, removal, settings
 
-PAGES = (home.router, live.router, login.router, actions.router)
+PAGES = (
+    home.router, live.router, login.router, actions.router, bulk.router, jobs.router, audit.router, settings.router,
+    removal.router,
+)  # fmt: skip

@@ -11,11 +11,12 @@ from wf_api.routes import (
     metrics,
     overview,
     schedules,
+    settings,
     tokens,
     workflows,
 )
 
 ROUTERS = (
-    health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router,
+    health.router, metrics.router, overview.router, workflows.router, schedules.router, settings.router,
+    creation.router, jobs.router, instances.router, feed.router, audit.router, tokens.router, hooks.router,
 )  # fmt: skip
