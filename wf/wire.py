@@ -30,6 +30,10 @@ _VERSION = {
     "createdOn": "created_on", "modifiedOn": "modified_on", "registeredOn": "registered_on", "settings": "settings",
     "newest": "newest", "instances": "instances", "hasGraph": "has_dag",
 }  # fmt: skip
+_SETTINGS = {
+    "workflow": "workflow_id", "version": "version_id", "scriptName": "script_name", "className": "class_name",
+    "declared": "declared", "overrides": "overrides", "settings": "settings",
+}  # fmt: skip
 _LATEST = {"id": "id", "createdOn": "created_on", "modifiedOn": "modified_on"}
 _SCHEDULE = {"cron": "cron", "nextInstance": "next_instance", "lastInstance": "last_instance"}
 _DESCRIBED = {"stepCount": "step_count"}
@@ -108,6 +112,11 @@ def version(found: Mapping[str, Any]) -> dict[str, Any]:
 def version_back(told: Mapping[str, Any]) -> Answer:
     """The version that `version` has told."""
     return _read(told, _VERSION)
+
+
+def settings(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a workflow, by where they come from."""
+    return _renamed(found, _SETTINGS)
 
 
 def job(found: Mapping[str, Any]) -> dict[str, Any]:

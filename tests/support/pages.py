@@ -62,6 +62,8 @@ class Reading(HTMLParser):
             case "button":
                 self._button = True
                 self.buttons.append("")
+            case _:
+                pass
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "span":
@@ -96,7 +98,11 @@ class Pages:
 
     def get(self, path: str, status: int = 200) -> Reading:
         """A page."""
-        answer = self.api("GET", path, headers=self.headers)
+        return self.read(self.api("GET", path, headers=self.headers), status)
+
+    @staticmethod
+    def read(answer: httpx.Response, status: int = 200) -> Reading:
+        """The page that an answer is."""
         assert answer.status_code == status, answer.text
         return Reading(answer.text)
 

@@ -10,20 +10,30 @@ sends what has changed (`wf_api.live`), forms and steps open over the page they 
 
 from wf_api.pages import (
     actions,
+    audit,
+    bulk,
     home,
     instance,
     instances,
+    jobs,
     live,
     login,
+    removal,
+    settings,
     told,
 )
 
 PAGES = (
     actions.router,
+    audit.router,
+    bulk.router,
     home.router,
     instance.router,
     instances.router,
+    jobs.router,
     live.router,
     login.router,
+    removal.router,
+    settings.router,
     told.router,
 )

@@ -93,6 +93,8 @@ def _key(value: str) -> Key:
     """
     kind, _, rest = value.partition(":")
     count, _, name = rest.partition(":")
+    if "\0" in name:
+        raise ValueError("from_step: no step has a name with a zero byte.")
     return check_from_step((name, int(count) if count.isdecimal() and len(count) < 10 else 0, kind))
 
 
@@ -111,7 +113,8 @@ def _do(page: _Page, *, rollback: bool, begin: str) -> str:
             now = page.caller.client.catalog.status_of(page.name, page.id)
             return "rolling-back" if now == Status.ROLLING_BACK else "terminated"
         case Action.RESTART:
-            instance.restart(from_step=None if begin == START else _key(begin))
+            step = None if begin == START else _key(begin)
+            instance.restart(from_step=step and {"name": step.name, "count": step.count, "type": step.kind})
             return "restarted"
         case Action.DELETE:
             instance.delete()

@@ -14,6 +14,7 @@ from wf_api.routes import (
     overview,
     received,
     schedules,
+    settings,
     standing,
     steps,
     tokens,
@@ -38,4 +39,5 @@ ROUTERS = (
     audit.router,
     tokens.router,
     hooks.router,
+    settings.router,
 )

@@ -89,7 +89,7 @@ def list_jobs(
 @router.get("/jobs/{id}", summary="Show a job", response_model=Envelope[models.Job], responses=refusals(404))
 def show_job(id: JobId, caller: Reader) -> Response:
     """How far it has come, and the first few instances that it could not move."""
-    return answered(wire.job(_visible(caller, id)))
+    return answered(wire.job(visible_job(caller, id)))
 
 
 @router.delete("/jobs/{id}", summary="Cancel a job", response_model=Envelope[models.Job], responses=refusals(404))
@@ -98,12 +98,12 @@ def cancel_job(id: JobId, caller: Writer) -> Response:
 
     The removal of a workflow needs the scope admin, as it does to begin it.
     """
-    if _visible(caller, id).action == JobAction.DELETE_WORKFLOW:
+    if visible_job(caller, id).action == JobAction.DELETE_WORKFLOW:
         caller.check_scope(Scope.ADMIN)
     return answered(wire.job(caller.client.jobs.cancel(id)))
 
 
-def _visible(caller: Caller, id: int) -> Answer:
+def visible_job(caller: Caller, id: int) -> Answer:
     """A job that the caller may see.
 
     Raises:

@@ -1,0 +1,188 @@
+"""An action on many instances: which one and on which, then what it would come to, then the job that does it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel
+
+from wf.errors import JobActive, WfError
+from wf.filters import IDS_MAX, Filter
+from wf.job_actions import OPTIONS, JobAction
+from wf.listing import InvalidQuery, read_moment
+from wf.status import Status
+from wf_api.access import Caller, Writer
+from wf_api.pages.refusals import told
+from wf_api.pages.render import path, view
+
+router = APIRouter(prefix="/workflows/{name}/bulk", include_in_schema=False)
+
+ACTIONS = tuple(action for action in JobAction if action is not JobAction.DELETE_WORKFLOW)
+TRIGGERS = ("api", "binding", "cron", "event")
+
+_BOUNDS = {"since": time.min, "until": time.max}
+
+
+class Wish(BaseModel):
+    """What somebody has filled in, or an address says; what is empty is not meant."""
+
+    action: str = ""
+    status: list[str] = []
+    version: str = ""
+    trigger: str = ""
+    since: str = ""
+    until: str = ""
+    ids: list[str] = []
+    rollback: str = ""
+    step: str = ""
+    count: str = ""
+    type: str = "do"
+
+    @property
+    def named(self) -> list[str]:
+        """The ids: one on a line, because those of schedules have blanks."""
+        return [line.strip() for given in self.ids for line in given.splitlines() if line.strip()]
+
+    def filter(self) -> dict[str, Any]:
+        """As `wf.filters.Filter` takes it.
+
+        Raises:
+            InvalidQuery: A time cannot be read.
+        """
+        found: dict[str, Any] = {
+            "status": [status for status in self.status if status], "version": self.version.strip(),
+            "trigger": self.trigger, "ids": self.named,
+        }  # fmt: skip
+        found |= {
+            name: read_moment(name, given.strip(), day_part)
+            for name, day_part in _BOUNDS.items()
+            if (given := getattr(self, name)).strip()
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def options(self) -> dict[str, Any]:
+        """How it is to be done, as far as that is a question of the action."""
+        count: object = int(self.count) if self.count.isdecimal() and len(self.count) < 10 else self.count or None
+        given: dict[str, Any] = {}
+        if self.rollback:
+            given["rollback"] = True
+        if self.step:
+            given["from_step"] = {"name": self.step, "count": count, "type": self.type}
+        known = OPTIONS.get(JobAction.of(self.action), ())
+        return {name: value for name, value in given.items() if name in known}
+
+    def field(self, name: str) -> str:
+        """A time as a field of a form takes it: in UTC, without saying so."""
+        try:
+            given = getattr(self, name).strip()
+            at = read_moment(name, given, _BOUNDS[name]) if given else None
+        except InvalidQuery:
+            return ""
+        return "" if at is None else _local(at)
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """All of it, to be sent once more."""
+        told: list[tuple[str, str]] = []
+        for name, value in self.model_dump().items():
+            told += [(name, each) for each in (value if isinstance(value, list) else [value]) if each]
+        return told
+
+
+@router.get("")
+def ask_for_many(request: Request, name: str, caller: Writer, wish: Annotated[Wish, Query()]) -> Any:
+    """Choose the action and the instances; `?status=errored&action=restart&ids=a&ids=b` fills it in before."""
+    return _Bulk(request, caller, name, wish).form()
+
+
+@router.post("")
+def act_on_many_by_page(
+    request: Request, name: str, caller: Writer, wish: Annotated[Wish, Form()], do: Annotated[str, Form()] = ""
+) -> Any:
+    """Say what it would come to; sent from there with `do=start`, begin it."""
+    page = _Bulk(request, caller, name, wish)
+    try:
+        if do == "change":
+            return page.form()
+        if do == "start":
+            return page.start()
+        return page.preview()
+    except WfError as error:
+        return page.form(error)
+
+
+class _Bulk:
+    """The pages of one wish.
+
+    Raises:
+        Forbidden: Its reader may not touch this workflow.
+        WorkflowNotFound: There is no such workflow.
+    """
+
+    def __init__(self, request: Request, caller: Caller, name: str, wish: Wish) -> None:
+        caller.check(name)
+        caller.client.catalog.check_known(name)
+        self.request, self.caller, self.name, self.wish = request, caller, name, wish
+
+    def form(self, error: WfError | None = None) -> HTMLResponse:
+        """Where it is filled in.
+
+        Raises:
+            WfError: The error, if the form cannot help.
+        """
+        problem = None if error is None else told(error)
+        return self._view(
+            "bulk.html", 200 if problem is None else problem.status, fault="" if problem is None else problem.detail,
+            actions=ACTIONS, statuses=list(Status), triggers=TRIGGERS, most=IDS_MAX,
+        )  # fmt: skip
+
+    def preview(self, active: JobActive | None = None) -> HTMLResponse:
+        """What it would come to now.
+
+        Args:
+            active: The job that is in the way.
+
+        Raises:
+            InvalidBatch: It cannot be done like this.
+            InvalidQuery: A time cannot be read.
+            InvalidInstanceId: No instance can have one of the ids.
+        """
+        meant = Filter.of(self.wish.filter())
+        found = self.caller.client.jobs.preview(self.name, self.wish.action, meant)
+        return self._view(
+            "bulk_preview.html", 200 if active is None else 409, fault="" if active is None else str(active),
+            active=active, found=found, meant=meant, options=self.wish.options(), matching=sum(found.matching.values()),
+            untouched=sum(found.noEffect.values()), why="",
+        )  # fmt: skip
+
+    def start(self) -> RedirectResponse | HTMLResponse:
+        """Begin the job.
+
+        Raises:
+            InvalidBatch: It cannot be done like this; nothing was begun.
+            InvalidQuery: A time cannot be read.
+            InvalidInstanceId: No instance can have one of the ids.
+        """
+        if self.wish.action not in ACTIONS:
+            return self.preview()
+        jobs = self.caller.client.jobs
+        try:
+            job = jobs.start(self.name, self.wish.action, self.wish.filter(), self.wish.options())
+        except JobActive as error:
+            return self.preview(error)
+        return RedirectResponse(path("jobs", job.id, said="started"), 303)
+
+    def _view(self, template: str, status: int, **values: Any) -> HTMLResponse:
+        return view(
+            self.request, self.caller, template, here="workflows", status=status, name=self.name, wish=self.wish,
+            where=path("workflows", self.name, "bulk"), back=path("workflows", self.name, "instances"), possible=True,
+            **values,
+        )  # fmt: skip
+
+
+def _local(at: datetime) -> str:
+    there = at.astimezone(UTC).replace(tzinfo=None)
+    return there.isoformat(timespec="milliseconds" if there.microsecond else "seconds")

@@ -1,0 +1,162 @@
+"""Settings of a workflow: what its class declares, and what operators set over that."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel
+
+from wf import durations
+from wf.answers import Answer
+from wf.crons import CRON_MAX, is_cron
+from wf.deployments import TooManySchedules
+from wf.errors import WfError
+from wf.keywords import RETENTION_KEYS, check_retention
+from wf.overrides import settings_of
+from wf_api.access import Admin, Caller, Reader, Scope
+from wf_api.pages.refusals import told
+from wf_api.pages.render import path, view
+from wf_api.problems import InvalidRequest, as_given
+
+router = APIRouter(prefix="/workflows/{name}/settings", include_in_schema=False)
+
+CONCURRENCY_MAX = 50_000
+"""As the API takes it."""
+
+_NO_CRON = "{} is no cron expression of five fields, such as '0 9 * * MON-FRI', that ever fires."
+_SHOWN = ("concurrency", "schedules", "default_retention", "limits", "strict")
+
+
+class Wanted(BaseModel):
+    """What somebody has filled in; what is empty is as the class says."""
+
+    concurrency: str = ""
+    success_retention: str = ""
+    error_retention: str = ""
+    own_schedules: str = ""
+    schedules: str = ""
+
+    @classmethod
+    def of(cls, overrides: dict[str, Any]) -> Wanted:
+        """What is set at the moment."""
+        retention = overrides.get("default_retention", {})
+        return cls(
+            concurrency=str(overrides.get("concurrency", {}).get("limit", "")),
+            own_schedules="yes" if "schedules" in overrides else "",
+            schedules="\n".join(overrides.get("schedules", ())),
+            **{key: _written(retention[key]) for key in RETENTION_KEYS if key in retention},
+        )  # fmt: skip
+
+    def read(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """What is to be set, and what is wrong, by its field."""
+        found: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
+        if given := self.concurrency.strip():
+            if given.isdecimal() and len(given) < 10 and 1 <= int(given) <= CONCURRENCY_MAX:
+                found["concurrency"] = {"limit": int(given)}
+            else:
+                wrong["concurrency"] = f"A whole number from 1 to {CONCURRENCY_MAX:,} is needed."
+        for key in RETENTION_KEYS:
+            if given := getattr(self, key).strip():
+                try:
+                    kept = check_retention("This", {key: _number(given)})
+                    found["default_retention"] = found.get("default_retention", {}) | kept
+                except ValueError as error:
+                    wrong[key] = str(error).replace(f"This.{key}", "This time,", 1)
+        if self.own_schedules:
+            lines = [" ".join(line.split()) for line in self.schedules.splitlines()]
+            found["schedules"] = crons = [line for line in lines if line]
+            if bad := [cron for cron in crons if not is_cron(cron)]:
+                wrong["schedules"] = _NO_CRON.format(f"{bad[0]!r:.{CRON_MAX}}")
+        return found, wrong
+
+
+@router.get("")
+def settings_page(request: Request, name: str, caller: Reader) -> Any:
+    """What is set, by whom, and the form to change it for who may."""
+    return _page(request, caller, name)
+
+
+@router.post("")
+def set_by_page(
+    request: Request, name: str, caller: Admin, wanted: Annotated[Wanted, Form()], do: Annotated[str, Form()] = ""
+) -> Any:
+    """Set what is filled in over the class; with `do=back`, take everything back."""
+    caller.check(name)
+    given, wrong = ({}, {}) if do == "back" else wanted.read()
+    if wrong:
+        return _page(request, caller, name, wanted, wrong=wrong)
+    try:
+        _set(caller, name, given)
+    except TooManySchedules as error:
+        return _page(request, caller, name, wanted, error=error, wrong={"schedules": str(error)})
+    except WfError as error:
+        return _page(request, caller, name, wanted, error=error)
+    return RedirectResponse(path("workflows", name, "settings", said="configured"), 303)
+
+
+def _set(caller: Caller, name: str, given: dict[str, Any]) -> None:
+    client = caller.client
+    now = settings_of(client.catalog, name)
+    if now.class_name is None:
+        raise InvalidRequest(f"No worker has registered workflow {name!r} since the last migration; start one.")
+    with as_given():
+        client.catalog.configure(
+            name, given, module=now.script_name, class_name=now.class_name, actor=client.actor,
+            max_schedules=client.settings.max_schedules,
+        )  # fmt: skip
+
+
+def _page(
+    request: Request, caller: Caller, name: str, wanted: Wanted | None = None, *, error: WfError | None = None,
+    wrong: dict[str, str] | None = None,
+) -> HTMLResponse:  # fmt: skip
+    caller.check(name)
+    problem = None if error is None else told(error)
+    catalog, kept = caller.client.catalog, caller.client.settings
+    found = settings_of(catalog, name)
+    return view(
+        request, caller, "settings.html", here="workflows", status=problem.status if problem else 400 if wrong else 200,
+        name=name, found=found, rows=[_row(found, key) for key in _SHOWN], firings=catalog.schedules(name),
+        wanted=wanted or Wanted.of(found.overrides), wrong=wrong or {},
+        fault=problem.detail if problem and not wrong else "", may=caller.principal.scope >= Scope.ADMIN,
+        kept=(_written(kept.success_retention), _written(kept.error_retention)), most=CONCURRENCY_MAX,
+        where=path("workflows", name, "settings"), back=path("workflows", name),
+    )  # fmt: skip
+
+
+def _row(found: Answer, key: str) -> tuple[str, list[str], list[str] | None, list[str]]:
+    """A setting: what the class says, what is set over it (None: nothing), and what is in force."""
+    over = _lines(key, found.overrides[key]) if key in found.overrides else None
+    return key, _lines(key, found.declared.get(key)), over, _lines(key, found.settings.get(key))
+
+
+def _lines(key: str, value: Any) -> list[str]:
+    """A setting in words, one on a line."""
+    if value is None:
+        return []
+    match key:
+        case "schedules":
+            return list(value) or ["none"]
+        case "default_retention":
+            return [f"{name.partition('_')[0]}: {_written(value[name])}" for name in RETENTION_KEYS if name in value]
+        case "concurrency" | "limits":
+            return [f"{name}: {number}" for name, number in value.items()]
+        case _:
+            return [str(value).lower()]
+
+
+def _number(given: str) -> float | str:
+    """Seconds, if it is a number without a unit."""
+    try:
+        return float(given)
+    except ValueError:
+        return given
+
+
+def _written(seconds: float) -> str:
+    """A duration as people write it, if that says exactly the same."""
+    text = durations.text(seconds)
+    return text if durations.seconds(text) == seconds else repr(seconds)
