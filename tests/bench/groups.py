@@ -73,7 +73,7 @@ class Bare:
     """Workers of bare Celery."""
 
     def __init__(self, workers: list[Worker], url: str, redis: Any) -> None:
-        self.workers = workers
+        self.workers, self.url = workers, url
         self._app, self._redis, self._runs = make_app(url), redis, count()
 
     def chains(self, number: int, length: int) -> float:

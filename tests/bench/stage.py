@@ -7,6 +7,7 @@ of ours has a database of its own, each bare group a Redis database of its own, 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
+import httpx
 import psutil
 import psycopg
 import redis
@@ -31,9 +33,11 @@ from wf.dev.servers import embedded
 from wf.migrations import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+
+_SUCCEEDED = re.compile(r'flower_events_total\{.*type="task-succeeded"')
 
 WARM_UP = 50
 """Instances, or bare tasks, with which a new group opens its connections; not measured."""
@@ -165,6 +169,35 @@ class Stage:
             group = Bare(self._workers(stack, f"bare-{number}", argv, env), url, connection)
             group.tasks(WARM_UP)
             yield group
+
+    @contextmanager
+    def flower(self, group: Bare | Ours, once: Callable[[], object]) -> Iterator[None]:
+        """Flower, told of every task by all workers of a group.
+
+        Args:
+            group: The workers.
+            once: Has one of them run something.
+        """
+        port = free_port()
+        if isinstance(group, Ours):
+            argv, env = ["-m", "wf", "flower"], environment(group.settings)
+        else:
+            argv = ["-m", "celery", "-A", "tests.bench.bare", "flower", "--address=127.0.0.1"]
+            env = environment(Settings(), {BROKER: group.url, READY: os.devnull})
+        with ExitStack() as stack, httpx.Client() as http:
+            argv = [sys.executable, *argv, f"--port={port}"]
+            process = self._spawn(stack, f"flower-{port}", argv, env)
+            url = f"http://127.0.0.1:{port}"
+            wait_for(lambda: status_of(f"{url}/healthcheck") == 200, 60, "Flower answers", [process])
+
+            def is_told() -> bool:
+                once()
+                lines = http.get(f"{url}/metrics").text.splitlines()
+                told = {line.split('worker="')[1].split('"')[0] for line in lines if _SUCCEEDED.match(line)}
+                return len(told) == len(group.workers)
+
+            wait_for(is_told, 60, "workers tell Flower of tasks", [process, *group.workers])
+            yield
 
     def _workers(self, stack: ExitStack, name: str, argv: Sequence[str], env: Mapping[str, str]) -> list[Worker]:
         """Start the worker processes of a group and wait until all take tasks."""
