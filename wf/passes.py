@@ -22,7 +22,7 @@ from wf.live import Live
 from wf.params import payload_model
 from wf.status import MOVING, Status
 from wf.views import shown
-from wf.workflow import ExecutionContext, version_order
+from wf.workflow import ExecutionContext
 
 if TYPE_CHECKING:
     from wf.core import Step
@@ -214,11 +214,7 @@ class Passes:
         return instance.status in MOVING
 
     def _class_for(self, instance: InstanceRow) -> type[WorkflowEntrypoint] | None:
-        """The class of the instance's version, else the newest; None if all that is known here is older."""
-        cls = self._registry.find(instance.workflow, instance.version)
-        if cls is None or version_order(cls.workflow_version) < version_order(instance.version):
-            return None
-        return cls
+        return self._registry.suited(instance.workflow, instance.version)
 
     def _replay(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
         instance = found.instance

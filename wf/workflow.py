@@ -145,6 +145,13 @@ class Registry:
             return versions[version]
         return max(reversed(versions.values()), key=_version)  # the last one registered on a tie
 
+    def suited(self, name: str, version: str) -> type[WorkflowEntrypoint] | None:
+        """The class that runs instances of a version: its own, else the newest; None if all that is known is older."""
+        cls = self.find(name, version)
+        if cls is None or version_order(cls.workflow_version) < version_order(version):
+            return None
+        return cls
+
     def get(self, name: str, version: str | None = None) -> type[WorkflowEntrypoint]:
         """As `find`.
 

@@ -188,7 +188,7 @@ group by 1, 2, 3
 order by 1, 2, 3
 
 -- instance_key: The key of an instance.
-select key, status, generation, rev from wf.instance where workflow = %(workflow)s and id = %(id)s
+select key, status, generation, rev, version from wf.instance where workflow = %(workflow)s and id = %(id)s
 
 -- instance_key_at: The least key from which on instances were created at a moment or later. It is found by halving: so
 -- a list of a few minutes out of years needs no index on their times.

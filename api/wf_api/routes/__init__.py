@@ -5,6 +5,7 @@ from wf_api.routes import (
     browser,
     creation,
     feed,
+    forks,
     health,
     hooks,
     instances,
@@ -18,5 +19,5 @@ from wf_api.routes import (
 
 ROUTERS = (
     health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    instances.router, forks.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
 )  # fmt: skip
