@@ -16,6 +16,7 @@ from wf.faults import decode_error
 from wf.feed import Feed, Subscription
 from wf.forks import UNSET, fork
 from wf.ids import FromStep, check_event_id, check_from_step, check_instance_id
+from wf.params import plain_payload
 from wf.status import TERMINAL, Status
 from wf.workflow import registry
 
@@ -63,7 +64,7 @@ class Instance:
 
         Args:
             type: 1 to 100 letters, digits, '-' or '_'.
-            payload: What the wait gives as `.payload`.
+            payload: What the wait gives as `.payload`; if the workflow has a model for this type, whatever fits it.
             event_id: The sender's own id, at most 200 characters: sent twice, the event counts once.
             connection: As for `create`: the event is sent if that transaction commits.
             session: The same, as a SQLAlchemy Session.
@@ -73,6 +74,7 @@ class Instance:
             ValueError: The event_id cannot be used.
             InstanceNotFound: There is no such instance.
             InstanceFinished: It has ended.
+            InvalidPayload: The payload does not fit the workflow's model for this type.
             SerializationError: The payload holds something that cannot be stored.
             PayloadTooLarge: The payload is too big.
             JournalUnavailable: Postgres does not answer.
@@ -80,6 +82,7 @@ class Instance:
         client, foreign = self._client, self._client.foreign(connection, session)
         check_event_type(type)
         check_event_id(event_id)
+        payload = self._fitting(type, payload)
         data = encode(payload, what=f"The payload of event {type!r}", limit=client.settings.max_payload)
         accepted = client.steering.accept(
             self.workflow, self.id, type, data, event_id, due_in=client.settings.alarm_tick if foreign is None else 0.0,
@@ -91,6 +94,13 @@ class Instance:
             return  # a nudge would have to wait for Redis, too; the alarm is as quick
         nudge = Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id)
         client.nudge(foreign, nudge)
+
+    def _fitting(self, type: str, payload: Any) -> Any:
+        """The payload of an event, as data to store; checked if the class is known here that runs this instance."""
+        name, version = self.workflow, self.version
+        cls = registry.find(name) if version is None else registry.suited(name, version)
+        model = None if cls is None else cls.event_models.get(type)
+        return payload if model is None else plain_payload(name, model, payload, type)
 
     def pause(self) -> None:
         """Let no attempt begin any more; those that run end first. Without effect unless it runs or waits.

@@ -15,6 +15,7 @@ import structlog
 
 from wf.codec import decode
 from wf.core import Event, Failed, Firing, Limits, Pass
+from wf.core.history import ReceivedEvent
 from wf.divergence import divergence, warnings
 from wf.facts import Commit
 from wf.faults import decode_error, encode_error
@@ -235,7 +236,14 @@ class Passes:
                 event = Event({**event, "payload": payload})
             return cls(ExecutionContext(), self._env).run(event, step)
 
-        return Pass(run, event, at=at, limits=self._limits(cls), seed=given.seed.bytes)
+        def received(event: ReceivedEvent) -> ReceivedEvent:
+            if (model := cls.event_models.get(event.type)) is None:
+                return event
+            payload = payload_model(instance.workflow, model, event.payload, event.type)
+            return ReceivedEvent({**event, "payload": payload})
+
+        reading = received if cls.event_models else None
+        return Pass(run, event, at=at, limits=self._limits(cls), seed=given.seed.bytes, received=reading)
 
     def _limits(self, cls: type[WorkflowEntrypoint]) -> Limits:
         own, settings = cls.workflow_settings.get("limits", {}), self._settings

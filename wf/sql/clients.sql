@@ -84,14 +84,19 @@ returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at
 
 -- workflow_register: A worker knows this workflow, in this version, by this class.
 with told as (
-  insert into wf.version (workflow, version, class_name, module, settings, created_at, modified_at)
+  insert into wf.version (
+    workflow, version, class_name, module, settings, created_at, modified_at,
+    params_schema, event_schemas
+  )
   select
-    %(name)s, %(version)s, %(class_name)s, %(module)s, %(settings)s, at, at
+    %(name)s, %(version)s, %(class_name)s, %(module)s, %(settings)s, at, at,
+    %(params_schema)s, %(event_schemas)s
   from coalesce(to_timestamp(%(now)s), now()) as at
   on conflict (workflow, version) do update
   set
     class_name = excluded.class_name, module = excluded.module, settings = excluded.settings,
-    modified_at = excluded.modified_at
+    modified_at = excluded.modified_at,
+    params_schema = excluded.params_schema, event_schemas = excluded.event_schemas
 )
 insert into wf.workflow (name, version, versions, settings, concurrency, created_at, modified_at)
 select

@@ -13,11 +13,13 @@ from wf_api.routes import (
     metrics,
     overview,
     schedules,
+    schemas,
     tokens,
     workflows,
 )
 
 ROUTERS = (
-    health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, forks.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    health.router, metrics.router, overview.router, workflows.router, schemas.router, schedules.router,
+    creation.router, jobs.router, instances.router, forks.router, feed.router, audit.router, tokens.router,
+    hooks.router, browser.router,
 )  # fmt: skip

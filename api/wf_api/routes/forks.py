@@ -25,6 +25,8 @@ def fork_instance(name: str, id: str, caller: Writer, wanted: Fork | None = None
     params = wanted.params if "params" in wanted.model_fields_set else UNSET
     from_step = None if wanted.from_ is None else wanted.from_.model_dump()
     instance = caller.workflow(name).get(id)
+    if params is not UNSET:
+        caller.parts.payloads.check_params(name, params, instance.version)
     with as_given():
         forked = instance.fork(wanted.id, from_step=from_step, params=params)
     return answered(
