@@ -13,6 +13,7 @@ from wf.answers import Answer
 from wf.client import Client, Workflow
 from wf.clock import pauses
 from wf.feed import AsyncSubscription
+from wf.forks import UNSET
 
 if TYPE_CHECKING:
     from builtins import list as List  # noqa: N812  # `list` is a method here
@@ -158,6 +159,14 @@ class AsyncInstance:
     async def restart(self, *, from_step: FromStep | None = None) -> None:
         """As `Instance.restart`."""
         await asyncio.to_thread(partial(self._instance.restart, from_step=from_step))
+
+    async def fork(
+        self, id: str | None = None, *, from_step: FromStep | None = None, params: Any = UNSET
+    ) -> AsyncInstance:
+        """As `Instance.fork`."""
+        return AsyncInstance(
+            await asyncio.to_thread(partial(self._instance.fork, id, from_step=from_step, params=params))
+        )
 
     async def delete(self) -> None:
         """As `Instance.delete`."""

@@ -88,9 +88,13 @@ class Catalog(Insides):
         }  # fmt: skip
         return {id: Made(key, version) for key, id, version in execute(self._sql["instance_create_batch"], values)}
 
-    def exists(self, workflow: str, id: str) -> bool:
-        """Whether there is such an instance."""
-        return bool(self.database.read(self._sql["instance_key"], {"workflow": workflow, "id": id}))
+    def version_of(self, workflow: str, id: str) -> str:
+        """The version of an instance.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+        """
+        return str(self._one("instance_key", workflow, id)[4])
 
     def status(self, workflow: str, id: str) -> Answer:
         """Status, output and error of an instance.

@@ -201,9 +201,7 @@ class Workflow:
             InvalidInstanceId: No instance can have this id.
             WorkflowNotFound: There is no such workflow.
         """
-        if not self._client.catalog.exists(self.name, check_address(id)):
-            raise self._client.catalog.missing(self.name, id)
-        return Instance(self._client, self.name, id)
+        return Instance(self._client, self.name, id, self._client.catalog.version_of(self.name, check_address(id)))
 
     def list(
         self,

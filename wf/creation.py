@@ -14,6 +14,8 @@ from wf.workflow import registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pydantic import BaseModel
+
     from wf.workflow import WorkflowEntrypoint
 
 OPTIONS = ("id", "params", "retention")
@@ -51,6 +53,26 @@ def options(given: Mapping[str, Any], what: str) -> dict[str, Any]:
         if key not in OPTIONS and key not in IGNORED:
             raise ValueError(f"{what}: unknown key {key!r:.120}; known are {', '.join(OPTIONS)}.")
     return {name: given.get(name) for name in OPTIONS}
+
+
+def encoded_params(workflow: str, model: type[BaseModel] | None, params: Any, *, limit: int) -> bytes:
+    """Params as they are stored.
+
+    Args:
+        workflow: Its workflow, for the error.
+        model: What they must fit.
+        params: None stands for `{}`.
+        limit: Bytes that they may have.
+
+    Raises:
+        InvalidPayload: They do not fit.
+        SerializationError: They hold something that cannot be stored.
+        PayloadTooLarge: They are too big.
+    """
+    payload = {} if params is None else params
+    if model is not None:
+        payload = plain_payload(workflow, model, payload)
+    return encode(payload, what="The payload", limit=limit)
 
 
 class Drafter:
@@ -91,8 +113,5 @@ class Drafter:
         keep = self._retention
         if retention is not None:
             keep = {**keep, **check_retention(f"Workflow {self._workflow!r}: retention", retention)}
-        payload = {} if params is None else params
-        if self._model is not None:
-            payload = plain_payload(self._workflow, self._model, payload)
-        data = encode(payload, what="The payload", limit=self._limit)
+        data = encoded_params(self._workflow, self._model, params, limit=self._limit)
         return Draft(id, data, *(keep.get(key) for key in RETENTION_KEYS))

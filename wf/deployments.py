@@ -13,6 +13,7 @@ from wf.crons import next_firing
 from wf.errors import InstanceNotFound, WfError, WorkflowNotFound
 from wf.graph import graph_of
 from wf.keywords import class_settings
+from wf.params import json_schema
 from wf.sql import statements
 from wf.status import TERMINAL, Status
 from wf.workflow import registry, version_order
@@ -88,7 +89,7 @@ class Deployments:
         told = {
             "name": name, "version": version, "settings": Jsonb(declared), "class_name": cls.__name__,
             "module": cls.__module__, "concurrency": _limit(declared), "now": self.clock.override(),
-            "graph": _graph(cls),
+            "graph": _graph(cls), **_schemas(cls),
         }  # fmt: skip
         done = False
         while not done:  # once more if another version was registered between the two statements
@@ -292,6 +293,13 @@ def _graph(cls: type[WorkflowEntrypoint]) -> Jsonb | None:
 def _newest(versions: Mapping[str, float]) -> str:
     """The highest version; the last one registered on a tie."""
     return max(versions, key=lambda version: (version_order(version), versions[version]))
+
+
+def _schemas(cls: type[WorkflowEntrypoint]) -> dict[str, Any]:
+    """What forms and the API need to know of payloads; what cannot be said in JSON schema is left out."""
+    params = None if cls.params_model is None else json_schema(cls.params_model)
+    events = {type: schema for type, model in cls.event_models.items() if (schema := json_schema(model)) is not None}
+    return {"params_schema": None if params is None else Jsonb(params), "event_schemas": Jsonb(events)}
 
 
 def _limit(settings: Mapping[str, Any]) -> int | None:

@@ -42,7 +42,7 @@ class Filter(BaseModel):
 
     status: tuple[Status, ...] | None = Field(default=None, min_length=1, description="In one of these statuses.")
     version: Word | None = Field(default=None, description="Of this version.")
-    trigger: Word | None = Field(default=None, description="Created by: api, binding, cron or event (a webhook).")
+    trigger: Word | None = Field(default=None, description="Created by: api, binding, cron, event (a webhook) or fork.")
     since: AwareDatetime | None = Field(default=None, description="Created then or later.")
     until: AwareDatetime | None = Field(default=None, description="Created then or earlier.")
     ids: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=IDS_MAX, description="With these ids.")

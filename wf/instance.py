@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from wf.clock import pauses
 from wf.codec import decode, encode
 from wf.core.names import check_event_type
+from wf.creation import encoded_params
 from wf.dispatch import Nudge
 from wf.errors import InstanceTerminated
 from wf.faults import decode_error
 from wf.feed import Feed, Subscription
-from wf.ids import FromStep, check_event_id, check_from_step
+from wf.forks import UNSET, fork
+from wf.ids import FromStep, check_event_id, check_from_step, check_instance_id
+from wf.params import plain_payload
 from wf.status import TERMINAL, Status
+from wf.workflow import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +34,7 @@ class Instance:
     Attributes:
         workflow: The name of its workflow.
         id: Its id.
-        version: The version that it got, if it was created by this call.
+        version: Its version, if this call created it or looked for it.
     """
 
     def __init__(self, client: Connections, workflow: str, id: str, version: str | None = None) -> None:
@@ -59,7 +64,7 @@ class Instance:
 
         Args:
             type: 1 to 100 letters, digits, '-' or '_'.
-            payload: What the wait gives as `.payload`.
+            payload: What the wait gives as `.payload`; if the workflow has a model for this type, whatever fits it.
             event_id: The sender's own id, at most 200 characters: sent twice, the event counts once.
             connection: As for `create`: the event is sent if that transaction commits.
             session: The same, as a SQLAlchemy Session.
@@ -69,6 +74,7 @@ class Instance:
             ValueError: The event_id cannot be used.
             InstanceNotFound: There is no such instance.
             InstanceFinished: It has ended.
+            InvalidPayload: The payload does not fit the workflow's model for this type.
             SerializationError: The payload holds something that cannot be stored.
             PayloadTooLarge: The payload is too big.
             JournalUnavailable: Postgres does not answer.
@@ -76,6 +82,7 @@ class Instance:
         client, foreign = self._client, self._client.foreign(connection, session)
         check_event_type(type)
         check_event_id(event_id)
+        payload = self._fitting(type, payload)
         data = encode(payload, what=f"The payload of event {type!r}", limit=client.settings.max_payload)
         accepted = client.steering.accept(
             self.workflow, self.id, type, data, event_id, due_in=client.settings.alarm_tick if foreign is None else 0.0,
@@ -87,6 +94,13 @@ class Instance:
             return  # a nudge would have to wait for Redis, too; the alarm is as quick
         nudge = Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id)
         client.nudge(foreign, nudge)
+
+    def _fitting(self, type: str, payload: Any) -> Any:
+        """The payload of an event, as data to store; checked if the class is known here that runs this instance."""
+        name, version = self.workflow, self.version
+        cls = registry.find(name) if version is None else registry.suited(name, version)
+        model = None if cls is None else cls.event_models.get(type)
+        return payload if model is None else plain_payload(name, model, payload, type)
 
     def pause(self) -> None:
         """Let no attempt begin any more; those that run end first. Without effect unless it runs or waits.
@@ -134,6 +148,46 @@ class Instance:
         self._client.rates.take(self.workflow)
         steering = self._client.steering
         self._go_on(steering.restart(self.workflow, self.id, from_step=key, actor=self._client.actor))
+
+    def fork(self, id: str | None = None, *, from_step: FromStep | None = None, params: Any = UNSET) -> Instance:
+        """Create an instance of the same version that begins as a copy of this one, which stays as it is.
+
+        Where `run` asks for other steps with other params, what is kept does not fit any more: then the rules for
+        changed code hold, a warning, or a pause if the workflow is strict.
+
+        Args:
+            id: Its id; a random one by default.
+            from_step: Keep the results of everything that started before this step, as `restart` does.
+            params: In place of those of this instance; None stands for `{}`, as for `create`.
+
+        Raises:
+            InstanceNotFound: There is no such instance.
+            StepNotFound: Its history has no such step.
+            InstanceAlreadyExists: The id is taken.
+            InvalidInstanceId: The id breaks the rule.
+            InvalidPayload: The params do not fit the workflow's model.
+            RateLimited: Too many instances have been created in this second.
+            SerializationError: The params hold something that cannot be stored.
+            PayloadTooLarge: The params are too big.
+            ValueError: `from_step` has none of these forms.
+        """
+        client, workflow = self._client, self.workflow
+        key = None if from_step is None else check_from_step(from_step)
+        new_id = str(uuid4()) if id is None else check_instance_id(id)
+        data = None if params is UNSET else self._encoded(params)
+        client.rates.take(workflow)
+        forked = fork(
+            client.catalog, workflow, self.id, new_id, params=data, from_step=key, actor=client.actor,
+            due_in=client.settings.renudge,
+        )  # fmt: skip
+        client.nudge(None, Nudge(forked.key, 1, forked.rev, workflow=workflow, id=new_id))
+        return Instance(client, workflow, new_id, forked.version)
+
+    def _encoded(self, params: Any) -> bytes:
+        """Other params for a fork, which the class of this instance's version will read."""
+        cls = registry.suited(self.workflow, self._client.catalog.version_of(self.workflow, self.id))
+        model = None if cls is None else cls.params_model
+        return encoded_params(self.workflow, model, params, limit=self._client.settings.max_payload)
 
     def delete(self) -> None:
         """Remove the instance, without rollback if it runs; its id is free again.

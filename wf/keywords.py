@@ -78,18 +78,16 @@ def check_retention(what: str, given: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def check_model(workflow: str, model: Any) -> type[BaseModel] | None:
-    """The pydantic model of the params, if there is one.
+def check_model(workflow: str, model: Any, what: str = "params") -> type[BaseModel]:
+    """The pydantic model of params or of an event.
 
     Raises:
         ValueError: It is no pydantic model.
     """
-    if model is None:
-        return None
     from pydantic import BaseModel  # noqa: PLC0415  (slow, and most classes have none)
 
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise ValueError(f"Workflow {workflow!r}: params must be a pydantic model, not {model!r:.120}.")  # noqa: TRY004  # one class for bad keywords
+        raise ValueError(f"Workflow {workflow!r}: {what} must be a pydantic model, not {model!r:.120}.")  # noqa: TRY004  # one class for bad keywords
     return model
 
 

@@ -15,6 +15,7 @@ terminated         -                   -         refused        queued      refu
 =================  ==================  ========  =============  ==========  ===========  ======
 
 A pause waits for running attempts, and for nothing else: without any, waitingForPause becomes paused at once.
+A fork reads an instance, in every status, and does nothing to it.
 Terminate may be asked to roll back first; then an instance that has begun goes through rollingBack.
 """
 

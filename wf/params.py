@@ -8,6 +8,7 @@ time, on chance, or on anything outside the payload.
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -15,7 +16,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, PydanticUserError, RootModel, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from wf.errors import InvalidPayload
@@ -31,23 +33,24 @@ _PLAIN = frozenset(
 """Types that the codec stores and every model reads."""
 
 
-def plain_payload(workflow: str, model: type[BaseModel], payload: Any) -> Any:
+def plain_payload(workflow: str, model: type[BaseModel], payload: Any, event: str | None = None) -> Any:
     """A payload that fits the model, defaults filled in, as data to store.
 
     Args:
         workflow: Its workflow, for the error.
-        model: What `params=` of the class says.
+        model: What `params=` of the class says, or `events=`.
         payload: A mapping, or an instance of the model.
+        event: The type of the event that it belongs to, for the error.
 
     Raises:
         InvalidPayload: It does not fit, or the model could not read it again.
     """
-    stored = _plain(payload_model(workflow, model, payload))
-    payload_model(workflow, model, stored)  # better now than in `run`
+    stored = _plain(payload_model(workflow, model, payload, event))
+    payload_model(workflow, model, stored, event)  # better now than in `run`
     return stored
 
 
-def payload_model(workflow: str, model: type[BaseModel], payload: Any) -> BaseModel:
+def payload_model(workflow: str, model: type[BaseModel], payload: Any, event: str | None = None) -> BaseModel:
     """The model of a payload, a new one each time.
 
     Raises:
@@ -57,7 +60,17 @@ def payload_model(workflow: str, model: type[BaseModel], payload: Any) -> BaseMo
         return model.model_validate(payload)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-    raise InvalidPayload(workflow, model.__name__, faults)  # not from the error, whose text holds the values
+    raise InvalidPayload(workflow, model.__name__, faults, event)  # not from the error, whose text holds the values
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any] | None:
+    """What JSON fits a model; None if that cannot be said in JSON schema, or not be stored."""
+    try:
+        schema = model.model_json_schema()
+        text = json.dumps(schema, allow_nan=False)
+    except (PydanticInvalidForJsonSchema, PydanticUserError, ValueError, TypeError):
+        return None
+    return None if "\\u0000" in text else schema  # for which Postgres has no place
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ import structlog
 
 from wf.codec import decode
 from wf.core import Event, Failed, Firing, Limits, Pass
+from wf.core.history import ReceivedEvent
 from wf.divergence import divergence, warnings
 from wf.facts import Commit
 from wf.faults import decode_error, encode_error
@@ -22,7 +23,7 @@ from wf.live import Live
 from wf.params import payload_model
 from wf.status import MOVING, Status
 from wf.views import shown
-from wf.workflow import ExecutionContext, version_order
+from wf.workflow import ExecutionContext
 
 if TYPE_CHECKING:
     from wf.core import Step
@@ -214,11 +215,7 @@ class Passes:
         return instance.status in MOVING
 
     def _class_for(self, instance: InstanceRow) -> type[WorkflowEntrypoint] | None:
-        """The class of the instance's version, else the newest; None if all that is known here is older."""
-        cls = self._registry.find(instance.workflow, instance.version)
-        if cls is None or version_order(cls.workflow_version) < version_order(instance.version):
-            return None
-        return cls
+        return self._registry.suited(instance.workflow, instance.version)
 
     def _replay(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
         instance = found.instance
@@ -239,7 +236,14 @@ class Passes:
                 event = Event({**event, "payload": payload})
             return cls(ExecutionContext(), self._env).run(event, step)
 
-        return Pass(run, event, at=at, limits=self._limits(cls), seed=given.seed.bytes)
+        def received(event: ReceivedEvent) -> ReceivedEvent:
+            if (model := cls.event_models.get(event.type)) is None:
+                return event
+            payload = payload_model(instance.workflow, model, event.payload, event.type)
+            return ReceivedEvent({**event, "payload": payload})
+
+        reading = received if cls.event_models else None
+        return Pass(run, event, at=at, limits=self._limits(cls), seed=given.seed.bytes, received=reading)
 
     def _limits(self, cls: type[WorkflowEntrypoint]) -> Limits:
         own, settings = cls.workflow_settings.get("limits", {}), self._settings

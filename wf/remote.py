@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from wf import wire
 from wf.answers import Answer, Page
 from wf.descriptions import ALL, CHARACTERS_MAX, Extent
+from wf.forks import UNSET
 from wf.http import PREFIX
 from wf.ids import check_from_step
 from wf.remote_http import Http, part
@@ -193,9 +194,16 @@ class RemoteInstance:
         """As `Instance.restart`."""
         change: dict[str, Any] = {"status": "restart"}
         if from_step is not None:
-            key = check_from_step(from_step)
-            change["from"] = {"name": key.name, "count": key.count, "type": str(key.kind)}
+            change["from"] = _from(from_step)
         self._change(change)
+
+    def fork(self, id: str | None = None, *, from_step: FromStep | None = None, params: Any = UNSET) -> RemoteInstance:
+        """As `Instance.fork`."""
+        body: dict[str, Any] = {"id": id} if params is UNSET else {"id": id, "params": params}
+        if from_step is not None:
+            body["from"] = _from(from_step)
+        made = self._client.http.send("POST", f"{_path(self.workflow, self.id)}/fork", json=body)
+        return RemoteInstance(self._client, self.workflow, made["id"])
 
     def delete(self) -> None:
         """As `Instance.delete`."""
@@ -203,6 +211,11 @@ class RemoteInstance:
 
     def _change(self, change: Mapping[str, Any]) -> None:
         self._client.http.send("PATCH", f"{_path(self.workflow, self.id)}/status", json=change)
+
+
+def _from(from_step: FromStep) -> dict[str, Any]:
+    key = check_from_step(from_step)
+    return {"name": key.name, "count": key.count, "type": str(key.kind)}
 
 
 def _path(workflow: str, id: str) -> str:

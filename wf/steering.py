@@ -104,7 +104,7 @@ class Steering:
         found = execute(self._sql["instance_key"], {"workflow": workflow, "id": id})
         if not found:
             raise self._catalog.missing(workflow, id)
-        key, status, generation, rev = found[0]
+        key, status, generation, rev, _ = found[0]
         if effect(Action.SEND_EVENT, status) is Effect.REFUSED:
             raise InstanceFinished(workflow, id, status)
         return Accepted(key, generation, rev, None)

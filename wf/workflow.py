@@ -8,16 +8,18 @@ import inspect
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 
-from wf.errors import WfError, WorkflowNotFound
+from wf.core.names import check_event_type
+from wf.errors import InvalidEventType, WfError, WorkflowNotFound
 from wf.keywords import RestartPolicy, check_model, class_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Mapping
+    from collections.abc import Awaitable, Iterable
 
     from pydantic import BaseModel
 
@@ -69,6 +71,9 @@ class WorkflowEntrypoint:
         restart: The reaper's policy for errored instances, see `RestartPolicy`.
         strict: Pause an instance whose journal does not fit the code, instead of going on with a warning.
         params: A pydantic model: payloads are validated when an instance is created, and `run` gets the model.
+        events: Pydantic models of the payloads of events, by type: validated when an event is sent, and a wait of that
+            type gives the model. A payload that does not fit, from a process that does not know the class, makes the
+            wait raise InvalidPayload.
 
     Attributes:
         ctx: An `ExecutionContext`.
@@ -80,6 +85,7 @@ class WorkflowEntrypoint:
     workflow_settings: ClassVar[Mapping[str, Any]]
     restart_policy: ClassVar[RestartPolicy | None]
     params_model: ClassVar[type[BaseModel] | None]
+    event_models: ClassVar[Mapping[str, type[BaseModel]]]
 
     def __init_subclass__(
         cls,
@@ -93,6 +99,7 @@ class WorkflowEntrypoint:
         restart: Mapping[str, Any] | None = None,
         strict: bool = False,
         params: type[BaseModel] | None = None,
+        events: Mapping[str, type[BaseModel]] | None = None,
         **others: Any,
     ) -> None:
         super().__init_subclass__(**others)
@@ -103,7 +110,8 @@ class WorkflowEntrypoint:
             cls.workflow_name, limits=limits, concurrency=concurrency, schedules=schedules,
             default_retention=default_retention, strict=strict,
         )  # fmt: skip
-        cls.params_model = check_model(cls.workflow_name, params)
+        cls.params_model = None if params is None else check_model(cls.workflow_name, params)
+        cls.event_models = _check_events(cls.workflow_name, {} if events is None else events)
         cls.restart_policy = RestartPolicy.parse(cls.workflow_name, restart) if restart is not None else None
         registry.add(cls)
 
@@ -144,6 +152,13 @@ class Registry:
         if version is not None and version in versions:
             return versions[version]
         return max(reversed(versions.values()), key=_version)  # the last one registered on a tie
+
+    def suited(self, name: str, version: str) -> type[WorkflowEntrypoint] | None:
+        """The class that runs instances of a version: its own, else the newest; None if all that is known is older."""
+        cls = self.find(name, version)
+        if cls is None or version_order(cls.workflow_version) < version_order(version):
+            return None
+        return cls
 
     def get(self, name: str, version: str | None = None) -> type[WorkflowEntrypoint]:
         """As `find`.
@@ -208,6 +223,16 @@ def _check_constructor(cls: type[WorkflowEntrypoint]) -> None:
             f"Workflow class {cls.__name__} cannot be made with (ctx, env): {error}. "
             f"Write `def __init__(self, ctx, env): super().__init__(ctx, env)`."
         ) from None
+
+
+def _check_events(workflow: str, given: Any) -> dict[str, type[BaseModel]]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"Workflow {workflow!r}: events must be a dict of models by type, not {given!r:.120}.")  # noqa: TRY004  # one class for bad keywords
+    try:
+        types = [check_event_type(type) for type in given]
+    except InvalidEventType as error:
+        raise ValueError(f"Workflow {workflow!r}: events: {error}") from None
+    return {type: check_model(workflow, given[type], f"events[{type!r}]") for type in types}
 
 
 def _check_name(name: str) -> str:

@@ -16,6 +16,7 @@ from wf_api.hooks import read_hooks
 from wf_api.limits import Limits
 from wf_api.metrics import Metrics
 from wf_api.nudging import Nudging
+from wf_api.payloads import Payloads
 from wf_api.readiness import Readiness
 from wf_api.sessions import Sessions
 from wf_api.watch import Watch
@@ -41,6 +42,7 @@ class Parts:
         self.hooks = read_hooks(settings.hooks)
         self.nudging = Nudging(settings)
         self.client = Client(settings=settings, clock=clock, actor="api", dispatcher=self.nudging)
+        self.payloads = Payloads(self.client.database, self.clock)
         self.tokens = Tokens(self.client.database, self.clock)
         self.sessions = Sessions(self.client.database, self.clock, settings.login_ttl)
         self.door = Door(self.tokens, self.sessions, Limits(settings), self.clock)

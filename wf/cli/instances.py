@@ -8,6 +8,7 @@ import click
 
 from wf.cli.bulk import COMMANDS as MANY
 from wf.cli.completing import instance_ids, statuses
+from wf.cli.forking import COMMANDS as FORKING
 from wf.cli.given import LATEST, Refused, json_option, name_argument, parse_dates, parse_status, resolve
 from wf.cli.logs import logs
 from wf.cli.steering import COMMANDS
@@ -118,5 +119,5 @@ def describe_instance(
         show(*description(found, limit=truncate_output_limit, step_output=step_output))
 
 
-for _command in (*COMMANDS, *MANY, logs):
+for _command in (*COMMANDS, *FORKING, *MANY, logs):
     instances.add_command(_command)

@@ -19,7 +19,7 @@ STATUS = {
     Status.TERMINATED: "🚫 Terminated",
 }
 STYLE = {"complete": "green", "errored": "bold red", "terminated": "red", "running": "cyan", "waiting": "yellow"}
-TRIGGER = {"api": "🌎 API", "binding": "🔗 Binding", "cron": "⌛ Cron", "event": "📩 Event"}
+TRIGGER = {"api": "🌎 API", "binding": "🔗 Binding", "cron": "⌛ Cron", "event": "📩 Event", "fork": "🍴 Fork"}
 STEP = {
     "step": "🎯 Step",
     "sleep": "💤 Sleeping",

@@ -20,6 +20,8 @@ from wf.errors import NestedStepError, RollbackPhaseError, StepAfterEndError, St
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from wf.core.history import ReceivedEvent
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -54,6 +56,7 @@ class Pass:
         at: When the instance started, in seconds since the epoch: the first time the loop tells.
         limits: How much it may ask for.
         seed: What its random numbers come from; the same in every pass of an instance.
+        received: Makes what a wait gives of the event that it got; what it raises, the wait raises.
 
     Attributes:
         step: The `step` object that `run` is handed.
@@ -74,6 +77,7 @@ class Pass:
         at: float = 0.0,
         limits: Limits = LIMITS,
         seed: bytes | str = "",
+        received: Callable[[ReceivedEvent], ReceivedEvent] | None = None,
     ) -> None:
         # Other instances begin with another hash, lest all of them meet in asyncio's set of all tasks.
         salt = zlib.crc32(str(event.get("instanceId")).encode("utf-8", "replace"))
@@ -92,7 +96,7 @@ class Pass:
         self._timers: dict[int, Key] = {}
         self._failed: list[tuple[Key, asyncio.Future[Any]]] = []
         self._max_steps, self._steps = limits.steps, 0
-        self._rolls_back = False
+        self._rolls_back, self._received = False, received
         with self.loop.entered():
             self._main = self.loop.create_task(_main(run, event, self.step))
             self._turn()
@@ -219,12 +223,18 @@ class Pass:
             return
         if future.done():
             return  # cancelled by `run`, in a race for example
-        if result.error is not None:
-            future.set_exception(_for_coroutines(result.error))
+        value, error = result.value, result.error
+        if self._received is not None and error is None and request.key.kind is Kind.WAIT:
+            try:
+                value = self._received(value)
+            except Exception as unfit:  # whatever a validator raises
+                error = unfit
+        if error is not None:
+            future.set_exception(_for_coroutines(error))
             self._failed = [(key, other) for key, other in self._failed if _untaken(other)]
             self._failed.append((request.key, future))
         else:
-            future.set_result(result.value)
+            future.set_result(value)
 
     def _turn(self) -> None:
         self._asked = None

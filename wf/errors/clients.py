@@ -174,20 +174,25 @@ class SerializationError(WfError):
 
 
 class InvalidPayload(WfError, ValueError):
-    """A payload does not fit the model of its workflow.
+    """A payload does not fit the model of its workflow, or of its event.
 
     Attributes:
         workflow: The workflow.
+        event: The type of the event, if it is the payload of one.
         errors: What is wrong, as pydantic tells it: `type`, `loc` and `msg` of each fault; no values.
     """
 
     code = "payload.invalid"
 
-    def __init__(self, workflow: str, model: str, errors: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, workflow: str, model: str, errors: Sequence[Mapping[str, Any]], event: str | None = None
+    ) -> None:
         self.workflow, self.model, self.errors = workflow, model, [dict(error) for error in errors]
+        self.event = event
+        what = "The payload" if event is None else f"The payload of event {event!r}"
         faults = [f"{'.'.join(map(str, error['loc'])) or 'the payload'}: {error['msg']}" for error in self.errors]
         more = f"; and {len(faults) - 10} more" if len(faults) > 10 else ""
-        super().__init__(f"The payload of workflow {workflow!r} does not fit {model}: {'; '.join(faults[:10])}{more}.")
+        super().__init__(f"{what} of workflow {workflow!r} does not fit {model}: {'; '.join(faults[:10])}{more}.")
 
 
 class InvalidBatch(WfError, ValueError):

@@ -84,14 +84,18 @@ returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at
 
 -- workflow_register: A worker knows this workflow, in this version, by this class.
 with told as (
-  insert into wf.version (workflow, version, class_name, module, settings, graph, created_at, modified_at)
+  insert into wf.version (
+    workflow, version, class_name, module, settings, graph, params_schema, event_schemas, created_at, modified_at
+  )
   select
-    %(name)s, %(version)s, %(class_name)s, %(module)s, %(settings)s, %(graph)s, at, at
+    %(name)s, %(version)s, %(class_name)s, %(module)s, %(settings)s, %(graph)s, %(params_schema)s, %(event_schemas)s,
+    at, at
   from coalesce(to_timestamp(%(now)s), now()) as at
   on conflict (workflow, version) do update
   set
     class_name = excluded.class_name, module = excluded.module, settings = excluded.settings,
-    graph = excluded.graph, modified_at = excluded.modified_at
+    graph = excluded.graph, params_schema = excluded.params_schema, event_schemas = excluded.event_schemas,
+    modified_at = excluded.modified_at
 )
 insert into wf.workflow (name, version, versions, settings, concurrency, created_at, modified_at)
 select
@@ -205,7 +209,7 @@ group by 2, 3
 order by 2, 3
 
 -- instance_key: The key of an instance.
-select key, status, generation, rev from wf.instance where workflow = %(workflow)s and id = %(id)s
+select key, status, generation, rev, version from wf.instance where workflow = %(workflow)s and id = %(id)s
 
 -- instance_key_at: The least key from which on instances were created at a moment or later. It is found by halving: so
 -- a list of a few minutes out of years needs no index on their times.

@@ -10,7 +10,7 @@ select
   extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error,
   case when %(seen)s = 0 and s.seq is null then (select p.params from wf.payload p where p.instance = i.key) end,
   case
-    when %(seen)s = 0 and s.seq is null and i.trigger = 'cron'
+    when %(seen)s = 0 and s.seq is null and i.trigger in ('cron', 'fork')
     then (select p.schedule from wf.payload p where p.instance = i.key)
   end,
   case when %(seen)s = 0 and s.seq is null then (select p.seed from wf.payload p where p.instance = i.key) end

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from wf.errors import InvalidPayload
 from wf.http import PREFIX, number_of
 from wf.instance import Instance
 from wf_api.access import Writer
@@ -21,9 +22,10 @@ router = APIRouter(
 @router.post("", summary="Create an instance", response_model=Envelope[Created], responses=refusals(409))
 def create_instance(name: str, caller: Writer, new: NewInstance | None = None) -> Response:
     """It runs as soon as a worker is free. Its id is unique in the workflow for as long as it is kept."""
-    workflow = caller.workflow(name)
+    workflow, new = caller.workflow(name), new or NewInstance()
+    caller.parts.payloads.check_params(name, new.params)
     with as_given():
-        created = workflow.create(_options(new or NewInstance()), trigger="api")
+        created = workflow.create(_options(new), trigger="api")
     return answered(_created(created))
 
 
@@ -31,6 +33,12 @@ def create_instance(name: str, caller: Writer, new: NewInstance | None = None) -
 def create_instances(name: str, caller: Writer, batch: Batch) -> Response:
     """All in one commit, or none if one of them breaks a rule. Those whose ids exist or are repeated are left out."""
     workflow = caller.workflow(name)
+    for index, new in enumerate(batch):
+        try:
+            caller.parts.payloads.check_params(name, new.params)
+        except InvalidPayload as error:
+            error.add_note(f"This is about entry {index} of the batch. Nothing of the batch was done.")
+            raise
     with as_given():
         created = workflow.create_batch([_options(new) for new in batch], trigger="api")
     return answered([_created(instance) for instance in created])

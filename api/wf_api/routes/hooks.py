@@ -8,13 +8,12 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from wf.client import Client
-from wf.ids import check_address
-from wf.instance import Instance
 from wf_api.documented import refusals
 from wf_api.envelope import answered
 from wf_api.hooks import Delivery, Hook
 from wf_api.models.common import Envelope, Told
 from wf_api.parts import Parts
+from wf_api.payloads import Payloads
 from wf_api.problems import NoHook, UnusableDelivery, as_given
 from wf_api.signatures import check_signature
 
@@ -44,25 +43,27 @@ async def deliver(name: str, request: Request) -> Response:
     delivery = Delivery(_json(raw), headers, raw)
     client = parts.client.acting_as(f"hook:{name}")
     act = _create if hook.rule.create else _send
-    return answered(await run_in_threadpool(act, client, hook, delivery), status=202)
+    return answered(await run_in_threadpool(act, client, parts.payloads, hook, delivery), status=202)
 
 
-def _send(client: Client, hook: Hook, delivery: Delivery) -> dict[str, Any]:
+def _send(client: Client, payloads: Payloads, hook: Hook, delivery: Delivery) -> dict[str, Any]:
     assert hook.rule.instance is not None
     type = hook.event_type(delivery)
     if type is None:
         return {"workflow": hook.rule.workflow, "ignored": "The rule has no event for a delivery of this type."}
-    id = check_address(hook.fill(hook.rule.instance, delivery, "instance"))
+    id = hook.fill(hook.rule.instance, delivery, "instance")
+    payload = hook.payload(delivery)
+    instance = client.workflow(hook.rule.workflow).get(id)
+    payloads.check_event(hook.rule.workflow, instance.version, type, payload)
     with as_given():
-        Instance(client, hook.rule.workflow, id).send_event(
-            type, hook.payload(delivery), event_id=hook.delivery_id(delivery)
-        )
+        instance.send_event(type, payload, event_id=hook.delivery_id(delivery))
     return {"workflow": hook.rule.workflow, "id": id, "event": type}
 
 
-def _create(client: Client, hook: Hook, delivery: Delivery) -> dict[str, Any]:
+def _create(client: Client, payloads: Payloads, hook: Hook, delivery: Delivery) -> dict[str, Any]:
     id = hook.delivery_id(delivery) if hook.rule.id is None else hook.fill(hook.rule.id, delivery, "id")
     params = hook.payload(delivery)
+    payloads.check_params(hook.rule.workflow, params)
     with as_given():
         client.workflow(hook.rule.workflow).create(id, params, if_exists="return", trigger="event")
     return {"workflow": hook.rule.workflow, "id": id}

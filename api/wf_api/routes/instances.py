@@ -104,8 +104,10 @@ def send_event(
     event_id: Annotated[str | None, Query(description="Your own id: sent twice, the event counts once.")] = None,
 ) -> Response:
     """It is in the journal when this answers; a wait of its type gets it, now or later."""
+    instance = _instance(caller, name, id)
+    caller.parts.payloads.check_event(name, instance.version, event_type, payload)
     with as_given():
-        _instance(caller, name, id).send_event(event_type, payload, event_id=event_id)
+        instance.send_event(event_type, payload, event_id=event_id)
     return answered({"instanceId": id, "timestamp": _now(caller)})
 
 
