@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from wf.transactions import Execute
 
 
-
 class Made(NamedTuple):
     """An instance that was created."""
 

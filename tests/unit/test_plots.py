@@ -17,8 +17,9 @@ from wf_api.pictures import PICTURES, picture_of, spark_of
 from wf_api.plots import BOTTOM, HEIGHT, STYLE, TOP, Line, Stretches, bar_plot, line_plot, sparkline, standalone
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from collections.abc import Sequence
+
+    from markupsafe import Markup
 
 BEGIN = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 HOSTILE = "</text><script>alert(1)</script>\"' & \x00\x1b \u202e"
