@@ -59,8 +59,7 @@ class Fan(WorkflowEntrypoint, name="fan"):
     """One branch, which a test multiplies."""
 
     async def run(self, event: Event, step: Step) -> Any:
-        await step.do("branch", lambda: 1)
-        await step.wait_for_event("end", "end")
+        await asyncio.gather(step.wait_for_event("end", "end"), step.do("branch", lambda: 1))
 
 
 @pytest.fixture
@@ -164,7 +163,6 @@ def test_five_thousand_steps_come_in_pages(rig: Rig, page: Page) -> None:
     """A hundred at a time, found by name and by status."""
     rig.create(Fan, "f-1")
     rig.settle()
-    rig.sql("update wf.step set seq = 3 - seq")  # so that the branch is the last one
     multiply(rig, 4_999)
     page.goto(place("f-1", workflow="fan"))
     rows = page.locator(".timeline tbody tr")
@@ -175,7 +173,6 @@ def test_five_thousand_steps_come_in_pages(rig: Rig, page: Page) -> None:
     page.get_by_label("Step", exact=True).fill("branch-4321")
     page.get_by_role("button", name="Show").click()
     expect(rows).to_have_count(1)
-    assert page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd") > 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
