@@ -464,7 +464,7 @@ def test_a_picture_has_a_name_and_a_description() -> None:
     root = parsed(diagram(graph(do("a")), id="v2"))
     ids = {found.get("id"): found.text for found in root if found.get("id")}
     assert (root.get("aria-labelledby") or "").split() == list(ids)
-    assert ids == {"v2-title": "Diagram of Order", "v2-desc": "1 steps, sleeps and waits, from top to bottom."}
+    assert ids == {"v2-title": "Diagram of Order", "v2-desc": "Steps, sleeps and waits, from top to bottom: 1 in all."}
 
 
 def render(items: Any) -> str:
@@ -481,11 +481,13 @@ def texts(items: Any) -> Iterator[Any]:
 def test_the_outline_tells_what_the_diagram_shows() -> None:
     """Nested as the code is, with numbers and links."""
     of = graph(
-        do("a", config={"retries": {"limit": 1}}), choice(("x > 1", [wait("b")])), {"type": "loop", "nodes": [do("c")]}
+        do("a", config={"retries": {"limit": 1}}),
+        choice(("x > 1", [wait("b")])),
+        {"type": "loop", "condition": "for c in d", "nodes": [do("c")]},
     )
     seen = standing(("do", "a", {"running": 2}))
     items = outline(of, seen, href=lambda node: f"#{node.get('name')}")
-    assert list(texts(items)) == ["a", ("", [("x > 1", ["b"]), "else"]), ("", ["c"])]
+    assert list(texts(items)) == ["a", ("", [("x > 1", ["b"]), "else"]), ("for c in d", ["c"])]
     assert (items[0]["counts"], items[0]["detail"], items[0]["href"]) == ({"running": 2}, "1 retry", "#a")
     html = render(items)
     assert '<span class="word">step</span> <a href="#a"><bdi>a</bdi></a> <bdi class="detail">1 retry</bdi>' in html
@@ -501,7 +503,7 @@ def test_300_nodes_are_drawn_in_50_ms() -> None:
     of, seen = graph(*branches), standing(*[("do", f"step {n} with a name", {"running": n + 1}) for n in range(75)])
     assert len(list(walk(read(of)[1]))) == 300
     took = []
-    for _ in range(5):
+    for _ in range(10):
         began = time.process_time()
         diagram(of, seen)
         took.append(time.process_time() - began)

@@ -119,12 +119,9 @@ class _Reader:
         role = _ROLES.get(type, "other")
         if role == "other":
             name = clean(raw.get("name"))
-            inner = self.nodes(raw.get("nodes"))
-            return (
-                Node("function", name or type, "", raw, (Part("", inner),))
-                if inner
-                else Node(role, name or type, type if name else "", raw)
-            )
+            if inner := self.nodes(raw.get("nodes")):
+                return Node("function", name or type, "", raw, (Part("", inner),))
+            return Node(role, name or type, type if name else "", raw)
         parts = tuple(self._parts(role, raw))
         return Node(role, _name(role, raw), clean(raw.get("detail")) or _detail(type, raw), raw, parts)
 
