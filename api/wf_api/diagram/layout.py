@@ -103,7 +103,8 @@ def plan(name: str, nodes: Sequence[Node], margin: float = 24.0) -> Plan:
         nodes: What it does.
         margin: Room around it.
     """
-    start = _single(Box("start", 0, 0, _start_width(name), 32, name))
+    room = min(max(text.width(name, text.NAME) + 40, 96), CARD)
+    start = _single(Box("start", 0, 0, room, 32, name))
     blocks = [start, *map(_block, nodes)]
     if not any(block.ends for block in blocks):
         blocks.append(_single(Box("finish", 0, 0, 16, 16, "")))
@@ -132,10 +133,6 @@ def _block(node: Node) -> Block:
     if node.role in _COMPOSED:
         return _single(Box("bar", 0, 0, CARD, BAR, node.name, node))
     return _single(Box(node.role, 0, 0, CARD, TALL if node.detail else LOW, node.name, node))
-
-
-def _start_width(name: str) -> float:
-    return min(max(text.width(name, text.NAME) + 40, 96), CARD)
 
 
 def _single(box: Box, *, ends: bool = False) -> Block:

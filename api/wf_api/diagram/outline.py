@@ -62,7 +62,8 @@ def outline(
                 for number, part in enumerate(node.parts, 1)
             ]
         target = href(node.raw) if href is not None and not node.parts and node.role != "end" else None
-        name = "" if node.name == WORDS[node.role] else node.name
+        word = WORDS[node.role]
+        name = "" if node.name == word else node.name.removeprefix(f"{word} · ")
         return _item(node.role, name, node.detail, counts=counts.get(node), href=target, items=inner)
 
     return items(nodes)

@@ -39,7 +39,7 @@ SHOWN = ("running", "retrying", "ready", "waiting", UNDONE)
 
 _GROUPS = frozenset({"loop", "try", "function"})
 _CARDS = frozenset({"step", "sleep", "wait", "call", "other"})
-_BADGES = 100.0
+_BADGES = 112.0
 """Room for badges, right of the middle of a card."""
 
 
@@ -62,7 +62,7 @@ def diagram(
     counts, _ = places(nodes, standing)
     picture = _Picture(plan(name, nodes), counts, href)
     steps = sum(node.role in {"step", "sleep", "wait"} for node in walk(nodes))
-    about = f"{steps} steps, sleeps and waits, from top to bottom."
+    about = f"Steps, sleeps and waits, from top to bottom: {steps} in all."
     role = "group" if href is not None else "img"  # what is inside a picture cannot be reached by keyboard
     width, height, of = round(picture.plan.width), round(picture.plan.height), escape(id)
     head = (

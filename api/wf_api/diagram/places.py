@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING, Any
 from wf_api.diagram.tree import KINDS, Node, read, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     Standing = Mapping[str, Any]
     Counts = Mapping[str, int]
 
-_GAP = re.compile(r"\(?\.[*+]\??\)?")
-_ESCAPED = re.compile(r"\\(\W)")
-_SPECIAL = frozenset("^$.|?*+()[]{}\\")
+_TOKEN = re.compile(
+    r"\\(?P<escaped>.)|(?P<gap>\.\*)|(?P<open>\(\?:)|(?P<or>\|)|(?P<close>\))|(?P<plain>[^\\^$*+?{}[\]().|])", re.DOTALL
+)
+_ALTERNATIVES = 64
+"""Texts with gaps that one pattern may stand for; one of more stands for none."""
+
+_Texts = list[tuple[str, ...]]
+"""Each is the literals of a text, between which there are gaps."""
 
 UNDONE = "undone"
 """Stands beside the statuses of steps for instances whose rollback stands here."""
@@ -59,28 +64,61 @@ def unplaced(graph: Mapping[str, Any], standing: Standing | None) -> list[Mappin
 
 @cache
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether a name fits a pattern.
+    """Whether a name fits a pattern, as `wf.graph` writes them: literals, `.*`, and `(?:one|another)`.
 
-    Patterns of f-strings are literals with gaps between them, which are looked for one by one: a regular expression of
-    many gaps would try out everything, for hours if a name is made for it.
+    Literals are looked for one by one: a regular expression of many gaps would try out everything, for hours if a name
+    is made for it.
     """
-    inner = pattern.removeprefix("^").removeprefix(r"\A").removesuffix(r"\Z").removesuffix("$")
-    parts = [_ESCAPED.sub(r"\1", part) for part in _GAP.split(inner)]
-    if any(_SPECIAL & set(_ESCAPED.sub("", part)) for part in _GAP.split(inner)):
+    inner = pattern.removeprefix("^").removesuffix("$")
+    tokens = list(_TOKEN.finditer(inner))
+    if sum(len(token[0]) for token in tokens) != len(inner):
         return lambda _: False  # not one of ours
-    least = [int("+" in gap) for gap in _GAP.findall(inner)]
+    try:
+        texts = _alternatives(iter(tokens), top=True)
+    except ValueError:
+        return lambda _: False
+    return lambda name: any(_fits(name, text) for text in texts)
 
-    def fits(name: str) -> bool:
-        if not least:
-            return name == parts[0]
-        if not name.startswith(parts[0]):
+
+def _alternatives(tokens: Iterator[re.Match[str]], *, top: bool = False) -> _Texts:
+    """What may stand here, up to the end of the group."""
+    found: _Texts = []
+    here: _Texts = [("",)]
+    for token in tokens:
+        match token.lastgroup:
+            case "gap":
+                here = _joined(here, [("", "")])
+            case "open":
+                here = _joined(here, _alternatives(tokens))
+            case "or":
+                found, here = found + here, [("",)]
+            case "close" if not top:
+                return found + here
+            case "close":
+                raise ValueError("a group is closed that was not opened")
+            case _:
+                here = _joined(here, [(token["escaped"] or token["plain"],)])
+    if not top:
+        raise ValueError("a group is not closed")
+    return found + here
+
+
+def _joined(before: _Texts, after: _Texts) -> _Texts:
+    if len(before) * len(after) > _ALTERNATIVES:
+        raise ValueError("too many alternatives")
+    return [(*one[:-1], one[-1] + other[0], *other[1:]) for one in before for other in after]
+
+
+def _fits(name: str, literals: tuple[str, ...]) -> bool:
+    if len(literals) == 1:
+        return name == literals[0]
+    first, *middle, last = literals
+    if not name.startswith(first) or len(name) < len(first) + len(last):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in middle:
+        at = name.find(part, at, end)
+        if at < 0:
             return False
-        at = len(parts[0])
-        for gap, part in zip(least[:-1], parts[1:-1], strict=True):
-            at = name.find(part, at + gap)
-            if at < 0:
-                return False
-            at += len(part)
-        return name.endswith(parts[-1]) and len(name) - len(parts[-1]) >= at + least[-1]
-
-    return fits
+        at += len(part)
+    return name.endswith(last)

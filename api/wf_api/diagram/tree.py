@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wf.core import StepConfig
 from wf_api.diagram.text import clean
 
-DEPTH = 40
-"""Nodes within nodes; what is deeper is told of as one."""
+DEPTH = 60
+"""Lists of nodes within nodes; what is deeper is told of as one."""
 
-NODES = 1_000
+NODES = 2_000
 """Nodes that are read; what follows is left out, and told of."""
 
 KINDS = {
-    "step_do": ("do", "rollback"), "step_sleep": ("sleep",), "step_sleep_until": ("sleep",),
+    "step_do": ("do", "rollback"), "step_sleep": ("sleep", "timer"), "step_sleep_until": ("sleep",),
     "step_wait_for_event": ("waitForEvent",),
 }  # fmt: skip
 """Nodes at which instances can stand, and the kinds of rows in the journal that stand for them."""
@@ -30,6 +31,7 @@ _TOGETHER = {
     "any": "parallel · until one succeeds", "race": "parallel · until one ends",
 }  # fmt: skip
 _TRY = (("try_block", "try"), ("catch_block", "on error"), ("finally_block", "finally"))
+_DEFAULT = StepConfig()
 _UNITS = {"second": "s", "minute": "min", "hour": "h", "day": "d"}
 _AMOUNT = re.compile(r"(\d+) (second|minute|hour|day)s?")
 _BLOCKS = frozenset({"block", "start"})
@@ -106,7 +108,9 @@ class _Reader:
                 yield Node("other", "and more, too many to be shown")
             if self._number > NODES:
                 return
-            if clean(raw.get("type")) in _BLOCKS:
+            if raw.get("cut"):
+                yield Node("other", "and more, not read", raw=raw)
+            elif clean(raw.get("type")) in _BLOCKS:
                 yield from self.nodes(raw)
             else:
                 self._number += 1
@@ -119,12 +123,9 @@ class _Reader:
         role = _ROLES.get(type, "other")
         if role == "other":
             name = clean(raw.get("name"))
-            inner = self.nodes(raw.get("nodes"))
-            return (
-                Node("function", name or type, "", raw, (Part("", inner),))
-                if inner
-                else Node(role, name or type, type if name else "", raw)
-            )
+            if inner := self.nodes(raw.get("nodes")):
+                return Node("function", name or type, "", raw, (Part("", inner),))
+            return Node(role, name or type, type if name else "", raw)
         parts = tuple(self._parts(role, raw))
         return Node(role, _name(role, raw), clean(raw.get("detail")) or _detail(type, raw), raw, parts)
 
@@ -174,14 +175,9 @@ def _name(role: str, raw: Mapping[str, Any]) -> str:
 def _detail(type: str, raw: Mapping[str, Any]) -> str:
     told: list[str] = []
     if type == "step_do":
-        config = _mapping(raw.get("config"))
-        retries = _mapping(config.get("retries"))
-        if (limit := retries.get("limit")) is not None:
-            told.append(f"{clean(limit)} {'retry' if limit == 1 else 'retries'}")
-        if retries.get("delay") is not None:
-            told.append(f"after {duration(retries['delay'])}")
-        if config.get("timeout") is not None:
-            told.append(f"within {duration(config['timeout'])}")
+        told.extend(_configured(_mapping(raw.get("config"))))
+        if raw.get("transaction"):
+            told.append("in a transaction")
         if raw.get("rollback"):
             told.append("can be undone")
     elif type == "step_sleep":
@@ -194,6 +190,17 @@ def _detail(type: str, raw: Mapping[str, Any]) -> str:
         if options.get("timeout") is not None:
             told.append(f"within {duration(options['timeout'])}")
     return " · ".join(told)
+
+
+def _configured(config: Mapping[str, Any]) -> Iterator[str]:
+    """What is not as it is by default."""
+    retries = _mapping(config.get("retries"))
+    if (limit := retries.get("limit")) not in (None, _DEFAULT.limit):
+        yield f"{clean(limit)} {'retry' if limit == 1 else 'retries'}"
+    if limit != 0 and (delay := retries.get("delay")) not in (None, _DEFAULT.delay):
+        yield f"after {duration(delay)}"
+    if (timeout := config.get("timeout")) not in (None, _DEFAULT.timeout):
+        yield f"within {duration(timeout)}"
 
 
 def duration(value: Any) -> str:
