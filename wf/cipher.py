@@ -1,8 +1,8 @@
 """Payloads at rest, sealed: encrypted and authenticated with Fernet (AES-128-CBC and HMAC-SHA256).
 
 With `WF_ENCRYPTION_KEYS` set, everything that the codec writes is sealed before it leaves the process: params, outputs,
-errors with their tracebacks, failures of attempts, payloads of events and details of heartbeats, in `bytea` columns and
-in the Redis mailbox. What was written before stays readable. Make a key with::
+errors with their tracebacks, failures of attempts, payloads of events, details of heartbeats and log lines of steps, in
+`bytea` columns and in the Redis mailbox. What was written before stays readable. Make a key with::
 
     python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
 

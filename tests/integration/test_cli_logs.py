@@ -42,7 +42,7 @@ def test_lines_are_shown_safely_and_as_json(rig: Rig, api: Api) -> None:
     assert [(line["message"], line["attempt"], line["level"]) for line in found] == [
         ("attempt 2\nin \x1b[31mred", 2, "INFO")
     ]
-    nowhere = {"WF_DATABASE_URL": "", "WF_REDIS_URL": "", "WF_API_URL": api.url}
+    nowhere: Any = {"WF_DATABASE_URL": "", "WF_REDIS_URL": "", "WF_API_URL": api.url}
     for more in ((), ("--json",), ("--attempt", "1")):
         command = ("instances", "logs", name, "r-17", "work-1", *more)
         assert shell(*command, **nowhere).stdout == shell.text(*command)

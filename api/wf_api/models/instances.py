@@ -63,6 +63,12 @@ class Attempt(Told):
     retryAt: Moment | None  # noqa: N815  # as in the clients
 
 
+class Trigger(Told):
+    """Where the wish came from."""
+
+    source: str
+
+
 class Step(Told):
     """A step of an instance."""
 
@@ -84,13 +90,7 @@ class Step(Told):
     heartbeat: Json = Field(description="What the last heartbeat told.")
     wakeAt: Moment | None = Field(description="When it goes on by itself.")  # noqa: N815  # as in the clients
     worker: str | None
-    trigger: "Trigger | None" = Field(default=None, description="Of a termination: who wished it.")
-
-
-class Trigger(Told):
-    """Where the wish came from."""
-
-    source: str
+    trigger: Trigger | None = Field(default=None, description="Of a termination: who wished it.")
 
 
 class Rollback(Told):
