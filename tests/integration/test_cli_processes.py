@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -149,6 +150,16 @@ def test_flower_listens_on_loopback(start: type) -> None:
     flower.says(f"Visit me at http://127.0.0.1:{port}")
     listening = [c.laddr for c in psutil.Process(flower.process.pid).net_connections("tcp") if c.status == "LISTEN"]
     assert [(address.ip, address.port) for address in listening] == [("127.0.0.1", port)]
+
+
+def test_flower_says_that_its_port_is_taken(start: type) -> None:
+    """In one line, with exit code 1."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        flower = start("-m", "wf", "flower", "--port", str(port))
+        flower.says(f"wf: Cannot listen on 127.0.0.1, port {port}: ")
+        assert flower.process.wait(20) == 1
+    assert "Traceback" not in flower.text()
 
 
 def test_plain_celery_runs_a_worker(settings: Settings, start: type) -> None:

@@ -69,8 +69,8 @@ def flower(port: int, address: str) -> None:
     """Show workers and tasks in a web page, with links to the pages of `wf api` at WF_DASHBOARD_URL.
 
     FLOWER_BASIC_AUTH=user:password protects it: set that before you let it listen on more than this machine. All other
-    FLOWER_... variables count as usual. While it runs, workers tell of each task, which takes time of theirs:
-    FLOWER_ENABLE_EVENTS=false spares them that.
+    FLOWER_... variables count as usual. It has workers tell of each task, which takes time of theirs, until they are
+    started anew: FLOWER_ENABLE_EVENTS=false spares them that, and shows workers and queues alone.
     """
     with settings(schema=False) as found:
         pass
