@@ -125,7 +125,7 @@ def shortened(output: Any, limit: int) -> Any:
 def _attempts(rows: Rows) -> dict[int, list[Answer]]:
     """The failed and lost attempts of each step, by its seq."""
     found: dict[int, list[Answer]] = {}
-    for seq, number, outcome, error, worker, start, end, retry_at in rows:
+    for seq, number, outcome, error, worker, start, end, retry_at, rev in rows:
         found.setdefault(seq, []).append(
             Answer(
                 attempt=number,
@@ -136,6 +136,7 @@ def _attempts(rows: Rows) -> dict[int, list[Answer]]:
                 error=error_answer(error),
                 worker=worker,
                 retryAt=retry_at,
+                rev=rev,
             )
         )
     return found
@@ -143,7 +144,7 @@ def _attempts(rows: Rows) -> dict[int, list[Answer]]:
 
 def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Callable[[bytes], Any]) -> Answer:
     seq, kind, name, count, status, config, attempt, lost, worker, output, cut, error, hushed, details, *times = values
-    wake_at, start, attempt_at, end = times
+    wake_at, start, attempt_at, end, rev = times
     tried = list(attempts.get(seq, []))
     if status in (StepStatus.RUNNING, StepStatus.COMPLETE) and attempt > (tried[-1].attempt if tried else 0):
         done = status == StepStatus.COMPLETE
@@ -157,6 +158,7 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
                 error=None,
                 worker=worker,
                 retryAt=None,
+                rev=rev,
             )
         )
     config = StepConfig.load(config or {}).as_dict() if kind in (Kind.DO, Kind.ROLLBACK) else config or {}

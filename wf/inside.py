@@ -112,7 +112,7 @@ class Insides(Deployments):
         return Page(entries, None if cursor is None else str(cursor))
 
     def step(self, workflow: str, id: str, seq: int) -> Answer:
-        """All of one step: configuration, output, error, heartbeat, and its newest 100 attempts.
+        """All of one step: configuration, output, error, heartbeat, its newest 100 attempts, generation of its instance.
 
         Args:
             workflow: Its workflow.
@@ -127,7 +127,7 @@ class Insides(Deployments):
         entries = self._entries(inside, [min(seq, _SEQ_MAX)], ALL._replace(attempts=ATTEMPTS))
         if not entries:
             raise StepOutputNotFound(workflow, id, seq)
-        return entries[0]
+        return Answer(entries[0], generation=inside.generation)
 
     def steps_summary(self, workflow: str, id: str) -> Answer:
         """What a timeline needs to know of all steps together.

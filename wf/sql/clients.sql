@@ -258,7 +258,8 @@ select
   case when fits and output_size <= %(bytes)s then output end,
   output is not null and not (fits and output_size <= %(bytes)s),
   case when fits then error end, error is not null and not fits,
-  case when fits and details_size <= %(bytes)s then details end, wake_at, started_at, attempt_at, ended_at
+  case when fits and details_size <= %(bytes)s then details end, wake_at, started_at, attempt_at, ended_at,
+  attempt_rev
 from (
   select *, sum(
     case when output_size <= %(bytes)s then output_size else 0 end
@@ -301,7 +302,7 @@ where instance.workflow = %(workflow)s and instance.id = %(id)s
 
 -- attempt_list: The failed and lost attempts of an instance, the newest of each step; of all together not the oldest
 -- that are too much. One counts a KiB beside its error, which is what it takes to tell of it.
-select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at
+select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at, started_rev
 from (
   select *, sum(1024 + coalesce(octet_length(error), 0)) over (order by seq desc, attempt desc) as size
   from (

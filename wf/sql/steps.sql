@@ -29,7 +29,8 @@ select
   case when fits and output_size <= %(bytes)s then output end,
   output is not null and not (fits and output_size <= %(bytes)s),
   case when fits then error end, error is not null and not fits,
-  case when fits and details_size <= %(bytes)s then details end, wake_at, started_at, attempt_at, ended_at
+  case when fits and details_size <= %(bytes)s then details end, wake_at, started_at, attempt_at, ended_at,
+  attempt_rev
 from (
   select *, sum(
     case when output_size <= %(bytes)s then output_size else 0 end
@@ -45,12 +46,13 @@ order by seq
 
 -- attempts_of: The failed and lost attempts of these steps, the newest of each; of all together not the oldest that are
 -- too much, as in `attempt_list`. One step may have ten thousand, so each is looked up by itself.
-select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at
+select seq, attempt, outcome, error, worker, started_at, ended_at, retry_at, started_rev
 from (
   select tried.*, sum(1024 + coalesce(octet_length(error), 0)) over (order by seq desc, attempt desc) as size
   from unnest(%(seqs)s::integer[]) as wanted (number) cross join lateral (
     select
-      seq, attempt, outcome, case when %(outputs)s then error end as error, worker, started_at, ended_at, retry_at
+      seq, attempt, outcome, case when %(outputs)s then error end as error, worker, started_at, ended_at, retry_at,
+      started_rev
     from wf.attempt
     where instance = %(key)s and generation = %(generation)s and seq = wanted.number
     order by attempt desc

@@ -85,7 +85,7 @@ _STEP = {
     "attempts": [
         {
             "attempt": 1, "start": _BEGUN, "end": _ENDED, "success": True, "outcome": "complete", "error": None,
-            "worker": "celery@worker-1", "retryAt": None,
+            "worker": "celery@worker-1", "retryAt": None, "rev": 3,
         }
     ],
 }  # fmt: skip

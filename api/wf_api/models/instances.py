@@ -61,6 +61,7 @@ class Attempt(Told):
     error: Ended | None
     worker: str | None
     retryAt: Moment | None  # noqa: N815  # as in the clients
+    rev: int | None = Field(description="That of the instance when it began.")
 
 
 class Trigger(Told):

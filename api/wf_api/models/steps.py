@@ -16,8 +16,9 @@ _BEGUN, _ENDED = _DETAILS["start"], _DETAILS["end"]
 class FullStep(Step):
     """A step of an instance."""
 
-    model_config = like(_DETAILS["steps"][0])
+    model_config = like(_DETAILS["steps"][0] | {"generation": 1})
 
+    generation: int = Field(description="How often its instance has begun.")
     output: Json = Field(description="Whole, however long it is; what is sensitive is `[REDACTED]`.")
     attempts: list[Attempt] = Field(description="The newest 100, and the one that runs or has succeeded.")
 

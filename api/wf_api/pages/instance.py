@@ -6,10 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 
 from wf.descriptions import to_show
-from wf.inside import SEARCH
+from wf.inside import LINES, SEARCH
+from wf.lifecycle import offered
 from wf.plain import plain
 from wf.status import STEP_ENDED, TERMINAL, StepStatus
-from wf_api.access import Reader, Scope
+from wf_api.access import Caller, Reader, Scope
+from wf_api.flower_links import instance_link, step_link
 from wf_api.pages.render import view
 from wf_api.paths import ONE
 from wf_api.timeline import timeline
@@ -50,7 +52,8 @@ def instance(
     return view(
         request, caller, "instance.html", here="workflows", name=name, one=one, now_steps=going_on,
         timeline=timeline(steps, now), cursor=steps.cursor, after=after, step=step, step_status=step_status,
-        step_statuses=list(StepStatus), may_write=caller.principal.scope >= Scope.WRITE,
+        step_statuses=list(StepStatus), offered=_offered(caller, one.status),
+        flower=instance_link(caller.parts.settings, name, id),
     )  # fmt: skip
 
 
@@ -60,8 +63,20 @@ def one_step(
 ) -> Any:
     """A step in full: configuration, output, every attempt."""
     caller.check(name)
-    found = caller.client.catalog.step(name, id, seq)
+    catalog, settings = caller.client.catalog, caller.parts.settings
+    found = catalog.step(name, id, seq)
+    logs = found.type in {"step", "rollback"} and found.attempt > 0
+    lines = catalog.lines(name, id, found.name, found.type, limit=LINES) if logs else []
+    flower = {
+        attempt.attempt: step_link(settings, name, id, found.generation, seq, rev=attempt.rev)
+        for attempt in found.attempts
+    }
     return view(
-        request, caller, "step.html", here="workflows", name=name, id=id, step=found,
+        request, caller, "step.html", here="workflows", name=name, id=id, step=found, lines=lines, flower=flower,
         may_write=caller.principal.scope >= Scope.WRITE,
     )  # fmt: skip
+
+
+def _offered(caller: Caller, status: str) -> list[str]:
+    """What the reader may do to the instance, and what makes sense as it stands."""
+    return [*offered(status), "fork"] if caller.principal.scope >= Scope.WRITE else []

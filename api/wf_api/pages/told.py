@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from wf.answers import Answer
+from wf.audit import Audit
 from wf.feed import CURSOR_MAX, Feed
+from wf.listing import KEY_MAX
 from wf.plain import plain
 from wf_api.access import Reader, Scope
 from wf_api.pages.render import view
@@ -50,6 +52,20 @@ def feed(
     return view(
         request, caller, "feed.html", here="workflows", name=name, id=id, found=shown, after=after, more=more
     )  # fmt: skip
+
+
+@router.get(ONE + "/audit")
+def audit(
+    request: Request,
+    name: str,
+    id: str,
+    caller: Reader,
+    cursor: Annotated[int | None, Query(ge=0, le=KEY_MAX)] = None,
+) -> Any:
+    """Who did what to it, the newest first; also what is left of one that was removed."""
+    caller.check(name)
+    found = Audit(caller.client.database).list(workflow=name, instance=id, cursor=cursor)
+    return view(request, caller, "instance_audit.html", here="workflows", name=name, id=id, found=found, cursor=cursor)
 
 
 def _told(event: Answer) -> Answer:
