@@ -112,7 +112,7 @@ class Insides(Deployments):
         return Page(entries, None if cursor is None else str(cursor))
 
     def step(self, workflow: str, id: str, seq: int) -> Answer:
-        """All of one step: configuration, output, error, heartbeat, its newest 100 attempts, generation of its instance.
+        """All of one step, with the generation of its instance: configuration, output, error, newest 100 attempts.
 
         Args:
             workflow: Its workflow.

@@ -21,6 +21,7 @@ from wf_api.pages import (
     removal,
     settings,
     told,
+    workflow,
 )
 
 PAGES = (
@@ -36,4 +37,5 @@ PAGES = (
     removal.router,
     settings.router,
     told.router,
+    workflow.router,
 )
