@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HERE = Path(wf_api.__file__).parent
 SVG = "{http://www.w3.org/2000/svg}"
-GROUPS = {"loop", "try", "function"}
+GROUPS = {"loop", "each", "try", "function"}
 Graph = dict[str, Any]
 
 
@@ -327,6 +327,15 @@ def test_what_is_parallel_says_when_it_goes_on() -> None:
         bars = [box for box in made.boxes if box.role in {"bar", "join"}]
         assert [bar.y < a.y for bar in sorted(bars, key=lambda bar: bar.y)] == [True, False]
         assert said in next(bar.label for bar in bars if bar.role == "bar")
+
+
+def test_a_loop_of_what_is_parallel_has_no_way_back() -> None:
+    """It begins something for each; beside something else, or within it, a loop is a loop."""
+    loop = {"type": "loop", "nodes": [do("a")]}
+    for nodes, back in ([loop], 0), ([loop, do("b")], 1), ([{"type": "block", "nodes": [do("b"), loop]}], 1):
+        made = planned(graph({"type": "parallel", "kind": "all", "nodes": nodes}))
+        assert [edge.role for edge in made.edges].count("back") == back
+        assert ("for each, side by side" in {box.label for box in made.boxes}) == (not back)
 
 
 def test_an_if_without_else_has_a_way_around() -> None:

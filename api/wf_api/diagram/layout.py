@@ -290,10 +290,10 @@ def _try(node: Node) -> Block:
     return both
 
 
-def _function(node: Node) -> Block:
-    return _group("function", node.name, _sequence(node.parts[0]), node)
+def _plain(node: Node) -> Block:
+    return _group(node.role, node.name, _sequence(node.parts[0]), node)
 
 
 _COMPOSED = {
-    "if": _fork, "switch": _fork, "parallel": _parallel, "loop": _loop, "try": _try, "function": _function,
+    "if": _fork, "switch": _fork, "parallel": _parallel, "loop": _loop, "try": _try, "function": _plain, "each": _plain,
 }  # fmt: skip

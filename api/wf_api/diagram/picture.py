@@ -23,6 +23,7 @@ ICONS = {
     "call": "M6 4L2.5 8 6 12M10 4l3.5 4L10 12",
     "other": "M4 4h8v8H4z",
     "loop": "M13 8a5 5 0 1 1-1.6-3.7M13.2 1.8v3.2h-3.2",
+    "each": "M3 4h10M3 8h10M3 12h10",
     "function": "M6 4L2.5 8 6 12M10 4l3.5 4L10 12",
     "try": "M8 2l5 2v4c0 3-2 5-5 6-3-1-5-3-5-6V4z",
 }
@@ -31,13 +32,14 @@ ICONS = {
 WORDS = {
     "step": "step", "sleep": "sleep", "wait": "wait for an event", "call": "call", "end": "end", "loop": "loop",
     "parallel": "parallel", "if": "if", "switch": "switch", "try": "try", "function": "function", "other": "node",
+    "each": "loop",
 }  # fmt: skip
 """What each role is called."""
 
 SHOWN = ("running", "retrying", "ready", "waiting", UNDONE)
 """Statuses in the order of their badges."""
 
-_GROUPS = frozenset({"loop", "try", "function"})
+_GROUPS = frozenset({"loop", "each", "try", "function"})
 _CARDS = frozenset({"step", "sleep", "wait", "call", "other"})
 _BADGES = 112.0
 """Room for badges, right of the middle of a card."""
@@ -159,7 +161,7 @@ def _words(box: Box, node: Node) -> str:
     name = text.cut(node.name, room, text.NAME)
     if not node.detail:
         return _text("name", left, middle + 4.5, name)
-    detail = text.cut(node.detail, room, text.DETAIL)
+    detail = text.cut(node.detail, room, text.PLAIN)
     return _text("name", left, middle - 3.5, name) + _text("detail", left, middle + 13, detail)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
-NAME, DETAIL, CODE = 13.0, 11.0, 11.0
-"""Sizes of fonts, in pixels; `diagram.css` has the same."""
+NAME, DETAIL, CODE, PLAIN = 13.0, 11.0, 11.0, 10.3
+"""Sizes of fonts, in pixels; `diagram.css` has the same. Plain text of 11 is narrower than what is bold."""
 
 ELLIPSIS = "…"
 _LONGEST = 2_000

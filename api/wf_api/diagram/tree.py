@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wf.core import StepConfig
@@ -50,7 +50,7 @@ class Node:
     """A node of the diagram.
 
     Attributes:
-        role: How it is drawn: step, sleep, wait, call, other, end, loop, parallel, if, switch, try, function.
+        role: How it is drawn: step, sleep, wait, call, other, end, loop, each, parallel, if, switch, try, function.
         name: What it is called, whole.
         detail: What else is to be said.
         raw: As it stood in the JSON.
@@ -127,15 +127,18 @@ class _Reader:
                 return Node("function", name or type, "", raw, (Part("", inner),))
             return Node(role, name or type, type if name else "", raw)
         parts = tuple(self._parts(role, raw))
+        if role == "parallel" and len(parts) == 1 and [node.role for node in parts[0].nodes] == ["loop"]:
+            each = replace(parts[0].nodes[0], role="each", name="for each, side by side")
+            parts = (Part("", (each,)),)
         return Node(role, _name(role, raw), clean(raw.get("detail")) or _detail(type, raw), raw, parts)
 
     def _call(self, raw: Mapping[str, Any]) -> Node:
         name = str(raw.get("name"))
         if name not in self._functions or name in self._read:
-            return Node("call", f"{clean(name)}()", "shown above" if name in self._read else "", raw)
+            return Node("call", _called(name), "shown above" if name in self._read else "", raw)
         self._read.add(name)
         inner = self._functions[name].get("nodes")
-        return Node("function", f"{clean(name)}()", "", raw, (Part("", self.nodes(inner)),))
+        return Node("function", _called(name), "", raw, (Part("", self.nodes(inner)),))
 
     def _parts(self, role: str, raw: Mapping[str, Any]) -> Iterator[Part]:
         if role == "loop":
@@ -157,6 +160,11 @@ class _Reader:
             yield Part("else" if condition is None else clean(condition) or "?", self.nodes(branch.get("nodes")))
         if not always:
             yield Part("else", ())
+
+
+def _called(name: str) -> str:
+    shown = clean(name)
+    return shown if shown.endswith(")") else f"{shown}()"  # the second of a name is "charge (2)"
 
 
 def _name(role: str, raw: Mapping[str, Any]) -> str:
@@ -196,7 +204,7 @@ def _configured(config: Mapping[str, Any]) -> Iterator[str]:
     """What is not as it is by default."""
     retries = _mapping(config.get("retries"))
     if (limit := retries.get("limit")) not in (None, _DEFAULT.limit):
-        yield f"{clean(limit)} {'retry' if limit == 1 else 'retries'}"
+        yield f"{clean(limit) if limit else 'no'} {'retry' if limit == 1 else 'retries'}"
     if limit != 0 and (delay := retries.get("delay")) not in (None, _DEFAULT.delay):
         yield f"after {duration(delay)}"
     if (timeout := config.get("timeout")) not in (None, _DEFAULT.timeout):
