@@ -8,13 +8,13 @@ is told the essential ones.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from wf_api import scales
+from wf_api.svg import tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +28,6 @@ COLOURS = {"accent": "#2563eb", "errored": "#c62828", "retried": "#b26a00", "run
 """For programs that know no style sheets; elsewhere `plots.css` paints."""
 
 STYLE = (Path(__file__).parent / "static" / "plots.css").read_text()
-
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Line(NamedTuple):
@@ -110,7 +108,7 @@ def bar_plot(
             if value:
                 parts.append(_bar(stretches, number, axis, floors[number], floors[number] + value))
                 floors[number] += value
-        drawn.append(_tag("g", *parts, class_=f"plot-{line.colour}", color=COLOURS[line.colour], fill="currentColor"))
+        drawn.append(tag("g", *parts, class_=f"plot-{line.colour}", color=COLOURS[line.colour], fill="currentColor"))
     return _plot(
         stretches, lines, drawn, axis=axis, written=written, title=title, summary=summary, empty=not any(heights)
     )
@@ -131,14 +129,14 @@ def sparkline(
     step, base = width / max(len(values), 1), height - 2.5
     top, worst = max(values, default=0) or 1, max(errors, default=0) or 1
     places = [((n + 0.5) * step, base - value / top * (height - 5)) for n, value in enumerate(values)]
-    parts = [_tag("title", label)]
+    parts = [tag("title", label)]
     if places:
         outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         area = f"{places[0][0]:.1f},{base} {outline} {places[-1][0]:.1f},{base}"
-        parts.append(_painted("accent", _tag("polygon", class_="plot-area", points=area, fill_opacity=0.14)))
-        parts.append(_painted("accent", _tag("polyline", class_="plot-line", points=outline, **_STROKE)))
+        parts.append(_painted("accent", tag("polygon", class_="plot-area", points=area, fill_opacity=0.14)))
+        parts.append(_painted("accent", tag("polyline", class_="plot-line", points=outline, **_STROKE)))
     bars = [
-        _tag(
+        tag(
             "rect", x=f"{n * step + step * 0.1:.1f}", width=f"{max(step * 0.8, 1.2):.1f}",
             y=f"{base - 3 - count / worst * height * 0.4:.1f}", height=f"{3 + count / worst * height * 0.4:.1f}",
         )
@@ -152,8 +150,8 @@ def sparkline(
 
 def standalone(svg: Markup) -> bytes:
     """A picture as a file: with its style and a ground of its own."""
-    style = _tag("style", Markup(STYLE))  # noqa: S704  # ours, and without `<` and `&`
-    ground = _tag("rect", class_="plot-ground", width="100%", height="100%", fill="#fff")
+    style = tag("style", Markup(STYLE))  # noqa: S704  # ours, and without `<` and `&`
+    ground = tag("rect", class_="plot-ground", width="100%", height="100%", fill="#fff")
     head, _, rest = svg.partition(">")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{head}>{style}{ground}{rest}\n'.encode()
 
@@ -168,8 +166,8 @@ def _plot(
     written: Callable[[float], str], title: str, summary: str, empty: bool,
 ) -> Markup:  # fmt: skip
     parts = [
-        _tag("text", title, class_="plot-title", x=LEFT, y=18, font_size=14, font_weight=600),
-        _tag("text", summary, class_="plot-summary", x=LEFT, y=35, font_size=12, fill=COLOURS["muted"]),
+        tag("text", title, class_="plot-title", x=LEFT, y=18, font_size=14, font_weight=600),
+        tag("text", summary, class_="plot-summary", x=LEFT, y=35, font_size=12, fill=COLOURS["muted"]),
         _legend(lines),
         *_upright(axis, written),
         *_along(stretches),
@@ -178,13 +176,13 @@ def _plot(
     ]
     if empty:
         middle = {"x": (LEFT + WIDTH - RIGHT) / 2, "y": (TOP + HEIGHT - BOTTOM) / 2, "text_anchor": "middle"}
-        parts.append(_tag("text", "Nothing in this time", class_="plot-empty", fill=COLOURS["muted"], **middle))
-    parts.append(_tag("g", *_hits(stretches), class_="plot-hits", fill="transparent"))
+        parts.append(tag("text", "Nothing in this time", class_="plot-empty", fill=COLOURS["muted"], **middle))
+    parts.append(tag("g", *_hits(stretches), class_="plot-hits", fill="transparent"))
     return _svg(parts, "plot", f"{title}: {summary}", WIDTH, HEIGHT)
 
 
 def _svg(parts: list[Markup], kind: str, label: str, width: int, height: int) -> Markup:
-    return _tag(
+    return tag(
         "svg", *parts, class_=kind, xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", width=width,
         height=height, role="img", aria_label=label, font_family="system-ui, sans-serif",
     )  # fmt: skip
@@ -199,9 +197,9 @@ def _upright(axis: scales.Axis, written: Callable[[float], str]) -> list[Markup]
     for tick in axis.ticks:
         y = f"{_y(axis, tick):.1f}"
         kind = "plot-base" if tick == axis.ticks[0] else "plot-grid"
-        found.append(_tag("line", class_=kind, x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, stroke="#d5dae0"))
+        found.append(tag("line", class_=kind, x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, stroke="#d5dae0"))
         text = {"x": LEFT - 8, "y": y, "dy": "0.35em", "text_anchor": "end", "font_size": 11}
-        found.append(_tag("text", written(tick), class_="plot-tick", fill=COLOURS["muted"], **text))
+        found.append(tag("text", written(tick), class_="plot-tick", fill=COLOURS["muted"], **text))
     return found
 
 
@@ -213,11 +211,11 @@ def _along(stretches: Stretches) -> list[Markup]:
     for at, label in scales.times(begin, end):
         x = LEFT + (at - begin).total_seconds() / stretches.span * stretches.width
         y = HEIGHT - BOTTOM
-        found.append(_tag("line", class_="plot-base", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=y, y2=y + 4, stroke="#d5dae0"))
+        found.append(tag("line", class_="plot-base", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=y, y2=y + 4, stroke="#d5dae0"))
         text = {"x": f"{x:.1f}", "y": y + 18, "text_anchor": "middle", "font_size": 11}
-        found.append(_tag("text", label, class_="plot-tick", fill=COLOURS["muted"], **text))
+        found.append(tag("text", label, class_="plot-tick", fill=COLOURS["muted"], **text))
     found.append(
-        _tag(
+        tag(
             "text", "UTC", class_="plot-tick", x=2, y=HEIGHT - BOTTOM + 18, font_size=11, fill=COLOURS["muted"],
         )
     )  # fmt: skip
@@ -227,7 +225,7 @@ def _along(stretches: Stretches) -> list[Markup]:
 def _running(stretches: Stretches) -> Markup:
     """The stretch that is not over yet."""
     last = max(len(stretches.begins) - 1, 0)
-    return _tag(
+    return tag(
         "rect", class_="plot-now", x=f"{stretches.left(last):.1f}", width=f"{stretches.width:.1f}", y=TOP,
         height=HEIGHT - TOP - BOTTOM, fill="#5b6470", fill_opacity=0.08,
     )  # fmt: skip
@@ -239,11 +237,11 @@ def _legend(lines: Sequence[Line]) -> Markup:
     for line in reversed(lines):
         if line.name:
             text = {"x": f"{x:.0f}", "y": 18, "text_anchor": "end", "font_size": 12, "fill": COLOURS["muted"]}
-            found.append(_tag("text", line.name, class_="plot-name", **text))
+            found.append(tag("text", line.name, class_="plot-name", **text))
             x -= len(line.name) * 6.1 + 18
-            found.append(_painted(line.colour, _tag("rect", x=f"{x:.0f}", y=9, width=9, height=9, rx=2)))
+            found.append(_painted(line.colour, tag("rect", x=f"{x:.0f}", y=9, width=9, height=9, rx=2)))
             x -= 14
-    return _tag("g", *found, class_="plot-legend")
+    return tag("g", *found, class_="plot-legend")
 
 
 def _line(stretches: Stretches, line: Line, axis: scales.Axis, *, area: bool) -> Markup:
@@ -252,13 +250,13 @@ def _line(stretches: Stretches, line: Line, axis: scales.Axis, *, area: bool) ->
         places = [(stretches.middle(n), _y(axis, value)) for n, value in run]
         outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         if len(places) == 1:
-            parts.append(_tag("circle", class_="plot-dot", cx=f"{places[0][0]:.1f}", cy=f"{places[0][1]:.1f}", r=2.5))
+            parts.append(tag("circle", class_="plot-dot", cx=f"{places[0][0]:.1f}", cy=f"{places[0][1]:.1f}", r=2.5))
             continue
         if area:
             base = f"{HEIGHT - BOTTOM:.1f}"
             around = f"{places[0][0]:.1f},{base} {outline} {places[-1][0]:.1f},{base}"
-            parts.append(_tag("polygon", class_="plot-area", points=around, fill_opacity=0.14))
-        parts.append(_tag("polyline", class_="plot-line", points=outline, **_STROKE))
+            parts.append(tag("polygon", class_="plot-area", points=around, fill_opacity=0.14))
+        parts.append(tag("polyline", class_="plot-line", points=outline, **_STROKE))
     return _painted(line.colour, *parts)
 
 
@@ -277,7 +275,7 @@ def _runs(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
 def _bar(stretches: Stretches, number: int, axis: scales.Axis, low: float, high: float) -> Markup:
     gap = min(stretches.width * 0.15, 2.0) if stretches.width > 3 else 0.0
     top, bottom = _y(axis, high), _y(axis, low)
-    return _tag(
+    return tag(
         "rect", x=f"{stretches.left(number) + gap:.2f}", width=f"{stretches.width - 2 * gap:.2f}", y=f"{top:.1f}",
         height=f"{max(bottom - top, 0.5):.1f}",
     )  # fmt: skip
@@ -286,20 +284,10 @@ def _bar(stretches: Stretches, number: int, axis: scales.Axis, low: float, high:
 def _hits(stretches: Stretches) -> list[Markup]:
     place = {"y": TOP, "height": HEIGHT - TOP - BOTTOM, "width": f"{stretches.width:.2f}"}
     return [
-        _tag("rect", _tag("title", note), x=f"{stretches.left(number):.2f}", **place)
+        tag("rect", tag("title", note), x=f"{stretches.left(number):.2f}", **place)
         for number, note in enumerate(stretches.notes)
     ]
 
 
 def _painted(colour: str, *parts: Markup) -> Markup:
-    return _tag("g", *parts, class_=f"plot-{colour}", color=COLOURS[colour], fill="currentColor")
-
-
-def _tag(name: str, *parts: Markup | str, **attributes: Any) -> Markup:
-    """An element; `_` in the name of an attribute stands for `-`, and at its end for nothing."""
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_NO_XML.sub("", str(value)))}"'
-        for key, value in attributes.items()
-    )
-    inside = "".join(part if isinstance(part, Markup) else escape(_NO_XML.sub("", part)) for part in parts)
-    return Markup(f"<{name}{written}>{inside}</{name}>" if inside else f"<{name}{written}/>")  # noqa: S704  # escaped above
+    return tag("g", *parts, class_=f"plot-{colour}", color=COLOURS[colour], fill="currentColor")

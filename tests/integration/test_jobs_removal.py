@@ -11,6 +11,7 @@ from tests.support.errands import Errand, versions
 from tests.support.jobs import audited, break_at, fill, statuses, work, zoo
 from tests.support.standing import held_at
 from wf import crashpoints
+from wf.meter import SPANS
 from wf.status import Status
 from wf.steering import Steering
 from wf_reaper.jobs import ROUNDS
@@ -27,13 +28,16 @@ def jobs(rig: Rig) -> Jobs:
 
 
 def test_a_removed_workflow_leaves_nothing(rig: Rig, jobs: Jobs) -> None:
-    """Neither instances nor name, versions, schedules and slots; other workflows have theirs."""
+    """Neither instances nor name, versions, schedules, slots and counts; other workflows have theirs."""
     for cls in versions("kept", "1", "2"):
         rig.workers[0].catalog.register(cls)
     zoo(rig)
     for workflow in ("errand", "kept"):
         rig.sql("insert into wf.schedule (workflow, cron, next_at) values (%s, '* * * * *', now())", workflow)
         rig.sql("insert into wf.slot (workflow, number) values (%s, 1)", workflow)
+        rig.sql(
+            "insert into wf.metric (span, workflow, at) select span, %s, now() from unnest(%s) span", workflow, [*SPANS]
+        )
         rig.sql(
             "insert into wf.version (workflow, version, class_name, module, settings)"
             " values (%s, '1', 'C', 'm', '{}') on conflict do nothing",
@@ -48,6 +52,7 @@ def test_a_removed_workflow_leaves_nothing(rig: Rig, jobs: Jobs) -> None:
         ("version", "workflow"),
         ("schedule", "workflow"),
         ("slot", "workflow"),
+        ("metric", "workflow"),
     ):
         assert rig.sql(f"select distinct {column} from wf.{table}") == [("kept",)], table
     assert audited(rig, "delete_workflow") == [(f"job:{job.id}:client", "")]

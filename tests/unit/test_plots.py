@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 BEGIN = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 HOSTILE = "</text><script>alert(1)</script>\"' & \x00\x1b \u202e"
 SVG = "{http://www.w3.org/2000/svg}"
-IDLE = {
+IDLE: dict[str, Any] = {
     "started": 0, "completed": 0, "errored": 0, "steps": 0, "failed": 0, "retried": 0, "lost": 0,
     "stepsPerSecond": 0.0, "p50": None, "p95": None, "lagP95": None,
 }  # fmt: skip
-BUSY = {
+BUSY: dict[str, Any] = {
     "started": 12_345, "completed": 9, "errored": 3, "steps": 90, "failed": 7, "retried": 4, "lost": 2,
     "stepsPerSecond": 1.5, "p50": 0.012, "p95": 90.0, "lagP95": 0.25,
 }  # fmt: skip
 VALUES = st.lists(st.none() | st.floats(0, 1e9), max_size=40)
 
 
-def series(*told: dict[str, object], workflow: str | None = None, range: str = "1h") -> Answer:
+def series(*told: dict[str, Any], workflow: str | None = None, range: str = "1h") -> Answer:
     points = [Answer(one, at=BEGIN + timedelta(minutes=n)) for n, one in enumerate(told)]
     return Answer(
         at=BEGIN, range=range, workflow=workflow, span=RANGES[range].span, elapsed=5.0, points=points,

@@ -148,7 +148,7 @@ with gone as (
 ), slots as (
   delete from wf.slot using gone where slot.workflow = gone.name
 ), counts as (
-  delete from wf.metric using gone where metric.workflow = gone.name and span in (60, 600, 3600)
+  delete from wf.metric using gone where metric.workflow = gone.name and metric.span in (60, 600, 3600)
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance) select %(actor)s, 'delete_workflow', name, '' from gone
 )
