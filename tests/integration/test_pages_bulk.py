@@ -105,7 +105,7 @@ def test_restart_from_a_step(rig: Rig, api: Api, pages: Pages) -> None:
     """An option of another action is not passed on with it."""
     fill(rig, "errored", 1)
     page = previewed(pages, "?action=restart&step=nap&type=sleep&rollback=yes")
-    assert "begins again with the step nap" in page.words
+    assert "begins again with the step nap-1" in page.words
     pages.post(BULK, page.forms[BULK] | {"do": "start"})
     (job,) = api.ok("GET", "/api/jobs")
     assert job["options"] == {"from_step": {"name": "nap", "count": 1, "type": "sleep"}}

@@ -82,7 +82,7 @@ class Reading(HTMLParser):
         if self._button:
             self.buttons[-1] += data.strip()
         if self._field and self._field in self._form and data.strip() and self.lasttag == "textarea":
-            self._form[self._field] = [data]
+            self._form[self._field] = [data.removeprefix("\n")]  # as browsers do
 
 
 class Pages:
@@ -121,3 +121,8 @@ class Pages:
         """Send fields."""
         data = {name: value for name, value in fields.items() if value is not None}
         return self.api("POST", where, data=data, headers=self.headers)
+
+    @staticmethod
+    def read_links(html: str) -> list[str]:
+        """Where the links of a page lead."""
+        return Reading(html).links

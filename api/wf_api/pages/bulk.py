@@ -9,9 +9,9 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
-from wf.errors import JobActive, WfError
+from wf.errors import InvalidBatch, JobActive, WfError
 from wf.filters import IDS_MAX, Filter
-from wf.job_actions import OPTIONS, JobAction
+from wf.job_actions import OPTIONS, JobAction, read_options
 from wf.listing import InvalidQuery, read_moment
 from wf.status import Status
 from wf_api.access import Caller, Writer
@@ -71,8 +71,18 @@ class Wish(BaseModel):
             given["rollback"] = True
         if self.step:
             given["from_step"] = {"name": self.step, "count": count, "type": self.type}
-        known = OPTIONS.get(JobAction.of(self.action), ())
-        return {name: value for name, value in given.items() if name in known}
+        return {name: value for name, value in given.items() if name in OPTIONS.get(self.kind, ())}
+
+    @property
+    def kind(self) -> JobAction:
+        """The action.
+
+        Raises:
+            InvalidBatch: There is none of this name, or not here.
+        """
+        if (kind := JobAction.of(self.action)) not in ACTIONS:
+            raise InvalidBatch("The removal of a workflow has a page of its own")
+        return kind
 
     def field(self, name: str) -> str:
         """A time as a field of a form takes it: in UTC, without saying so."""
@@ -150,11 +160,12 @@ class _Bulk:
             InvalidQuery: A time cannot be read.
             InvalidInstanceId: No instance can have one of the ids.
         """
+        options = read_options(self.wish.kind, self.wish.options())
         meant = Filter.of(self.wish.filter())
         found = self.caller.client.jobs.preview(self.name, self.wish.action, meant)
         return self._view(
             "bulk_preview.html", 200 if active is None else 409, fault="" if active is None else str(active),
-            active=active, found=found, meant=meant, options=self.wish.options(), matching=sum(found.matching.values()),
+            active=active, found=found, meant=meant, options=options, matching=sum(found.matching.values()),
             untouched=sum(found.noEffect.values()), why="",
         )  # fmt: skip
 
@@ -166,11 +177,9 @@ class _Bulk:
             InvalidQuery: A time cannot be read.
             InvalidInstanceId: No instance can have one of the ids.
         """
-        if self.wish.action not in ACTIONS:
-            return self.preview()
         jobs = self.caller.client.jobs
         try:
-            job = jobs.start(self.name, self.wish.action, self.wish.filter(), self.wish.options())
+            job = jobs.start(self.name, self.wish.kind, self.wish.filter(), self.wish.options())
         except JobActive as error:
             return self.preview(error)
         return RedirectResponse(path("jobs", job.id, said="started"), 303)
