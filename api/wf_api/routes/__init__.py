@@ -1,6 +1,7 @@
 """The routes, one module a noun. They read the request, call a client, and shape the answer; they decide nothing."""
 
 from wf_api.routes import (
+    attention,
     audit,
     browser,
     creation,
@@ -17,6 +18,7 @@ from wf_api.routes import (
 )
 
 ROUTERS = (
-    health.router, metrics.router, overview.router, workflows.router, schedules.router, creation.router, jobs.router,
-    instances.router, feed.router, audit.router, tokens.router, hooks.router, browser.router,
+    health.router, metrics.router, overview.router, attention.router, workflows.router, schedules.router,
+    creation.router, jobs.router, instances.router, feed.router, audit.router, tokens.router, hooks.router,
+    browser.router,
 )  # fmt: skip
