@@ -19,6 +19,7 @@ TAGS = [
     {"name": "jobs", "description": "Actions on many instances, in the background."},
     {"name": "overview", "description": "What goes on now."},
     {"name": "metrics", "description": "What workers have counted over time."},
+    {"name": "attention", "description": "What wants a human."},
     {"name": "audit", "description": "Who did what."},
     {"name": "tokens", "description": "Who may use the API."},
     {"name": "hooks", "description": "Signed webhooks of others; they need no token."},

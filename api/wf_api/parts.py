@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from wf.attention import Attention
 from wf.charts import Charts
 from wf.client import Client
 from wf.clock import Clock, DatabaseClock
@@ -52,6 +53,7 @@ class Parts:
         self.overview = Overview(self.client.database, self.clock, settings)
         self.standing = Standing(self.client.database, self.clock)
         self.charts = Charts(self.client.database, self.clock)
+        self.attention = Attention(self.client.database, self.clock, settings, self.overview)
         self.metrics = Metrics(self.overview, lambda: self.watch.watchers)
 
     def close(self) -> None:
