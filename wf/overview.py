@@ -92,6 +92,26 @@ class Overview:
             instances=Answer(self._read("overview_statuses", of | {"statuses": _LIVE})), cap=CAP,
         )  # fmt: skip
 
+    def vitals(self, only: Collection[str] | None = None) -> Answer:
+        """`at`, `workers`, `queues` and `alarm` alone, as `look` tells of them; nobody counts who runs how many steps.
+
+        Args:
+            only: As `look` takes it.
+
+        Raises:
+            JournalUnavailable: Postgres does not answer.
+        """
+        of = {"now": self._clock.override()}
+        ((at, ticked_at),) = self._read("overview_tick", of)
+        known = (_worker(row, {}, only) for row in self._read("worker_list", of | {"silence": GONE}))
+        workers = [worker for worker in known if only is None or worker.workflows]
+        for worker in workers:
+            del worker["running"]
+        return Answer(
+            at=at, workers=workers, queues=self._queues(worker.queue for worker in workers),
+            alarm=Answer(tickedAt=ticked_at, late=self._is_late(at, ticked_at)),
+        )  # fmt: skip
+
     def close(self) -> None:
         """Close the connection to Redis."""
         if self._redis is not None:

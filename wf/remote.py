@@ -100,6 +100,18 @@ class RemoteOverview:
         return found
 
 
+class RemoteAttention:
+    """As `wf.attention.Attention`."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def look(self) -> Answer:
+        """As `Attention.look`, of what the token may see."""
+        found: Answer = wire.overview_back(self._http.get("/attention"))
+        return found
+
+
 class RemoteClient:
     """As `wf.client.Client`, for those who act.
 
@@ -110,6 +122,7 @@ class RemoteClient:
     def __init__(self, settings: Settings) -> None:
         self.http = Http(settings)
         self.catalog, self.overview = RemoteCatalog(self.http), RemoteOverview(self.http)
+        self.attention = RemoteAttention(self.http)
 
     @property
     def tokens(self) -> RemoteTokens:

@@ -53,11 +53,17 @@ _TIMES = frozenset(
 _SEEN = {
     "startedAt": "started_at", "seenAt": "seen_at", "leaseUntil": "lease_until", "dueAt": "due_at",
     "wakeAt": "wake_at", "tickedAt": "ticked_at", "wakeUps": "wake_ups", "waitsFor": "waits_for",
+    "eventType": "event_type", "newestAt": "newest_at", "oldestAt": "oldest_at",
 }  # fmt: skip
-"""Names in an overview."""
-_SEEN_AT = frozenset({"at", "started_at", "seen_at", "since", "lease_until", "due_at", "wake_at", "ticked_at"})
-_NAMED = frozenset({"workflows", "instances"})
-"""Parts of an overview whose names are those of workflows and statuses."""
+"""Names in an overview, and in what wants a human."""
+_SEEN_AT = frozenset(
+    {
+        "at", "started_at", "seen_at", "since", "lease_until", "due_at", "wake_at", "ticked_at", "newest_at",
+        "oldest_at", "deadline",
+    }
+)  # fmt: skip
+_NAMED = frozenset({"workflows", "instances", "unserved", "paused"})
+"""Parts of them whose names are those of workflows and statuses."""
 
 
 _CHARTED = {"lagP95": "lag_p95", "stepsPerSecond": "steps_per_second"}
@@ -183,7 +189,7 @@ def line_back(told: Mapping[str, Any]) -> Answer:
 
 
 def overview(seen: Any) -> Any:
-    """What `Overview.look` has told."""
+    """What `Overview.look` has told, or `Attention.look`."""
     if isinstance(seen, list):
         return [overview(item) for item in seen]
     if not isinstance(seen, dict):

@@ -18,6 +18,7 @@ TAGS = [
     {"name": "schedules", "description": "What begins by itself, and when."},
     {"name": "jobs", "description": "Actions on many instances, in the background."},
     {"name": "overview", "description": "What goes on now."},
+    {"name": "attention", "description": "What wants a human."},
     {"name": "metrics", "description": "What workers have counted over time."},
     {"name": "audit", "description": "Who did what."},
     {"name": "tokens", "description": "Who may use the API."},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from wf.attention import Attention
 from wf.charts import Charts
 from wf.client import Client
 from wf.clock import Clock, DatabaseClock
@@ -50,6 +51,7 @@ class Parts:
         self.feeds = Feeds(settings.api_max_feeds)
         self.readiness = Readiness(self.client)
         self.overview = Overview(self.client.database, self.clock, settings)
+        self.attention = Attention(self.client.database, self.clock, settings, self.overview)
         self.standing = Standing(self.client.database, self.clock)
         self.charts = Charts(self.client.database, self.clock)
         self.metrics = Metrics(self.overview, lambda: self.watch.watchers)

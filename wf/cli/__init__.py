@@ -7,7 +7,21 @@ from typing import Any
 
 import click
 
-from wf.cli import api, bulk, completing, dev, instances, jobs, migrate, processes, tokens, top, versions, workflows
+from wf.cli import (
+    api,
+    attention,
+    bulk,
+    completing,
+    dev,
+    instances,
+    jobs,
+    migrate,
+    processes,
+    tokens,
+    top,
+    versions,
+    workflows,
+)
 from wf.errors import WfError
 
 
@@ -47,6 +61,7 @@ for _command in (
     instances.instances,
     jobs.jobs,
     top.top,
+    attention.attention,
     tokens.tokens,
     completing.completion,
 ):

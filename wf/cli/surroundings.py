@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from wf.answers import Answer
+    from wf.attention import Attention
     from wf.catalog import Catalog
     from wf.client import Client
     from wf.overview import Overview
-    from wf.remote import RemoteCatalog, RemoteClient, RemoteOverview
+    from wf.remote import RemoteAttention, RemoteCatalog, RemoteClient, RemoteOverview
     from wf.settings import Settings
 
 SESSION = Path(".wf/env")
@@ -172,6 +173,28 @@ def open_overview() -> Iterator[Overview | RemoteOverview]:
         overview = Overview(database, DatabaseClock(), found)
         try:
             yield overview
+        finally:
+            overview.close()
+            database.close()
+
+
+@contextmanager
+def open_attention() -> Iterator[Attention | RemoteAttention]:
+    """What wants a human; also without Redis. Raises what `settings` raises."""
+    if (there := remote()) is not None:
+        with there:
+            yield there.attention
+        return
+    from wf.attention import Attention  # noqa: PLC0415  (slow)
+    from wf.clock import DatabaseClock  # noqa: PLC0415
+    from wf.database import Database  # noqa: PLC0415
+    from wf.overview import Overview  # noqa: PLC0415
+
+    with settings(redis=False, tries=3) as found:
+        database, clock = Database(found), DatabaseClock()
+        overview = Overview(database, clock, found)
+        try:
+            yield Attention(database, clock, found, overview)
         finally:
             overview.close()
             database.close()

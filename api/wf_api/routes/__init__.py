@@ -1,6 +1,7 @@
 """The routes, one module a noun. They read the request, call a client, and shape the answer; they decide nothing."""
 
 from wf_api.routes import (
+    attention,
     audit,
     charts,
     creation,
@@ -27,6 +28,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     overview.router,
+    attention.router,
     charts.router,
     workflows.router,
     standing.router,
