@@ -58,9 +58,9 @@ def graph_of(cls: type) -> dict[str, Any] | None:
         block = drawing.draw_run(run, [Special.SELF, None, Special.STEP])
     except RecursionError:  # expressions nested beyond reason
         return None
-    rendered = Renderer(drawing.functions)
+    rendered = Renderer(block, drawing.functions)
     workflow = {
-        "type": "start", "class_name": cls.__name__, "functions": rendered.functions, "nodes": rendered.nodes(block),
+        "type": "start", "class_name": cls.__name__, "functions": rendered.functions, "nodes": rendered.run,
     }  # fmt: skip
     if (model := getattr(cls, "params_model", None)) is not None:
         workflow["payload"] = shape(model)

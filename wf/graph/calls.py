@@ -6,9 +6,10 @@ import ast
 import asyncio
 import functools
 import itertools
+import sys
 from abc import abstractmethod
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wf.graph.constants import constant
 from wf.graph.nodes import Node
@@ -111,7 +112,7 @@ class Calls(Steps):
             return special(node, scope)
         args, keywords = self._arguments(node, scope)
         given = [*args, *keywords.values()]
-        if isinstance(found, FunctionType) and any(isinstance(each, CARRIERS) for each in given):
+        if _is_authors(found) and any(isinstance(each, CARRIERS) for each in given):
             function = self.function_of(found)
             if function is not None:
                 return self.run_function(function, args, keywords, node.lineno)
@@ -124,6 +125,9 @@ class Calls(Steps):
             for each in given
             if not isinstance(each, Source | Special)
         ]
+        if not keep_text:  # such as `create_task`
+            for leaf in leaves_of(joined(results)):
+                leaf.lazy = False
         return joined(results if keep_text else map(without_text, results))
 
     @functools.cached_property
@@ -209,6 +213,11 @@ class Calls(Steps):
                     return joined(given)
         self.add(Node("loop", {}, [block]))
         return found
+
+
+def _is_authors(found: object) -> TypeGuard[FunctionType]:
+    """Whether it is a function, and not one of Python's own."""
+    return isinstance(found, FunctionType) and found.__module__.partition(".")[0] not in sys.stdlib_module_names
 
 
 def _label(value: Value) -> str | None:

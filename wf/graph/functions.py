@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FUNCTIONS_MAX = 200
 """Functions that are followed."""
+CALLS_MAX = 25
+"""Functions that are followed into functions."""
 
 
 class Functions(Drawing):
@@ -116,7 +118,7 @@ class Functions(Drawing):
             given = _general(given)
         key = (node, *((name, _mark(value)) for name, value in sorted(given.items())))
         if key not in self._drawn:
-            if len(self.functions) >= FUNCTIONS_MAX:
+            if len(self.functions) >= FUNCTIONS_MAX or len(self._active) > CALLS_MAX:
                 return None, None
             name = next(n for n in _names(node.name) if n not in self.functions)
             self._drawn[key] = name, self._draw(name, function, node, given)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from wf.graph.nodes import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from wf.graph.nodes import Block, Node
 
@@ -16,10 +16,14 @@ class Renderer:
     """Makes JSON of nodes.
 
     Args:
+        run: The nodes of `run`.
         functions: The functions that are called, by name. Those that lead to no step are left out, with their calls.
     """
 
-    def __init__(self, functions: Mapping[str, Block]) -> None:
+    def __init__(self, run: Block, functions: Mapping[str, Block]) -> None:
+        everything = [node for block in (run, *functions.values()) for root in block for node in _inside(root)]
+        moments = {at for node in everything for at in (node.starts, node.resolves) if at is not None}
+        self._order = {at: number for number, at in enumerate(sorted(moments), 1)}
         self._alive: set[str] = set()
         grown = True
         while grown:
@@ -30,6 +34,7 @@ class Renderer:
             for name in functions
             if name in self._alive
         }
+        self.run = self.nodes(run)
 
     def nodes(self, block: Iterable[Node], *, side_by_side: bool = False) -> list[dict[str, Any]]:
         """The nodes of a block; blocks among them are opened, unless what is in them is one thing beside others."""
@@ -54,7 +59,7 @@ class Renderer:
 
     def _node(self, node: Node) -> dict[str, Any] | None:
         told = {"type": node.type, **node.facts}
-        told |= {name: at for name in ("starts", "resolves") if (at := getattr(node, name)) is not None}
+        told |= {name: self._order[at] for name in ("starts", "resolves") if (at := getattr(node, name)) is not None}
         if node.type in STEPS or node.type == "break" or node.facts.get("cut"):
             return {**told, "nodes": []} if node.type in ("step_do", "block") else told
         if node.type == "function_call":
@@ -74,6 +79,13 @@ class Renderer:
 
 
 _TRY = ("try_block", "catch_block", "finally_block")
+
+
+def _inside(node: Node) -> Iterator[Node]:
+    yield node
+    for block in node.blocks:
+        for each in block:
+            yield from _inside(each)
 
 
 def _only_leaves(node: Mapping[str, Any]) -> bool:
