@@ -260,7 +260,8 @@ async def recursive(self: Any, event: Any, step: Any) -> Any:
 async def recursive_by_name(self: Any, event: Any, step: Any) -> Any:
     async def down(name: str) -> Any:
         await step.do(name, work)
-        await down("other")
+        if name == "first":
+            await down("other")
 
     await down("first")
 
@@ -269,6 +270,11 @@ async def special_functions(self: Any, event: Any, step: Any) -> Any:
     await _named(step, "charge card")
     await _named(step, "send mail")
     await _named(step, "charge card")
+
+
+async def special_surroundings(self: Any, event: Any, step: Any) -> Any:
+    await _around(step, "red")
+    await _around(step, "blue")
 
 
 async def attributes(self: Any, event: Any, step: Any) -> Any:
@@ -299,6 +305,13 @@ async def _outer(step: Any, number: int) -> Any:
 
 async def _named(step: Any, name: str) -> Any:
     await step.do(name, work)
+
+
+async def _around(step: Any, colour: str) -> Any:
+    async def paint() -> Any:
+        await step.do(f"paint {colour}", work)
+
+    await paint()
 
 
 def _define(step: Any) -> Any:
@@ -335,8 +348,10 @@ SHAPES: dict[Callable[..., Any], str] = {
     lambdas: "do one a, all[loop[do many {name}]], do two, _outer() & _outer(do outer)",
     tables: "loop[switch[red: red(); blue: blue()]], switch[red: red(); blue: blue()] & red(do red) & blue(do blue)",
     recursive: "down() & down(do depth {depth}, if[depth: down()])",
-    recursive_by_name: "down() & down(do {name}, down())",
+    recursive_by_name: "down() & down(do {name}, if[name == 'first': down()])",
     special_functions: "_named(), _named (2)(), _named() & _named(do charge card) & _named (2)(do send mail)",
+    special_surroundings: "_around(), _around (2)() & _around(paint()) & paint(do paint red) "
+    "& _around (2)(paint (2)()) & paint (2)(do paint blue)",
     attributes: "by_attribute(), sleep a <1 >3, sleep b <2 >4 & by_attribute(do by attribute)",
     built_inside: "do defined elsewhere",
     synchronous: "do only",
