@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import structlog
 from psycopg.types.json import Jsonb
 
 from wf.answers import Answer
 from wf.crons import next_firing
 from wf.errors import InstanceNotFound, WfError, WorkflowNotFound
-from wf.graph import graph_of
+from wf.graph import drawn
 from wf.keywords import class_settings
 from wf.params import json_schema
 from wf.sql import statements
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from wf.clock import Clock
     from wf.database import Database
     from wf.workflow import WorkflowEntrypoint
-
-log = structlog.get_logger("wf")
 
 
 class TooManySchedules(WfError):
@@ -89,7 +86,7 @@ class Deployments:
         told = {
             "name": name, "version": version, "settings": Jsonb(declared), "class_name": cls.__name__,
             "module": cls.__module__, "concurrency": _limit(declared), "now": self.clock.override(),
-            "graph": _graph(cls), **_schemas(cls),
+            "graph": None if (graph := drawn(cls)) is None else Jsonb(graph),
         }  # fmt: skip
         done = False
         while not done:  # once more if another version was registered between the two statements
@@ -145,7 +142,7 @@ class Deployments:
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
 
     def graph(self, workflow: str, version: str) -> dict[str, Any] | None:
-        """The diagram of the code of a version, as `wf.graph.graph_of` draws it.
+        """The diagram of the code of a version, as `wf.graph` draws it.
 
         Returns:
             None if no worker has registered that version, or its code could not be read.
@@ -277,19 +274,6 @@ class Deployments:
         return sorted(newest_first, key=lambda entry: str(entry.workflow))
 
 
-def _graph(cls: type[WorkflowEntrypoint]) -> Jsonb | None:
-    """The diagram of a class for the journal; a worker starts without it, whatever is in the way."""
-    try:
-        graph = graph_of(cls)
-    except Exception as error:  # any code may be written in `run`, and a diagram is not worth a worker
-        log.warning(
-            "no diagram of this workflow", workflow=cls.workflow_name, version=cls.workflow_version,
-            reason=f"{type(error).__name__}: {error}"[:200],
-        )  # fmt: skip
-        return None
-    return None if graph is None else Jsonb(graph)
-
-
 def _newest(versions: Mapping[str, float]) -> str:
     """The highest version; the last one registered on a tie."""
     return max(versions, key=lambda version: (version_order(version), versions[version]))
@@ -312,9 +296,9 @@ def _version(
     newest: bool,
 ) -> Answer:  # fmt: skip
     at = None if registered is None else datetime.fromtimestamp(registered, UTC)
-    class_name, module, settings, created, modified, drawn = told.get((workflow, version), (None,) * 6)
+    class_name, module, settings, created, modified, graph = told.get((workflow, version), (None,) * 6)
     return Answer(
         workflow=workflow, version=version, scriptName=module, className=class_name, createdOn=created,
         modifiedOn=modified, registeredOn=at, settings=settings or {}, newest=newest, instances={},
-        hasGraph=bool(drawn),
+        hasGraph=bool(graph),
     )  # fmt: skip

@@ -33,6 +33,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from wf.graph.nodes import STEPS
 from wf.graph.payload import shape
 from wf.graph.render import Renderer
@@ -42,10 +44,14 @@ from wf.graph.values import Special
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["graph_of", "steps_of"]
+    from wf.workflow import WorkflowEntrypoint
+
+__all__ = ["drawn", "graph_of", "steps_of"]
 
 VERSION = 1
 """Of the shape of the diagrams."""
+
+log = structlog.get_logger("wf")
 
 
 def graph_of(cls: type) -> dict[str, Any] | None:
@@ -65,6 +71,17 @@ def graph_of(cls: type) -> dict[str, Any] | None:
     if (model := getattr(cls, "params_model", None)) is not None:
         workflow["payload"] = shape(model)
     return {"version": VERSION, "workflow": workflow}
+
+
+def drawn(cls: type[WorkflowEntrypoint]) -> dict[str, Any] | None:
+    """As `graph_of`, for workers: these start without a diagram, whatever is in its way; the log tells why."""
+    try:
+        return graph_of(cls)
+    except Exception as error:  # any code may be written in `run`, and nobody has thought of all
+        reason = f"{type(error).__name__}: {error}"[:200]
+        named = {"workflow": cls.workflow_name, "version": cls.workflow_version}
+        log.warning("no diagram of this workflow", **named, reason=reason)
+        return None
 
 
 def steps_of(graph: dict[str, Any]) -> Iterator[dict[str, Any]]:

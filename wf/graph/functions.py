@@ -54,7 +54,7 @@ class Functions(Drawing):
         self._drawn: dict[tuple[Any, ...], tuple[str, Value]] = {}
         self._active: dict[int, str] = {}
         self._recursive: set[int] = set()
-        self._sources: dict[FunctionType, Definition | None] = {}
+        self._sources: dict[FunctionType, tuple[Definition, Scope] | None] = {}
 
     @abstractmethod
     def value(self, node: ast.expr | None, scope: Scope) -> Value:
@@ -72,11 +72,11 @@ class Functions(Drawing):
         if not isinstance(inner, FunctionType):
             return None
         if inner not in self._sources:
-            self._sources[inner] = definition_of(inner)
-        if (node := self._sources[inner]) is None:
-            return None
-        scope = Scope(None, [], outside=surroundings(inner), workflow=self.workflow, owner=owner)
-        return Function(node, scope, bound or [])
+            node = definition_of(inner)
+            scope = Scope(None, [], outside=surroundings(inner), workflow=self.workflow, owner=owner)
+            self._sources[inner] = None if node is None else (node, scope)
+        found = self._sources[inner]
+        return None if found is None else Function(*found, bound or [])
 
     def method(self, name: str, *, behind: type | None = None) -> Function | None:
         """A method of the workflow, or of what comes behind a class in the order of its bases."""
@@ -95,11 +95,16 @@ class Functions(Drawing):
         if isinstance(function.node, ast.Lambda):
             return self._inline(function, function.node, given)
         name, returned = self._definition(function, function.node, given)
-        if name is None:
-            return None
+        if name is None or not self._leads_on(function.node, name):
+            return returned
         node = self.add(Node("function_call", {"name": name, "line": line}))
         node.starts, node.lazy = self.now(), function.lazy
         return returned if returned is not None else Pending([node])
+
+    def _leads_on(self, node: Definition, name: str) -> bool:
+        """Whether a function that was drawn does anything; of one that is being drawn it is not known yet."""
+        inside = (each for root in self.functions[name] for each in root.busy())
+        return id(node) in self._active or any(each.type != "break" for each in inside)
 
     def _inline(self, function: Function, node: ast.Lambda, given: dict[str, Value]) -> Value:
         if id(node) in self._active:
@@ -116,17 +121,15 @@ class Functions(Drawing):
             return self._active[id(node)], None
         if id(node) in self._recursive:
             given = _general(given)
-        key = (node, *((name, _mark(value)) for name, value in sorted(given.items())))
+        key = _key(function, given)
         if key not in self._drawn:
             if len(self.functions) >= FUNCTIONS_MAX or len(self._active) > CALLS_MAX:
                 return None, None
-            name = next(n for n in _names(node.name) if n not in self.functions)
+            name = next(each for each in _names(node.name) if each not in self.functions)
             self._drawn[key] = name, self._draw(name, function, node, given)
             if id(node) in self._recursive:  # what it calls itself with is not what it was called with
-                self._drawn[key] = name, self._draw(name, function, node, _general(given))
-                self._drawn[node, *((each, _mark(value)) for each, value in sorted(_general(given).items()))] = (
-                    self._drawn[key]
-                )
+                given = _general(given)
+                self._drawn[key] = self._drawn[_key(function, given)] = name, self._draw(name, function, node, given)
         return self._drawn[key]
 
     def draw_run(self, run: Function, args: list[Value]) -> Block:
@@ -176,6 +179,11 @@ def _inner(function: Function, body: list[ast.stmt], given: dict[str, Value]) ->
 def _general(given: dict[str, Value]) -> dict[str, Value]:
     """Parameters without what they say of text."""
     return {name: value if isinstance(value, CARRIERS) else None for name, value in given.items()}
+
+
+def _key(function: Function, given: dict[str, Value]) -> tuple[Any, ...]:
+    """What makes one function another: its source, what it sees around it, what it gets."""
+    return function.node, function.scope, *((name, _mark(value)) for name, value in sorted(given.items()))
 
 
 def _mark(value: Value) -> Any:

@@ -29,12 +29,14 @@ class Renderer:
         while grown:
             alive = {name for name, block in functions.items() if any(self._does(node) for node in block)}
             grown, self._alive = alive != self._alive, alive
-        self.functions = {
-            name: {"type": "function_def", "name": name, "nodes": self.nodes(functions[name])}
-            for name in functions
-            if name in self._alive
-        }
         self.run = self.nodes(run)
+        self.functions: dict[str, dict[str, Any]] = {}
+        called = _called(run)
+        while called:  # what is called by what is not called, is not shown
+            if (name := called.pop(0)) in self._alive and name not in self.functions:
+                nodes = self.nodes(functions[name])
+                self.functions[name] = {"type": "function_def", "name": name, "nodes": nodes}
+                called = [*_called(functions[name]), *called]
 
     def nodes(self, block: Iterable[Node], *, side_by_side: bool = False) -> list[dict[str, Any]]:
         """The nodes of a block; blocks among them are opened, unless what is in them is one thing beside others."""
@@ -79,6 +81,10 @@ class Renderer:
 
 
 _TRY = ("try_block", "catch_block", "finally_block")
+
+
+def _called(block: Block) -> list[str]:
+    return [node.facts["name"] for root in block for node in root.busy() if node.type == "function_call"]
 
 
 def _inside(node: Node) -> Iterator[Node]:
