@@ -228,6 +228,16 @@ class Null(BaseModel):
     text: str = "a\x00b"
 
 
+class Half(BaseModel):
+    text: str = "\ud800"
+
+
+class Quiet(BaseModel):
+    """Has a default that is no JSON, which is left out."""
+
+    thing: bytes = b"\xff"
+
+
 class Broken(BaseModel):
     n: int = 0
 
@@ -238,7 +248,15 @@ class Broken(BaseModel):
 
 def test_a_worker_tells_what_payloads_must_look_like(rig: Rig) -> None:
     """As pydantic says it, of each version; what cannot be said, or not be stored, is left out."""
-    models = {"approved": Approval, "noted": Notes, "odd": Unspeakable, "inf": Infinite, "nul": Null, "bad": Broken}
+    models = {
+        "approved": Approval,
+        "noted": Notes,
+        "odd": Unspeakable,
+        "inf": Infinite,
+        "nul": Null,
+        "bad": Broken,
+        "half": Half,
+    }
     both = [flow("told", version="1", params=Review, events=models), flow("told", version="2", params=Null, events={})]
     for cls in both:
         rig.workers[0].catalog.register(cls)
