@@ -72,7 +72,7 @@ class Reading(HTMLParser):
             self._field = ""
         if tag == "button":
             self._button = False
-        if tag in {"p", "dd", "dt", "td", "th", "li", "h1", "h2", "option", "label", "a", "legend"}:
+        if tag in {"p", "dd", "dt", "td", "th", "li", "h1", "h2", "option", "label", "legend"}:
             self._words.append(" ")
 
     def handle_data(self, data: str) -> None:
