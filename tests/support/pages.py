@@ -58,7 +58,7 @@ class Reading(HTMLParser):
                 self._field = given["name"]
             case "option":
                 if "selected" in given or self._field not in self._form:
-                    self._form[self._field] = [given["value"]]
+                    self._form[self._field] = [given.get("value", "")]
             case "button":
                 self._button = True
                 self.buttons.append("")
