@@ -37,7 +37,7 @@ class Range(NamedTuple):
 
 RANGES = {
     "1h": Range(60, 60, 1), "6h": Range(600, 36, 1), "24h": Range(600, 144, 3), "7d": Range(3600, 168, 3),
-    "30d": Range(3600, 720, 12),
+    "30d": Range(21_600, 120, 2),
 }  # fmt: skip
 """By their names."""
 

@@ -86,7 +86,7 @@ class Deployments:
         told = {
             "name": name, "version": version, "settings": Jsonb(declared), "class_name": cls.__name__,
             "module": cls.__module__, "concurrency": _limit(declared), "now": self.clock.override(),
-            "graph": None if (graph := drawn(cls)) is None else Jsonb(graph),
+            "graph": None if (graph := drawn(cls)) is None else Jsonb(graph), **_schemas(cls),
         }  # fmt: skip
         done = False
         while not done:  # once more if another version was registered between the two statements

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 EVERY = 5.0
 """Seconds between two flushes."""
 
-SPANS = (60, 600, 3600)
+SPANS = (60, 600, 3600, 21_600)
 """Seconds of the stretches that are kept."""
 
 MOST = 5_000

@@ -16,8 +16,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pydantic import AliasChoices, AliasPath, BaseModel, PydanticUserError, RootModel, ValidationError
-from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic import AliasChoices, AliasPath, BaseModel, RootModel, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from wf.errors import InvalidPayload
@@ -63,12 +63,19 @@ def payload_model(workflow: str, model: type[BaseModel], payload: Any, event: st
     raise InvalidPayload(workflow, model.__name__, faults, event)  # not from the error, whose text holds the values
 
 
+class _Quiet(GenerateJsonSchema):
+    """A default that is no JSON is left out without a word: nobody at a worker's start can do anything about it."""
+
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # pydantic's own annotation
+
+
 def json_schema(model: type[BaseModel]) -> dict[str, Any] | None:
     """What JSON fits a model; None if that cannot be said in JSON schema, or not be stored."""
     try:
-        schema = model.model_json_schema()
-        text = json.dumps(schema, allow_nan=False)
-    except (PydanticInvalidForJsonSchema, PydanticUserError, ValueError, TypeError):
+        schema = model.model_json_schema(schema_generator=_Quiet)
+        text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
+        text.encode()  # half a character cannot be stored
+    except Exception:  # pydantic has many for this, and authors' own hooks may raise anything
         return None
     return None if "\\u0000" in text else schema  # for which Postgres has no place
 

@@ -22,7 +22,7 @@ BATCH = 200
 COUNTS = 1_000
 """Stretches of counts that one statement removes."""
 
-COUNTS_KEPT = {60: 6 * 3600.0, 600: 4 * 86_400.0, 3600: 35 * 86_400.0}
+COUNTS_KEPT = {60: 6 * 3600.0, 600: 2 * 86_400.0, 3600: 8 * 86_400.0, 21_600: 35 * 86_400.0}
 """For how many seconds counts are kept, by the seconds of their stretch: longer than any chart looks back."""
 
 JOB_DAYS = 30

@@ -89,9 +89,9 @@ def test_rates_are_of_the_time_that_has_passed(rig: Rig, charts: Charts) -> None
 
 def test_workflows_are_told_side_by_side(rig: Rig, charts: Charts) -> None:
     """Their totals are those of their charts, and their sparklines add up to them; idle ones stand there, too."""
-    put(rig, 3600, "charts-a", 0, steps=9, errored=1, step_times=HISTOGRAM)
-    put(rig, 3600, "charts-a", 3600 * 11, steps=5, started=3)
-    put(rig, 3600, "charts-a", 3600 * 12, steps=7, errored=2, lags=[1])
+    put(rig, 21_600, "charts-a", 0, steps=9, errored=1, step_times=HISTOGRAM)
+    put(rig, 21_600, "charts-a", 21_600, steps=5, started=3)
+    put(rig, 21_600, "charts-a", 21_600 * 2, steps=7, errored=2, lags=[1])
     found = charts.by_workflow("30d")
     a, b = found.workflows
     assert (found.span, found.since) == (12 * 3600, charts.series("30d").points[0].at)

@@ -228,6 +228,16 @@ class Null(BaseModel):
     text: str = "a\x00b"
 
 
+class Half(BaseModel):
+    text: str = "\ud800"
+
+
+class Quiet(BaseModel):
+    """Has a default that is no JSON, which is left out."""
+
+    thing: bytes = b"\xff"
+
+
 class Broken(BaseModel):
     n: int = 0
 
@@ -238,13 +248,20 @@ class Broken(BaseModel):
 
 def test_a_worker_tells_what_payloads_must_look_like(rig: Rig) -> None:
     """As pydantic says it, of each version; what cannot be said, or not be stored, is left out."""
-    models = {"approved": Approval, "noted": Notes, "odd": Unspeakable, "inf": Infinite, "nul": Null, "bad": Broken}
+    models = {
+        "approved": Approval, "noted": Notes, "odd": Unspeakable, "inf": Infinite, "nul": Null, "bad": Broken,
+        "half": Half, "quiet": Quiet,
+    }  # fmt: skip
     both = [flow("told", version="1", params=Review, events=models), flow("told", version="2", params=Null, events={})]
     for cls in both:
         rig.workers[0].catalog.register(cls)
     found = [declared(rig.client.database, "events-told", version) for version in ("1", "2", "3")]
-    approval, notes = Approval.model_json_schema(), Notes.model_json_schema()
-    assert found == [("1", Review.model_json_schema(), {"approved": approval, "noted": notes}), ("2", None, {}), None]
+    thing = {"title": "Thing", "type": "string", "format": "binary"}
+    told = {
+        "approved": Approval.model_json_schema(), "noted": Notes.model_json_schema(),
+        "quiet": {"title": "Quiet", "description": Quiet.__doc__, "type": "object", "properties": {"thing": thing}},
+    }  # fmt: skip
+    assert found == [("1", Review.model_json_schema(), told), ("2", None, {}), None]
     assert declared(rig.client.database, "events-told") == found[1]
     assert declared(rig.client.database, "nowhere") is None
     rig.workers[0].catalog.register(flow("told", version="1", events={}))

@@ -102,6 +102,23 @@ async def gathered_later(self: Any, event: Any, step: Any) -> Any:
     await asyncio.gather(a, b)
 
 
+async def gathered_by_key(self: Any, event: Any, step: Any) -> Any:
+    parts = {}
+    for part in event.payload:
+        parts[part] = step.do(f"part {part}", work)
+    await asyncio.gather(*parts.values())
+
+
+async def generated(self: Any, event: Any, step: Any) -> Any:
+    async def pages() -> Any:
+        for number in range(2):
+            yield await step.do(f"page {number}", work)
+
+    async for _ in pages():
+        await step.do("use", work)
+    return [await step.do("use again", work) async for _ in pages()]
+
+
 async def begun_and_awaited(self: Any, event: Any, step: Any) -> Any:
     slow = step.do("slow", work)
     task = asyncio.create_task(self._inner(step))
@@ -329,6 +346,8 @@ SHAPES: dict[Callable[..., Any], str] = {
     declared_dependencies: "all[do a b, do c d], do sum",
     gathered: "all[do a, do b], all_settled[loop[do upload {f}]], all[loop[do send {f}]]",
     gathered_later: "all[loop[do part {part}]], all[do a, do b]",
+    gathered_by_key: "all[loop[do part {part}]]",
+    generated: "pages(), loop[do use], pages(), loop[do use again] & pages(loop[do page {number}])",
     begun_and_awaited: "do slow <1 >3, _inner() <2 >4, do quick, do nobody waits <5 & _inner(do inner)",
     mixed_loop: "loop[do prepare, do send <1 >2]",
     races: "race[do a, wait b], all_settled[do c, do d], race[do e, sleep timer], "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from types import new_class
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from wf.graph import graph_of, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 _SHORT = {"step_do": "do", "step_sleep": "sleep", "step_sleep_until": "until", "step_wait_for_event": "wait"}
 
@@ -38,6 +40,18 @@ def unmatched(diagram: dict[str, Any], names: set[str]) -> set[str]:
     """The names of steps that no node of a diagram stands for."""
     known = [node.get("pattern") or f"^{re.escape(node['name'])}$" for node in steps_of(diagram)]
     return {name for name in names if not any(re.search(pattern, name) for pattern in known)}
+
+
+def written(folder: Path, source: str) -> Any:
+    """The `run` of a module that is written for the test."""
+    file = folder / "written_by_a_test.py"
+    file.write_text(source)
+    spec = importlib.util.spec_from_file_location("written_by_a_test", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.run
 
 
 def _nodes(nodes: list[dict[str, Any]]) -> str:

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import re
 import sys
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from tests.acceptance import flows
 from tests.conformance.samples import dag, dependencies, entrypoints, failures, waiting
 from tests.support import shapes
 from tests.support.shapes import SHAPES, Shaped, gathered, helpers, shaped, work
-from tests.support.sketches import class_of, graph, sketch, unmatched
+from tests.support.sketches import graph, sketch, unmatched, written
 from wf import WorkflowEntrypoint
 from wf.graph import graph_of, steps_of
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PAUSE = timedelta(hours=1)
 
 
 @pytest.mark.parametrize("run", SHAPES, ids=lambda run: run.__name__)
@@ -36,119 +34,6 @@ def test_a_shape_is_drawn(run: Callable[..., Any]) -> None:
     """Each spelling of Python's that a workflow may use has its diagram, which is JSON."""
     assert sketch(shaped(run)) == SHAPES[run]
     assert json.loads(json.dumps(graph(shaped(run)), allow_nan=False)) == graph(shaped(run))
-
-
-@pytest.mark.parametrize(
-    ("name", "shown", "pattern"),
-    [
-        ('"as it is {x}"', "as it is {x}", None),
-        ('f"upload {f}"', "upload {f}", "^upload .*$"),
-        ('f"a.b*c [{f}] ({f!r:>10})"', "a.b*c [{f}] ({f})", r"^a\.b\*c \[.*\] \(.*\)$"),
-        ('f"{f}{f} {f}"', "{f}{f} {f}", "^.* .*$"),
-        ('"part " + str(f)', "part {str(f)}", "^part .*$"),
-        ('"part %d of %s%%" % (f, f)', "part {%d} of {%s}%", "^part .* of .*%$"),
-        ('"part {} of {f:>3} {{}}".format(f, f=f)', "part {} of {f:>3} {}", r"^part .* of .* \{\}$"),
-        ("f", "{f}", "^.*$"),
-        ("STEP_NAME", "named above", None),
-        ('f"{STEP_NAME} {f}"', "named above {f}", "^named above .*$"),
-        ('"a" if f else "b.c"', "{'a' if f else 'b.c'}", r"^(?:a|b\.c)$"),
-        ("once", "only once", None),
-        ("twice", "{twice}", "^.*$"),
-        ("either", "{either}", "^(?:left|right)$"),
-        ("grown", "{grown}", "^.*$"),
-        ("(lambda: f)()", "{(lambda: f)()}", "^.*$"),
-        ("outer", "{outer}", "^.*$"),
-    ],
-)
-def test_a_name_is_given_as_it_stands_or_with_a_pattern(
-    name: str, shown: str, pattern: str | None, tmp_path: Path
-) -> None:
-    """What is put together when it runs has a pattern; what a variable holds is known only if it holds nothing else."""
-    run = written(
-        tmp_path,
-        f"""
-STEP_NAME = "named above"
-outer = "may change"
-
-async def run(self, event, step):
-    once = "only once"
-    twice = "a"
-    if event.payload:
-        twice = "b"
-    more = ["a"]
-    more.append(event.payload)
-    for either in ("left", "right"):
-        for grown in more:
-            for f in event.payload:
-                await step.do({name}, print)
-""",
-    )
-    (node,) = steps_of(graph(shaped(run)))
-    assert (node["name"], node.get("pattern")) == (shown, pattern)
-
-
-def written(folder: Path, source: str, name: str = "run") -> Any:
-    """A function of a module that is written for the test."""
-    file = folder / "written_by_a_test.py"
-    file.write_text(source)
-    spec = importlib.util.spec_from_file_location("written_by_a_test", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, name)
-
-
-@pytest.mark.parametrize(
-    ("config", "limit", "delay", "backoff", "timeout"),
-    [
-        ("None", 5, 10.0, "exponential", 600.0),
-        ('{"retries": {"limit": 2, "delay": "1 second"}, "timeout": 60}', 2, "1 second", "exponential", 60),
-        ("QUICK", 2, "1 second", "exponential", 3600.0),
-        ('{**QUICK, "timeout": -1}', 2, "1 second", "exponential", -1),
-        ('QUICK | {"retries": {"limit": n, "backoff": "linear"}}', "event.payload", 10.0, "linear", 3600.0),
-        ('{"retries": self.RETRIES}', 4, 10.0, "exponential", 600.0),
-        ('{"retries": make()}', "make()", "make()", "make()", 600.0),
-        ('{"retries": {"limit": float("inf"), "delay": 1e999}}', "float('inf')", "1e309", "exponential", 600.0),
-        ("make()", None, None, None, None),
-    ],
-)
-def test_the_config_of_a_step_is_told(
-    config: str, limit: Any, delay: Any, backoff: Any, timeout: Any, tmp_path: Path
-) -> None:
-    """Constants as they are, all else as source, and the defaults where nothing is said."""
-    run = written(
-        tmp_path,
-        f"""
-from datetime import timedelta
-QUICK = {{"retries": {{"limit": 2, "delay": "1 second"}}, "timeout": timedelta(hours=1)}}
-
-async def run(self, event, step):
-    n = event.payload
-    await step.do("a", print, config={config}, rollback=print)
-""",
-    )
-    cls = type("Configured", (Shaped,), {"run": run, "RETRIES": {"limit": 4}})
-    (node,) = steps_of(graph(cls))
-    retries = {"limit": limit, "delay": delay, "backoff": backoff}
-    told = {"source": "make()"} if config == "make()" else {}
-    assert node["config"] == {"retries": retries, "timeout": timeout} | told
-    assert node["rollback"] is True
-
-
-def test_sleeps_and_waits_tell_how_long() -> None:
-    """As the author wrote it; where nothing is said of a wait, its default."""
-
-    async def run(self: Any, event: Any, step: Any) -> None:
-        await step.sleep("a", PAUSE)
-        await step.sleep("b", event.payload)
-        await step.wait_for_event("c", "approved")
-        await step.wait_for_event("d", event.payload, "5 minutes")
-
-    a, b, c, d = steps_of(graph(class_of(run)))
-    assert (a["duration"], b["duration"]) == (3600.0, "event.payload")
-    assert c["options"] == {"event_type": "approved", "timeout": "24 hours"}
-    assert d["options"] == {"event_type": "event.payload", "timeout": "5 minutes"}
 
 
 def test_every_step_has_the_line_of_its_source() -> None:

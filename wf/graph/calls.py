@@ -71,6 +71,8 @@ class Calls(Steps):
                 found = self.run_function(called, *self._arguments(node, scope), node.lineno)
             case Many(values) if any(isinstance(each, CARRIERS) for each in values):
                 found = self._one_of(values, node, scope)
+            case Pending():  # `tasks.values()` and its like
+                found = called
             case Real(object=there):
                 found = self._of_object(there, node, scope)
             case _:

@@ -14,6 +14,7 @@ from wf.graph.values import (
     Function,
     Many,
     Method,
+    Pending,
     Real,
     Scope,
     Source,
@@ -29,6 +30,9 @@ from wf.graph.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_VIEWS = frozenset({"values", "items", "copy", "get", "pop", "popleft"})
+"""Methods that give what is in a collection."""
 
 
 class Expressions(Calls):
@@ -88,10 +92,16 @@ class Expressions(Calls):
         else:
             self.bind(target, element_of(over), scope)
 
-    def _awaited(self, inner: ast.expr, scope: Scope) -> Value:
+    def iterated(self, node: ast.expr, scope: Scope, *, at_once: bool) -> Value:
+        """What a loop goes over; an async generator runs while it does."""
         since = self.now()
-        value = self.value(inner, scope)
-        self.settle(leaves_of(value), since)
+        value = self.value(node, scope)
+        if at_once:
+            self.settle(leaves_of(value), since)
+        return value
+
+    def _awaited(self, inner: ast.expr, scope: Scope) -> Value:
+        self.iterated(inner, scope, at_once=True)
         return None
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
@@ -100,13 +110,14 @@ class Expressions(Calls):
             case Special.STEP:
                 return Method(name)
             case Special.SELF:
-                if name in self.attributes:
-                    return self.attributes[name]
-                return self.method(name) or member(self.workflow, name)
+                known = self.attributes.get(name, Special.SELF)  # None: `run` has put something else there
+                return (self.method(name) or member(self.workflow, name)) if known is Special.SELF else known
             case Special.SUPER:
                 return self.method(name, behind=scope.owner)
             case Real(object=found):
                 return member(found, name)
+            case Pending() | Many() if name in _VIEWS:
+                return base
             case _:
                 return None
 
@@ -130,7 +141,7 @@ class Expressions(Calls):
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, scope: Scope) -> Value:
         inner = Scope(scope, [])
-        first = self.value(node.generators[0].iter, scope)
+        first = self.iterated(node.generators[0].iter, scope, at_once=bool(node.generators[0].is_async))
         with self.block() as block:
             for number, generator in enumerate(node.generators):
                 over = first if number == 0 else self.value(generator.iter, inner)

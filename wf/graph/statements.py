@@ -116,7 +116,9 @@ class Statements(Expressions):
         self.add(Node(type, dict(facts), blocks, labels))
 
     def _loop(self, node: ast.For | ast.AsyncFor | ast.While, scope: Scope) -> None:
-        over = None if isinstance(node, ast.While) else self.value(node.iter, scope)
+        over: Value = None
+        if not isinstance(node, ast.While):
+            over = self.iterated(node.iter, scope, at_once=isinstance(node, ast.AsyncFor))
         with self.block() as block:
             if isinstance(node, ast.While):
                 self.value(node.test, scope)

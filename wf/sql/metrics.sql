@@ -1,4 +1,4 @@
--- Counts over time, by workflow and stretch of 60, 600 and 3600 seconds. Workers add to them every few seconds; nobody
+-- Counts over time, by workflow and stretch of a minute, ten, an hour, six hours. Workers add to them every few seconds; nobody
 -- holds another lock meanwhile, and everybody writes them in the order of their keys.
 
 -- metric_add: Add what a process has counted. What belongs to a workflow that was removed meanwhile is forgotten.
