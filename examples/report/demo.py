@@ -9,68 +9,40 @@ import argparse
 import signal
 import sys
 import time
-from itertools import count
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import inputs
+from deployment import Deployment
 from disasters import disasters
 from progress import Progress, look
 from screen import Screen
-from stage import FailedError, Stage, emptied, free_port
+from stage import FailedError, emptied
 from verdict import findings
 from workflow import Report
 
-from wf import Client, Settings, WfError
-from wf.dev.servers import Urls, embedded
+from wf import WfError
+from wf.dev.servers import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wf.instance import Instance
 
-WF = [sys.executable, "-m", "wf"]
-QUICK = {"lease": 5, "renudge": 5}  # seconds; recovery is to be seen, and with the defaults it takes 30
-
 
 class Demo:
-    """The processes of the demonstration, and the way of the reports through them."""
+    """The way of the reports through the deployment."""
 
-    def __init__(self, screen: Screen, folder: Path, urls: Urls, deadline: float) -> None:
+    def __init__(self, screen: Screen, deployment: Deployment, deadline: float) -> None:
         """`deadline` is in seconds from now."""
-        self.screen, self._inputs = screen, folder / "inputs"
-        self._settings = Settings(database_url=urls.database_url, redis_url=urls.redis_url, **QUICK)
+        self._screen, self._deployment = screen, deployment
         self._ends_at = time.monotonic() + deadline
-        port, self._worker_numbers = free_port(), count(1)
-        self.api = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5)
-        ours = {f"WF_{name.upper()}": str(value) for name, value in self._settings.model_dump().items()}
-        of_workflow = {"REPORT_API_URL": str(self.api.base_url), "REPORT_FOLDER": str(self._inputs)}
-        self._stage = Stage(folder, ours | of_workflow)
-        self._api_command = [sys.executable, "api.py", "--port", str(port), "--ledger", str(folder / "ledger.sqlite")]
-
-    def __enter__(self) -> Self:
-        self._stage.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.api.close()
-        self._stage.__exit__()
 
     def start(self) -> None:
-        """Start everything and wait until API and workers are ready."""
-        self.screen.say("starting the API, two workers, beat and Flower")
-        self._stage.start("api", *self._api_command)
-        self._stage.run("migrate", *WF, "migrate")
-        workers, flower = [self._start_worker(), self._start_worker()], free_port()
-        self._stage.start("beat", *WF, "beat")
-        self._stage.start("flower", *WF, "flower", "--port", str(flower))
-        while not (self._api_answers() and all(self._stage.says(worker, " ready.") for worker in workers)):
-            self._look_after([])
-            time.sleep(0.05)
-        self.screen.say(f"all of them run; their logs are in {self._inputs.parent}")
-        self.screen.say(f"Flower is at http://127.0.0.1:{flower} for as long as this lasts")
-        self.screen.say("a lease lasts 5 seconds here instead of 30, so that recovery is soon seen", "dim")
+        """Start everything and wait until it is ready."""
+        self._deployment.start(lambda: self._look_after([]))
 
     def submit(self, number: int) -> list[Progress]:
         """Submit so many reports and see them through; gives the last look at each.
@@ -78,21 +50,22 @@ class Demo:
         Raises:
             FailedError: A report failed, a process ended, or it took too long.
         """
-        drafts = inputs.write(self._inputs, number)
-        files = len(list(self._inputs.glob("*/files/*")))
+        there = self._deployment
+        drafts = inputs.write(there.inputs, number)
+        files = len(list(there.inputs.glob("*/files/*")))
         trouble = disasters(
-            stage=self._stage,
-            api=self.api,
-            redis_url=self._settings.redis_url,
+            stage=there.stage,
+            api=there.api,
+            redis_url=there.settings.redis_url,
             effects=2 * (number + files),
-            replace=self._start_worker,
-            say=self.screen.say,
+            replace=there.start_worker,
+            say=self._screen.say,
         )
         next(trouble)
-        with Client(settings=self._settings) as client:
+        with there.client() as client:
             workflow = client.workflow(Report)
             instances = [workflow.create(id=draft["reference"], params=draft) for draft in drafts]
-            self.screen.say(f"{number} reports with {files} files submitted", "bold")
+            self._screen.say(f"{number} reports with {files} files submitted", "bold")
             return self._see_through(instances, trouble)
 
     def _see_through(self, instances: list[Instance], trouble: Iterator[None]) -> list[Progress]:
@@ -112,12 +85,12 @@ class Demo:
                 if report.awaits_approval and report.id not in approved and not kept:
                     instance.send_event("approved", {"by": "reviewer-7"})
                     approved.add(report.id)
-            self.screen.show(reports)
+            self._screen.show(reports)
             time.sleep(0.1)
         return reports
 
     def _look_after(self, reports: list[Progress]) -> None:
-        self._stage.check()
+        self._deployment.stage.check()
         if failed := [report for report in reports if report.status in ("errored", "terminated")]:
             raise FailedError("\n".join(f"{report.id} is {report.status}: {report.error}" for report in failed))
         if time.monotonic() > self._ends_at:
@@ -125,17 +98,6 @@ class Demo:
                 f"{report.id} is {report.status}: {report.step}" for report in reports if report.status != "complete"
             ]
             raise FailedError("\n".join(["This takes too long.", *late]))
-
-    def _start_worker(self) -> str:
-        name = f"worker-{next(self._worker_numbers)}"
-        self._stage.start(name, *WF, "worker", "workflow", "--concurrency", "8")
-        return name
-
-    def _api_answers(self) -> bool:
-        try:
-            return self.api.get("/ledger").is_success
-        except httpx.TransportError:
-            return False
 
 
 def judge(screen: Screen, ledger: dict[str, Any], reports: list[Progress], inputs_folder: Path) -> bool:
@@ -162,12 +124,21 @@ def judge(screen: Screen, ledger: dict[str, Any], reports: list[Progress], input
     return not wrong
 
 
+def _stay(screen: Screen, there: Deployment) -> None:
+    screen.say(f"everything stays up, and the dashboard at {there.dashboard}; Ctrl-C ends it", "bold")
+    with suppress(KeyboardInterrupt):
+        while True:
+            there.stage.check()
+            time.sleep(0.5)
+
+
 def main() -> int:
     """Run the demonstration; gives the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reports", type=int, default=20)
     parser.add_argument("--deadline", type=float, default=80, help="seconds after which it has failed")
     parser.add_argument("--folder", type=Path, default=Path(".wf/demo"), help="for data and logs; emptied first")
+    parser.add_argument("--stay", action="store_true", help="keep all of it running in the end, to look around")
     options = parser.parse_args()
     if options.reports < 1:
         parser.error("--reports must be 1 or more")
@@ -176,11 +147,14 @@ def main() -> int:
     screen = Screen()
     try:
         # Servers of its own, even where WF_REDIS_URL is set: nobody else's Redis shall meet FLUSHALL.
-        with emptied(folder), embedded(folder) as urls, Demo(screen, folder, urls, options.deadline) as demo:
+        with emptied(folder), embedded(folder) as urls, Deployment(screen, folder, urls) as there:
+            demo = Demo(screen, there, options.deadline)
             with screen:
                 demo.start()
                 reports = demo.submit(options.reports)
-            good = judge(screen, demo.api.get("/ledger").json(), reports, folder / "inputs")
+            good = judge(screen, there.api.get("/ledger").json(), reports, there.inputs)
+            if options.stay:
+                _stay(screen, there)
     except (FailedError, WfError, httpx.HTTPError) as failed:
         screen.console.print(str(failed), style="bold red", markup=False, soft_wrap=True)
         good = False

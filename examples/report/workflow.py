@@ -86,6 +86,7 @@ def list_files(reference: str) -> list[str]:
 async def upload(reference: str, report: str, name: str, ctx: StepContext) -> dict[str, Any]:
     """Upload one file; the result says what was stored."""
     data = await asyncio.to_thread((folder(reference) / name).read_bytes)
+    ctx.log.info("uploading", file=name, bytes=len(data))  # kept with the step, and shown in the dashboard
     answer = await call(ctx, "PUT", f"/reports/{report}/files/{name}", content=data)
     return {"name": name, "size": len(data), "sha256": sha256(data).hexdigest(), "uploaded_at": answer["stored_at"]}
 

@@ -117,7 +117,8 @@ def test_dev_asks_who_looks_at_flower(terminal: Terminal, empty_database_url: st
     dev = terminal.dev("greetings", **urls(empty_database_url, settings), **ports)
     url = f"http://127.0.0.1:{ports['FLOWER_PORT']}"
     wait_until(lambda: status_of(f"{url}/workers"), 60, "Flower answers")
-    (password,) = re.findall(rf"^Flower at {url} asks for user wf, password (\S+)$", terminal.text(), re.MULTILINE)
+    (password,) = re.findall(rf"^Flower:    {url} \(user wf, password (\S+)\)$", terminal.text(), re.MULTILINE)
+    assert f"\nDashboard: http://127.0.0.1:{ports['WF_API_PORT']}\n" in terminal.text().partition(" | ")[0]
     login = f"wf:{password}"
     assert [status_of(f"{url}/workers", given) for given in ("", "wf:wrong", login)] == [401, 401, 200]
     kept = terminal.folder / ".wf/flower"
@@ -138,7 +139,7 @@ def test_dev_uses_the_servers_that_are_set(terminal: Terminal, empty_database_ur
     dev = terminal.dev("greetings", "--no-flower", "--no-api", **urls(empty_database_url, settings))
     terminal.ready(1)
     assert [path.name for path in (terminal.folder / ".wf").iterdir()] == ["env"]
-    assert not re.search(r"^(api|flower) ", terminal.text(), re.MULTILINE)
+    assert not re.search(r"^(api |flower |Dashboard|Flower)", terminal.text(), re.MULTILINE)
     names = terminal.wf("list", "--json", WF_DATABASE_URL=empty_database_url)
     assert '"name": "greet"' in names.stdout
     dev.send_signal(signal.SIGTERM)

@@ -52,15 +52,19 @@ def run(
         pages = page_urls(os.environ, flower=flower, api=api)
         login = flower_login(os.environ, data) if flower else ""
         with _written_down(urls, note):
-            if login:
-                _tell_login(login, pages)
+            _tell_pages(pages, login)
             Supervisor(_children(_variables(urls) | pages, modules, workers, flower=flower, api=api, login=login)).run()
 
 
-def _tell_login(login: str, pages: Mapping[str, str]) -> None:
-    user, _, password = login.partition(":")
-    where = f" at {pages['WF_FLOWER_URL']}" if "WF_FLOWER_URL" in pages else ""
-    print(f"Flower{where} asks for user {user}, password {password}", flush=True)  # noqa: T201
+def _tell_pages(pages: Mapping[str, str], login: str) -> None:
+    """Say where to look, before the log lines begin; one whose port the system chooses tells it itself."""
+    lines = [f"Dashboard: {pages['WF_DASHBOARD_URL']}"] if "WF_DASHBOARD_URL" in pages else []
+    if login or "WF_FLOWER_URL" in pages:
+        user, _, password = login.partition(":")
+        asked = f" (user {user}, password {password})" if login else ""
+        lines.append(f"Flower:    {pages.get('WF_FLOWER_URL', 'on a port of its own')}{asked}")
+    if lines:
+        print("\n".join(["", *lines, ""]), flush=True)  # noqa: T201
 
 
 def _children(
