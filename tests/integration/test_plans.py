@@ -32,8 +32,9 @@ SMALL = {"workflow", "version", "tick", "slot", "schedule"}
 HOT = {
     "alarm_due", "attempt_ended", "attempt_held", "attempt_list", "attempt_lose", "attempt_record", "details_keep",
     "details_read", "details_tell", "event_accept", "event_pending", "feed_find", "feed_look", "feed_page",
-    "instance_create", "instance_fork", "instance_key", "instance_load", "instance_outcome", "instance_read", "instance_restart",
-    "instance_terminate", "lease_extend", "restart_due", "restart_forget", "step_claim", "step_list",
+    "instance_create", "instance_fork", "instance_key", "instance_load", "instance_outcome", "instance_read",
+    "instance_restart", "instance_terminate", "lease_extend", "restart_due", "restart_forget", "step_claim",
+    "step_list",
 }  # fmt: skip
 """Statements that the scenario must have run for the test to mean anything."""
 
