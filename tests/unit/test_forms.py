@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 from wf.errors import InvalidPayload
 from wf.params import json_schema
 from wf_api import forms, pages
-from wf_api.forms import Read, faults_of, fields, misplaced, read_form
+from wf_api.filled import Read, faults_of, read_form
+from wf_api.forms import fields, misplaced
 from wf_api.shapes import Kind
 
 if TYPE_CHECKING:
