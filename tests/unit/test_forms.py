@@ -18,7 +18,6 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from wf.errors import InvalidPayload
 from wf.params import json_schema
-from wf_api import forms
 from wf_api.filled import Read, faults_of, read_form
 from wf_api.forms import fields, misplaced
 from wf_api.pages import render
@@ -26,6 +25,8 @@ from wf_api.shapes import Kind
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+    from wf_api import forms
 
 
 class Colour(Enum):
