@@ -101,7 +101,7 @@ def test_more_than_retries_does_what_its_comments_say(rig: Rig, capfd: pytest.Ca
     order = rig.client.workflow(checkout).get("o-1").status()
     assert (order.status, order.rollback.outcome) == ("terminated", "complete")
     assert rig.sql("select count(*) from public.booking") == [(1,)]
-    assert [entry.id for entry in rig.client.workflow(checkout).list()] == ["o-1"]
+    assert [entry.id for entry in rig.client.workflow(checkout).list()] == ["o-1-again", "o-1"]
     shown = capfd.readouterr().out
     assert [line.split()[1:] for line in shown.splitlines() if "completed" in line] == [
         ["step_completed", "charge-1"], ["step_completed", "book-1"], ["step_completed", "pack-1"],

@@ -52,7 +52,9 @@ def remote(rig: Rig, api: Api) -> Callable[..., Result]:
     nowhere = {"WF_DATABASE_URL": "", "WF_REDIS_URL": "", "WF_API_URL": api.url}
 
     def run(*args: str, **env: str) -> Result:
-        return Shell(rig.settings)(*args, **nowhere | env)
+        found = Shell(rig.settings)(*args, **nowhere | env)
+        api.app.state.parts.nudging.flush()  # what it wanted nudged is in the queue
+        return found
 
     return run
 
