@@ -79,21 +79,18 @@ class Overview:
         of = {
             "now": self._clock.override(), "cap": CAP, "only": None if only is None else sorted(only),
         }  # fmt: skip
-        ((at, ticked_at),) = self._read("overview_tick", of)
+        vitals = self.vitals(only)
         steps = self._read("overview_steps", of | {"statuses": _RUNS, "limit": STEPS})
         by_worker = _by_worker(steps)
-        known = (_worker(row, by_worker, only) for row in self._read("worker_list", of | {"silence": GONE}))
-        workers = [worker for worker in known if only is None or worker.workflows]
         return Answer(
-            at=at, workers=workers, queues=self._queues(worker.queue for worker in workers if worker.alive),
+            vitals, workers=[Answer(worker, running=by_worker.get(worker.name, 0)) for worker in vitals.workers],
             running=Answer(total=sum(by_worker.values()), steps=[_step(row) for row in steps]),
             wakeUps=Answer(counts=self._due(of), next=[_wake(row) for row in self._read("overview_wakes", of | _NEXT)]),
-            alarm=Answer(tickedAt=ticked_at, late=self._is_late(at, ticked_at)),
             instances=Answer(self._read("overview_statuses", of | {"statuses": _LIVE})), cap=CAP,
         )  # fmt: skip
 
     def vitals(self, only: Collection[str] | None = None) -> Answer:
-        """`at`, `workers`, `queues` and `alarm` alone, as `look` tells of them; nobody counts who runs how many steps.
+        """`at`, `workers`, `queues` and `alarm`, as `look` tells of them, but not how many steps a worker runs.
 
         Args:
             only: As `look` takes it.
@@ -103,10 +100,8 @@ class Overview:
         """
         of = {"now": self._clock.override()}
         ((at, ticked_at),) = self._read("overview_tick", of)
-        known = (_worker(row, {}, only) for row in self._read("worker_list", of | {"silence": GONE}))
+        known = (_worker(row, only) for row in self._read("worker_list", of | {"silence": GONE}))
         workers = [worker for worker in known if only is None or worker.workflows]
-        for worker in workers:
-            del worker["running"]
         return Answer(
             at=at, workers=workers, queues=self._queues(worker.queue for worker in workers),
             alarm=Answer(tickedAt=ticked_at, late=self._is_late(at, ticked_at)),
@@ -131,7 +126,10 @@ class Overview:
         return ticked_at is None or at - ticked_at > timedelta(seconds=self._settings.alarm_tick * SILENCE)
 
     def _queues(self, used: Iterable[str]) -> list[Answer]:
-        """The length of each queue: ours, those of other workers, and the alarm's; None while Redis is away."""
+        """The length of each queue: ours, those of other workers, also of those that are gone, and the alarm's.
+
+        None while Redis is away.
+        """
         names = [*dict.fromkeys([self._settings.queue, *used]), alarm_queue(self._settings)]
         lengths: list[Any] = [None] * len(names)
         try:
@@ -157,11 +155,11 @@ def _by_worker(steps: Rows) -> dict[str, int]:
     return found
 
 
-def _worker(row: tuple[Any, ...], by_worker: dict[str, int], only: Collection[str] | None) -> Answer:
+def _worker(row: tuple[Any, ...], only: Collection[str] | None) -> Answer:
     name, queue, pool, concurrency, workflows, release, started_at, seen_at, alive = row
     known = {known: versions for known, versions in workflows.items() if only is None or known in only}
     return Answer(
-        name=name, alive=alive, running=by_worker.get(name, 0), concurrency=concurrency, queue=queue, pool=pool,
+        name=name, alive=alive, concurrency=concurrency, queue=queue, pool=pool,
         workflows=known, release=release, startedAt=started_at, seenAt=seen_at,
     )  # fmt: skip
 

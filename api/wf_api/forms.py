@@ -10,33 +10,17 @@ Inputs are named by JSON pointers below `payload`, as in `payload/customer/email
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wf_api.filled import ABSENT, JSON, LOCAL, ON, ROOT, UnfitError, dumped, escaped, meaning, survives
 from wf_api.shapes import Kind, Shape, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from wf.errors import InvalidPayload
-
-ROOT = "payload"
-JSON = "json:"
-ON = "on"
-"""What browsers send for a checkbox that is checked."""
-
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_LOCAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d{1,3})?)?")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
-
-
-class _Absent:
-    """Stands for a value that is not there."""
-
-
-ABSENT = _Absent()
 
 
 class Option(NamedTuple):
@@ -88,22 +72,6 @@ class Field:
         return " ".join(f"{self.id}-{part}" for part, text in parts if text)
 
 
-class Read(NamedTuple):
-    """What was filled in.
-
-    Attributes:
-        payload: The payload; without the values that have faults.
-        faults: What is wrong, by the name of the input.
-    """
-
-    payload: Any
-    faults: dict[str, str]
-
-
-class _UnfitError(ValueError):
-    """A text that cannot be read; its message is for whoever has filled it in."""
-
-
 def fields(
     schema: Mapping[str, Any] | None,
     values: Any = ABSENT,
@@ -124,27 +92,6 @@ def fields(
         shown = _typed(shown, shape, typed)
     listed = list(shown.fields) if shown.kind is Kind.FIELDSET else [shown]
     return [_blamed(one, faults or {}) for one in listed]
-
-
-def read_form(schema: Mapping[str, Any] | None, form: Mapping[str, str]) -> Read:
-    """What was filled in, as a payload, which may still break a rule of the schema; None if it is nothing at all.
-
-    Args:
-        schema: That of the form.
-        form: What the browser has sent.
-    """
-    faults: dict[str, str] = {}
-    found = _read(shape_of(schema), ROOT, form, faults)
-    return Read(None if found is ABSENT else found, faults)
-
-
-def faults_of(error: InvalidPayload) -> dict[str, str]:
-    """What a payload that was refused has wrong, by the names of inputs."""
-    faults: dict[str, str] = {}
-    for fault in error.errors:
-        path = [str(part) for part in fault["loc"] if part != "$"]
-        faults.setdefault("/".join([ROOT, *map(_escaped, path)]), str(fault["msg"]))
-    return faults
 
 
 def misplaced(listed: Iterable[Field], faults: Mapping[str, str]) -> list[str]:
@@ -174,7 +121,7 @@ def _field(shape: Shape, name: str, id: str, value: Any) -> Field:
 
 def _inner(shape: Shape, name: str, id: str, value: dict[str, Any]) -> Iterator[Field]:
     for number, (key, part) in enumerate(shape.inner.items(), 1):
-        yield _field(part, f"{name}/{_escaped(key)}", f"{id}-{number}", value.get(key, ABSENT))
+        yield _field(part, f"{name}/{escaped(key)}", f"{id}-{number}", value.get(key, ABSENT))
 
 
 def _with_text(about: Field, shape: Shape, text: str) -> Field:
@@ -192,12 +139,12 @@ def _with_text(about: Field, shape: Shape, text: str) -> Field:
 
 def _as_json(about: Field, shape: Shape, value: Any) -> Field:
     """A text area for a value that the input of its shape cannot hold."""
-    text = "" if value is None and shape.nullable else _dumped(value)
+    text = "" if value is None and shape.nullable else dumped(value)
     return replace(about, kind=Kind.JSON, name=JSON + about.name, value=text)
 
 
 def _options(shape: Shape, text: str) -> Iterator[Option]:
-    choices = [(_dumped(choice), choice) for choice in shape.choices if not (choice is None and shape.nullable)]
+    choices = [(dumped(choice), choice) for choice in shape.choices if not (choice is None and shape.nullable)]
     if not shape.required or shape.nullable or text not in [value for value, _ in choices]:
         yield Option("", "", selected=not text)
     for value, choice in choices:
@@ -218,37 +165,26 @@ def _shown(shape: Shape, value: Any) -> str:
         case Kind.TEXT | Kind.DATE:
             return str(value)
         case _:
-            return _dumped(value)
+            return dumped(value)
 
 
 def _holds(shape: Shape, text: str, value: Any) -> bool:
     """Whether an input gives back the value for which it shows this text: neither we nor the browser change it."""
-    if shape.kind is not Kind.JSON and not _survives(text, lines=shape.kind is Kind.LINES):
+    if shape.kind is not Kind.JSON and not survives(text, lines=shape.kind is Kind.LINES):
         return False
     if shape.kind is Kind.DATE and text and not _DATE.fullmatch(text):
         return False
-    if shape.kind is Kind.DATETIME and text and not _LOCAL.fullmatch(text):
+    if shape.kind is Kind.DATETIME and text and not LOCAL.fullmatch(text):
         return False
     try:
-        return _same(_value(shape, text), value)
-    except _UnfitError:
+        return _same(meaning(shape, text), value)
+    except UnfitError:
         return False
-
-
-def _survives(text: str, *, lines: bool) -> bool:
-    """Whether a browser sends a text back as it is."""
-    if "\r" in text or "\0" in text or ("\n" in text and not lines):
-        return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a character
-        return False
-    return True
 
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are the same JSON: 1 is not true."""
-    return one is not ABSENT and _dumped(one) == _dumped(other)
+    return one is not ABSENT and dumped(one) == dumped(other)
 
 
 def _typed(shown: Field, shape: Shape, typed: Mapping[str, str]) -> Field:
@@ -278,111 +214,3 @@ def _is_about(shown: Field, where: str) -> bool:
 
 def _any_about(listed: Iterable[Field], where: str) -> bool:
     return any(_is_about(one, where) for one in listed)
-
-
-# From inputs to values.
-
-
-def _read(shape: Shape, name: str, form: Mapping[str, str], faults: dict[str, str]) -> Any:
-    try:
-        if (text := form.get(JSON + name)) is not None:
-            return _value(replace(shape, kind=Kind.JSON), text)
-        if shape.kind is not Kind.FIELDSET:
-            return _value(shape, form.get(name, ""))
-    except _UnfitError as error:
-        faults[name] = str(error)
-        return ABSENT
-    inner = ((key, _read(part, f"{name}/{_escaped(key)}", form, faults)) for key, part in shape.inner.items())
-    return {key: value for key, value in inner if value is not ABSENT}
-
-
-def _value(shape: Shape, text: str) -> Any:
-    """What an input means.
-
-    Raises:
-        _UnfitError: Nothing.
-    """
-    if shape.kind is Kind.CHECKBOX:
-        return bool(text)
-    if not text or (shape.kind is not Kind.TEXT and not text.strip()):
-        return _nothing(shape)
-    match shape.kind:
-        case Kind.SELECT:
-            return _choice(shape, text)
-        case Kind.LINES:
-            lines = [line.strip() for line in text.split("\n")]
-            return [_scalar(shape.items, line) for line in lines if line]
-        case Kind.JSON:
-            return _loaded(text)
-        case kind:
-            return _scalar(kind, text)
-
-
-def _nothing(shape: Shape) -> Any:
-    """What an empty input means.
-
-    Raises:
-        _UnfitError: It must not be empty.
-    """
-    if shape.nullable:
-        return None
-    if shape.kind is Kind.LINES and (shape.required or shape.has_default):
-        return []
-    if shape.required:
-        raise _UnfitError("Fill this in.")
-    return ABSENT
-
-
-def _choice(shape: Shape, text: str) -> Any:
-    for choice in shape.choices:
-        if _dumped(choice) == text:
-            return choice
-    raise _UnfitError("Choose one of these.")
-
-
-def _scalar(kind: Kind, text: str) -> Any:
-    if kind is Kind.INTEGER:
-        if not _INTEGER.fullmatch(text.strip()):
-            raise _UnfitError("This is no whole number.")
-        return int(text)
-    if kind is Kind.NUMBER:
-        return _number(text.strip())
-    if kind is Kind.DATETIME and (local := _LOCAL.fullmatch(text.strip())):
-        return f"{local[1]}{local[2] or ':00'}Z"  # as its label says, in UTC
-    return text
-
-
-def _number(text: str) -> float:
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    try:
-        found = float(text)
-    except ValueError:
-        found = float("nan")
-    if found - found != 0:
-        raise _UnfitError("This is no number.")
-    return found
-
-
-def _loaded(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise _UnfitError("It is nested too deeply.") from None
-    except ValueError as error:
-        raise _UnfitError(f"This is no JSON: {error}") from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def _dumped(value: Any) -> str:
-    """A value as JSON that people can read, and that every browser sends back as it is."""
-    text = json.dumps(value, ensure_ascii=False, indent=2 if isinstance(value, dict | list) else None)
-    return text if _survives(text, lines=True) else json.dumps(value)
-
-
-def _escaped(key: str) -> str:
-    """A part of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")

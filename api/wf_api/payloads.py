@@ -10,15 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
+from jsonschema_rs import Draft202012Validator
 
 from wf.errors import InvalidPayload
 from wf.schemas import Declared, declared
 from wf.workflow import registry
-
-try:
-    from jsonschema_rs import Draft202012Validator
-except ImportError:  # then the worker is the first to check
-    Draft202012Validator = None  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
@@ -130,8 +126,6 @@ class _Known:
 
 def _made(schema: dict[str, Any]) -> _Rule | None:
     """The rule of a schema; None if it is beyond the validator, as an odd regular expression is: the worker checks."""
-    if Draft202012Validator is None:
-        return None
     try:
         # Formats are pydantic's to judge: it reads more dates than RFC 3339 knows.
         validator = Draft202012Validator(schema, validate_formats=False, offline=True)

@@ -81,7 +81,8 @@ def test_what_makes_no_sense_is_explained(parcel: Rig, page: Page) -> None:
 def test_a_forged_form_is_refused(parcel: Rig, api: Api, page: Page) -> None:
     """Whoever is logged in, without the token of the form nothing is done."""
     ada = log_in(page, parcel, "write")
-    for form in ({}, {"csrf": "x"}):
+    forms: list[dict[str, str | float | bool]] = [{}, {"csrf": "x"}]
+    for form in forms:
         answer = page.request.post(page_of("delete"), form=form, headers={"Origin": api.url, "Accept": "text/html"})
         assert answer.status == 403
     assert api.ok("GET", at("r-17"), headers=ada)["status"] == "waiting"

@@ -131,6 +131,7 @@ def acted(rig: Rig, api: Api) -> None:
     first.restart()
     rig.settle()
     first.restart(from_step={"name": "nap", "type": "sleep"})
+    rig.settle()
     second.terminate(rollback=True)
     second.delete()
     api.ok("POST", "/api/workflows/errand/instances/bulk", json={"action": "pause"})

@@ -42,13 +42,13 @@ def test_the_page_tells_what_the_class_says_and_what_is_set_over_it(api: Api, pa
     """As the API does, which tells both apart."""
     before = pages.get(PAGE)
     assert "concurrency limit: 2 nothing limit: 2" in before.words
-    assert "default_retention success: 1 d nothing success: 1 d" in before.words
+    assert "retention success: 1 d nothing success: 1 d" in before.words
     assert pages.send(PAGE, concurrency="7", success_retention="36 hours").headers["Location"] == (
         f"{PAGE}?said=configured"
     )
     after = pages.get(PAGE)
     assert "concurrency limit: 2 limit: 7 limit: 7" in after.words
-    assert "default_retention success: 1 d success: 1 d 12 h success: 1 d 12 h" in after.words
+    assert "retention success: 1 d success: 1 d 12 h success: 1 d 12 h" in after.words
     assert api.ok("GET", f"{API}/settings") == {
         "workflow_id": "nightly", "version_id": "1", "script_name": Nightly.__module__, "class_name": "Nightly",
         "declared": {

@@ -58,7 +58,7 @@ class Reading(HTMLParser):
                 self._field = given["name"]
             case "option":
                 if "selected" in given or self._field not in self._form:
-                    self._form[self._field] = [given["value"]]
+                    self._form[self._field] = [given.get("value", "")]
             case "button":
                 self._button = True
                 self.buttons.append("")
@@ -72,7 +72,7 @@ class Reading(HTMLParser):
             self._field = ""
         if tag == "button":
             self._button = False
-        if tag in {"p", "dd", "dt", "td", "th", "li", "h1", "h2", "option", "label", "a", "legend"}:
+        if tag in {"p", "dd", "dt", "td", "th", "li", "h1", "h2", "option", "label", "legend"}:
             self._words.append(" ")
 
     def handle_data(self, data: str) -> None:

@@ -18,12 +18,15 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from wf.errors import InvalidPayload
 from wf.params import json_schema
-from wf_api import forms, pages
-from wf_api.forms import Read, faults_of, fields, misplaced, read_form
+from wf_api.filled import Read, faults_of, read_form
+from wf_api.forms import fields, misplaced
+from wf_api.pages import render
 from wf_api.shapes import Kind
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+    from wf_api import forms
 
 
 class Colour(Enum):
@@ -128,7 +131,7 @@ class Inputs(HTMLParser):
 
 @cache
 def template() -> Template:
-    return pages._templates().from_string('{% from "_fields.html" import inputs %}{{ inputs(listed) }}')
+    return render._templates().from_string('{% from "_fields.html" import inputs %}{{ inputs(listed) }}')
 
 
 def rendered(listed: list[forms.Field]) -> str:

@@ -10,6 +10,8 @@ sends what has changed (`wf_api.live`), forms and steps open over the page they 
 
 from wf_api.pages import (
     actions,
+    activity,
+    attention,
     audit,
     bulk,
     home,
@@ -26,6 +28,8 @@ from wf_api.pages import (
 
 PAGES = (
     actions.router,
+    activity.router,
+    attention.router,
     audit.router,
     bulk.router,
     home.router,

@@ -4,12 +4,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from wf.status import Status
 from wf_api.access import Reader
 from wf_api.pages.render import view
+from wf_api.pictures import spark_of
 
 router = APIRouter(include_in_schema=False)
 
 PER_PAGE = 50
+
+RANGE = "24h"
+"""Of the sparklines."""
 
 
 @router.get("/")
@@ -23,7 +28,8 @@ def home(
     first = (page - 1) * PER_PAGE
     shown = catalog.describe_workflows(only=names[first : first + PER_PAGE])
     more = len(names) > first + PER_PAGE
+    counted = caller.parts.charts.by_workflow(RANGE, [one.name for one in shown]).workflows if shown else []
     return view(
         request, caller, "home.html", here="workflows", workflows=shown, search=search, page=page, more=more,
-        total=len(names),
+        total=len(names), statuses=list(Status), sparks={one.workflow: spark_of(one) for one in counted}, range=RANGE,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from wf_api import scales
 from wf_api.pages.said import SAID
 from wf_api.words import duration
 
@@ -92,6 +93,8 @@ def _templates() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"duration": duration, "number": _number, "moment": _moment, "pretty": _pretty}
+    made.filters |= {
+        "duration": duration, "number": _number, "moment": _moment, "pretty": _pretty, "rate": scales.number,
+    }  # fmt: skip
     made.globals |= {"path": path}
     return made

@@ -1,0 +1,85 @@
+"""Every page that a link leads to: it answers, it asks little of Postgres, and it shows texts as texts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tests.support.dashboard import HOSTILE, fill
+from tests.support.pages import HTML, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from tests.support import Rig
+    from tests.support.api import Api
+
+HANDFUL = 12
+"""Statements that a page may run."""
+
+OURS = re.compile(r"/(?!api/|static/)")
+
+EVERY = {
+    "/", "/attention", "/activity", "/jobs", "/audit", "/workflows/shipment", "/workflows/shipment/instances",
+    "/workflows/shipment/create", "/workflows/shipment/bulk", "/workflows/shipment/settings",
+    "/workflows/shipment/instances/refused", "/workflows/shipment/instances/refused/events",
+    "/workflows/shipment/instances/refused/feed", "/workflows/shipment/instances/refused/audit",
+    "/workflows/shipment/instances/refused/steps/1", "/workflows/shipment/instances/refused/terminate",
+    "/workflows/shipment/instances/refused/restart", "/workflows/shipment/instances/refused/fork",
+    "/workflows/shipment/instances/refused/send-event", "/workflows/shipment/instances/refused/delete",
+    "/workflows/shipment/instances/asleep/pause", "/workflows/shipment/instances/paused/resume",
+    "/workflows/doomed/instances/doomed-1",
+}  # fmt: skip
+"""Some of each kind, so that a link that is missing is noticed."""
+
+
+class Counted:
+    """Counts what Postgres is asked."""
+
+    def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.number = 0
+        database: Any = api.app.state.parts.client.database
+        run = database._run
+
+        def count(*args: Any) -> Any:
+            self.number += 1
+            return run(*args)
+
+        monkeypatch.setattr(database, "_run", count)
+
+
+def crawl(api: Api) -> Iterator[tuple[str, Any]]:
+    """Each page that can be reached, once."""
+    found, left = {"/"}, ["/"]
+    while left:
+        path = left.pop()
+        answer = api("GET", path, headers=HTML)
+        yield path, answer
+        links = {link.partition("#")[0] for link in re.findall(r'<a [^>]*?href="([^"]*)"', answer.text)}
+        fresh = {link.replace("&amp;", "&") for link in links if OURS.match(link)} - found
+        found |= fresh
+        left += sorted(fresh)
+
+
+def test_every_page_answers_with_a_handful_of_statements(rig: Rig, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From link to link: none leads nowhere, none costs much, none shows a text as more than a text."""
+    fill(rig)
+    counted = Counted(api, monkeypatch)
+    seen: dict[str, int] = {}
+    for path, answer in crawl(api):
+        assert (path, answer.status_code) == (path, 200)
+        assert "<b>" not in answer.text, path
+        assert not re.search(r"<script(?! type=\"module\" src=)|\son\w+=|\sstyle=|javascript:", answer.text), path
+        seen[path.partition("?")[0]] = counted.number
+        counted.number = 0
+    assert set(seen) >= EVERY
+    assert {path: number for path, number in seen.items() if number > HANDFUL} == {}
+
+
+def test_hostile_texts_are_read_as_they_are(rig: Rig, api: Api) -> None:
+    """In logs, outputs, errors and events."""
+    fill(rig)
+    for path in ("shipment/instances/done/steps/1", "doomed/instances/doomed-1"):
+        assert HOSTILE in Reading(api("GET", f"/workflows/{path}", headers=HTML).text).words, path
