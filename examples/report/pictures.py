@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 PICTURES = HERE / "pictures"
+STANDING = 4  # numbers in the diagram
 SLOW = ["--pace", "6"]  # so that a picture finds steps that run
 
 
@@ -45,7 +46,9 @@ class Photographer:
         with self._camera.open(one, dark=True) as page:
             self._camera.take(page, "instance-dark", bottom=".timeline")
         with self._camera.open("/workflows/report") as page:
-            self._wait_for(page, ".drawing .badge.running, .drawing .running", "[data-number='instances.waiting']")
+            self._scene.until(
+                lambda: page.locator(".drawing .badge").count() >= STANDING, "reports are all over the diagram"
+            )
             self._camera.take(page, "workflow", top="#diagram-title", bottom=".drawing")
         with self._camera.open(one, phone=True) as page:
             self._camera.take(page, "phone")

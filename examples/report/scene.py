@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wf.instance import Instance
 
 NUMBER = 600  # reports at hand; those that are not used stay in their folder
-FILES = 5  # of the report whose worker is killed: some are being uploaded by the other worker
+FILES = 4  # of the report whose worker is killed: some are being uploaded by the other worker
 UNAPPROVED = 4
 BUSY = 3  # reports that are under way at least; below it, some more are submitted
 
