@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CODE := wf tasks reaper api tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo pictures test check bench clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,8 +18,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@
 
-demo: install  ## 20 reports through two workers, one of which is killed, and a broker that loses everything
-	$(BIN)/python examples/report/demo.py
+demo: install  ## 20 reports through two workers, one of which is killed, and a broker that loses everything; ARGS=--stay
+	$(BIN)/python examples/report/demo.py $(ARGS)
+
+pictures: install  ## the pictures of the dashboard in examples/report/pictures, taken of that pipeline at work; needs Chromium
+	$(BIN)/python examples/report/pictures.py $(ARGS)
 
 test: install  ## all tests, on embedded Postgres and Valkey; ARGS='-k sleep' chooses some
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

@@ -49,6 +49,13 @@ def test_the_wheel_holds_every_file_of_the_packages(names: set[str]) -> None:
     assert expected <= names
 
 
+def test_the_wheel_leaves_the_pictures_of_the_readme_behind(names: set[str]) -> None:
+    """Pictures are for readers of the repository: the only image in the wheel is the icon of the pages."""
+    assert list((_ROOT / "examples/report/pictures").glob("*.png"))
+    images = {name for name in names if name.endswith((".png", ".jpg", ".gif", ".webp", ".svg"))}
+    assert images == {"wf_api/static/icon.svg"}
+
+
 def test_the_wheel_holds_the_license_and_the_command(names: set[str]) -> None:
     """The license and the entry point of `wf` are in the wheel's metadata."""
     assert {name.split(".dist-info/")[1] for name in names if ".dist-info/" in name} >= {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.support import Rig
 
 README = Path(__file__).parents[1] / "README.md"
+REPORT = README.parent / "examples/report/README.md"
 
 
 def table() -> str:
@@ -108,3 +109,26 @@ def test_more_than_retries_does_what_its_comments_say(rig: Rig, capfd: pytest.Ca
         ["workflow_completed", "None"],
     ]  # fmt: skip
     assert "refund t-1 because of" in shown
+
+
+def pictures(page: Path) -> list[tuple[str, Path]]:
+    """What a page shows, in words, and the file of it."""
+    return [(words, page.parent / path) for words, path in re.findall(r"!\[(.*?)\]\((.*?)\)", page.read_text())]
+
+
+def test_every_picture_is_there_and_small() -> None:
+    """Each picture of a README is a PNG of this repository, below 250 kB, with words for those who cannot see it."""
+    assert pictures(REPORT)
+    for page in (README, REPORT):
+        for words, path in pictures(page):
+            assert path.is_file(), f"{page} shows {path}"
+            assert path.resolve().is_relative_to(README.parent), path
+            assert path.read_bytes().startswith(b"\x89PNG\r\n"), path
+            assert path.stat().st_size < 250_000, path
+            assert len(words) > 10, f"{path}: say what is to be seen"
+
+
+def test_no_picture_is_left_over() -> None:
+    """Each picture that is checked in is shown by its own README."""
+    shown = {path for _, path in pictures(REPORT)}
+    assert shown == set((REPORT.parent / "pictures").iterdir())

@@ -108,9 +108,10 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True, help="SQLite file, created if it is missing")
     parser.add_argument("--seed", type=int, default=7, help="of the random faults")
     parser.add_argument("--fault-rate", type=float, default=0.12, help="share of requests answered with 500")
+    parser.add_argument("--pace", type=float, default=1.0, help="every answer takes so many times as long")
     options = parser.parse_args()
     ledger = Ledger(options.ledger)
-    app = build(ledger, Faults(options.seed, options.fault_rate))
+    app = build(ledger, Faults(options.seed, options.fault_rate, options.pace))
     uvicorn.run(
         app, host="127.0.0.1", port=options.port, log_level="warning", access_log=False, timeout_graceful_shutdown=1
     )

@@ -21,9 +21,9 @@ class Faults:
     requests meet the same faults, however they interleave.
     """
 
-    def __init__(self, seed: int, rate: float) -> None:
-        """`rate` (0 to 1) is the share of requests that fail; twice as many are slow."""
-        self._seed, self._rate = seed, rate
+    def __init__(self, seed: int, rate: float, pace: float = 1.0) -> None:
+        """`rate` (0 to 1) is the share of requests that fail; twice as many are slow. All take `pace` times as long."""
+        self._seed, self._rate, self._pace = seed, rate, pace
         self._outage_until = 0.0
         self._hold: dict[str, float] = {}
 
@@ -42,7 +42,7 @@ class Faults:
         if (seconds := self._hold.pop(action, None)) is not None:
             return Fault("held", seconds)
         random = Random(f"{self._seed}/{key}/{seen}")
-        draw, delay = random.random(), random.uniform(0.03, 0.15)
+        draw, delay = random.random(), random.uniform(0.03, 0.15) * self._pace
         if draw < self._rate / 2:
             return Fault("error before", delay)
         if draw < self._rate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import shutil
 import socket
@@ -277,6 +278,8 @@ def test_the_demonstration_submits_every_report_exactly_once() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         for event in ("kill -9 worker", "FLUSHALL", "the API is down", "4 of 4"):
             assert event in done.stdout
+        (dashboard,) = re.findall(r"the dashboard is at (http://127\.0\.0\.1:\d+) ", done.stdout)
+        assert f"wf api listens on {dashboard}\n" in (folder / "demo" / "dashboard.log").read_text()
         drafts = [json.loads(path.read_text()) for path in (folder / "demo" / "inputs").glob("*/report.json")]
         files = [path.name for path in (folder / "demo" / "inputs").glob("*/files/*")]
         with closing(sqlite3.connect(folder / "demo" / "ledger.sqlite")) as ledger:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from wf_api.diagram.tree import Node, Part
 
-CARD, TALL, LOW = 248.0, 50.0, 38.0
+CARD, TALL, LOW = 284.0, 50.0, 38.0
 """A step: its width, and its height with and without details."""
 
 GAP, SIDE, AISLE = 30.0, 16.0, 28.0
