@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from tests.bench import api, flower, throughput, waiting
+from tests.bench import api, flower, pages, throughput, waiting
 from tests.bench.figures import Figure, table
 from tests.bench.groups import BenchError
 from tests.bench.stage import Plan, Stage, machine
@@ -34,6 +34,8 @@ CASES: dict[str, Callable[[Stage], list[Figure]]] = {
     "api": api.create,
     "lists": api.lists,
     "feeds": api.feeds,
+    "pages": pages.pages,
+    "live": pages.live,
     "flower": flower.flower,
 }
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from tests.bench.api import MILLION, fill
 from tests.bench.figures import Figure, Goal, percentile
 from tests.bench.workflows import Chain
 from wf import Client
-from wf.graph import graph_of
+from wf.codec import encode
+from wf.faults import encode_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,8 +149,7 @@ def _fill_all(settings: Settings, number: int) -> None:
     with Client(settings=settings) as client:
         client.catalog.register(Chain)
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        params, error = b'\x01{"customer": "ada"}', b"\x01null"
+        params, error = encode({"customer": "ada"}), encode_error(ConnectionError("the bank refused"))
         connection.execute(BIG, {"steps": FAN, "params": params})
         connection.execute(PAYLOADS, {"params": params, "error": error})
-        connection.execute("update wf.version set graph = %s", [Jsonb(graph_of(Chain))])
         connection.execute("vacuum analyze wf.instance, wf.payload, wf.step")

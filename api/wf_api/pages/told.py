@@ -17,7 +17,7 @@ from wf_api.paths import ONE
 
 router = APIRouter(prefix="/workflows/{name}/instances", include_in_schema=False)
 
-FEED_PAGE = 200
+FEED_PAGE = 100
 """Events of the feed on a page."""
 
 
