@@ -138,6 +138,26 @@ def read_form(schema: Mapping[str, Any] | None, form: Mapping[str, str]) -> Read
     return Read(None if found is ABSENT else found, faults)
 
 
+def untouched(listed: Iterable[Field]) -> dict[str, str]:
+    """What a browser sends of inputs that nobody has changed."""
+    sent: dict[str, str] = {}
+    for field in listed:
+        if field.kind is Kind.FIELDSET:
+            sent |= untouched(field.fields)
+        elif field.kind is Kind.SELECT:
+            sent[field.name] = next((one.value for one in field.options if one.selected), field.options[0].value)
+        elif field.kind is not Kind.CHECKBOX:
+            sent[field.name] = field.value
+        elif field.checked:
+            sent[field.name] = ON
+    return sent
+
+
+def same(one: Read, other: Read) -> bool:
+    """Whether the same was filled in: 1 is not true."""
+    return one.faults == other.faults and json.dumps(one.payload) == json.dumps(other.payload)
+
+
 def faults_of(error: InvalidPayload) -> dict[str, str]:
     """What a payload that was refused has wrong, by the names of inputs."""
     faults: dict[str, str] = {}
