@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wf.errors import StepNotFound
+from wf.errors import StepNotFound, WorkflowNotFound
 from wf.lifecycle import offered
 from wf.sql import statements
 from wf.status import TERMINAL, Status
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from wf.catalog import Catalog
     from wf.core import Key
     from wf.lifecycle import Action
@@ -63,6 +65,34 @@ class Named(NamedTuple):
     name: str
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls
     status: str
+
+
+class Waiting(NamedTuple):
+    """A wait for an event.
+
+    Attributes:
+        type: Of the event.
+        name: Its own name.
+        count: Which of this name.
+        until: Its deadline.
+    """
+
+    type: str
+    name: str
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls
+    until: datetime
+
+
+class Room(NamedTuple):
+    """What there is for a new instance.
+
+    Attributes:
+        limit: How many instances of its workflow may run at once; None for any number.
+        free: Whether it would begin at once.
+    """
+
+    limit: int | None
+    free: bool
 
 
 class Undone(NamedTuple):
@@ -127,6 +157,26 @@ class Prospects:
         if not rows:
             raise StepNotFound(key.name, key.count, key.kind)
         return Named(*rows[0])
+
+    def waits(self, stand: Stand) -> list[Waiting]:
+        """The waits for events that are open, in the order in which they were asked for; `CHOICE` at most."""
+        return [Waiting(*row) for row in self._rows("prospect_waits", stand, limit=CHOICE)]
+
+    def params(self, stand: Stand) -> bytes:
+        """Its params, as they are stored; still sealed if no key here opens them."""
+        return bytes(self._rows("prospect_params", stand)[0][0])
+
+    def room(self, workflow: str) -> Room:
+        """Whether a new instance would begin at once, if a worker is free.
+
+        Raises:
+            WorkflowNotFound: No worker has registered the workflow.
+        """
+        rows = self._catalog.database.read(self._sql["prospect_room"], {"workflow": workflow})
+        if not rows:
+            raise WorkflowNotFound(workflow, self._catalog.workflows())
+        limit, free = rows[0]
+        return Room(limit, limit is None or free)
 
     def _rows(self, statement: str, stand: Stand, **more: Any) -> list[tuple[Any, ...]]:
         of = {"key": stand.key, "generation": stand.generation, **more}

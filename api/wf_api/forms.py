@@ -94,6 +94,21 @@ def fields(
     return [_blamed(one, faults or {}) for one in listed]
 
 
+def untouched(listed: Iterable[Field]) -> dict[str, str]:
+    """What a browser sends of inputs that nobody has changed."""
+    sent: dict[str, str] = {}
+    for field in listed:
+        if field.kind is Kind.FIELDSET:
+            sent |= untouched(field.fields)
+        elif field.kind is Kind.SELECT:
+            sent[field.name] = next((one.value for one in field.options if one.selected), field.options[0].value)
+        elif field.kind is not Kind.CHECKBOX:
+            sent[field.name] = field.value
+        elif field.checked:
+            sent[field.name] = ON
+    return sent
+
+
 def misplaced(listed: Iterable[Field], faults: Mapping[str, str]) -> list[str]:
     """Faults that belong to none of the inputs, such as a value that must not be there: for the head of the form."""
     listed = list(listed)

@@ -56,7 +56,7 @@ class Reading(HTMLParser):
                 self._form[self._field] = [""]
             case "select":
                 self._field = given["name"]
-            case "option":
+            case "option" if self._field:  # those of a datalist are offers
                 if "selected" in given or self._field not in self._form:
                     self._form[self._field] = [given.get("value", "")]
             case "button":

@@ -41,3 +41,23 @@ select kind, name, count, status
 from wf.step
 where instance = %(key)s and generation = %(generation)s and kind = %(kind)s and name = %(name)s
   and count = %(count)s and status <> 'cancelled'
+
+-- prospect_waits: The waits for events that are open, in the order in which they were asked for.
+select config ->> 'type', name, count, wake_at
+from wf.step
+where instance = %(key)s and generation = %(generation)s and kind = 'waitForEvent' and status = 'waiting'
+order by seq
+limit %(limit)s
+
+-- prospect_params: Its params, as they are stored.
+select params from wf.payload where instance = %(key)s
+
+-- prospect_room: How many instances of a workflow may run at once, null for any number; and whether a new one would get
+-- a slot now, as slot_take gives it.
+select
+  w.concurrency,
+  exists (
+    select from wf.slot where workflow = w.name and instance is null and number <= w.concurrency
+  ) and not exists (select from wf.instance where workflow = w.name and queued_at is not null)
+from wf.workflow w
+where w.name = %(workflow)s

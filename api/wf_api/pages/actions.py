@@ -6,18 +6,17 @@ because the instance has ended meanwhile or was restarted, nothing is done and t
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from wf.core import Key, Kind
 from wf.errors import StepNotFound, WfError
-from wf.ids import check_from_step
 from wf.lifecycle import Action
-from wf.prospects import CHOICE, Named, Prospects, Stand
+from wf.prospects import Prospects, Stand
 from wf.status import Status
 from wf_api.access import Caller, Writer
+from wf_api.pages.beginnings import START, Count, From, StepType, asked, choice, from_step
 from wf_api.pages.refusals import told
 from wf_api.pages.render import path, view
 from wf_api.pages.whynot import why_not
@@ -26,11 +25,8 @@ from wf_api.problems import as_given
 
 router = APIRouter(prefix="/workflows/{name}/instances", include_in_schema=False)
 
-START = ""
-"""Where a restart begins if it keeps nothing."""
-
 _SEE_OTHER = 303
-_MOVED_ON = "It has moved on since this page was made: it is {status} now. Nothing was done; read what is true now."
+MOVED_ON = "It has moved on since this page was made: it is {status} now. Nothing was done; read what is true now."
 
 
 @router.get(ONE + "/{action:wish}")
@@ -40,15 +36,14 @@ def ask_to_act(
     id: str,
     action: str,
     caller: Writer,
-    from_: Annotated[str, Query(alias="from", max_length=256)] = "",
-    count: Annotated[int, Query(ge=1, le=2**31 - 1)] = 1,
-    type: Annotated[Literal["do", "step", "sleep", "waitForEvent"], Query()] = "do",
+    from_: From = "",
+    count: Count = 1,
+    type: StepType = "do",
 ) -> Any:
     """Say what an action will do. `?from=name&count=2&type=do` names the step with which a restart shall begin."""
     page = _Page(request, caller, name, id, Action(action))
-    begin = step_value(Key(Kind.DO if type == "step" else Kind(type), from_, count)) if from_ else None
     try:
-        return page.show(begin)
+        return page.show(asked(from_, count, type))
     except StepNotFound as error:
         return page.show(None, error)
 
@@ -69,7 +64,7 @@ def act(
     if page.action not in page.stand.offered:
         return page.show(None, status=409)
     if seen not in ("", page.stand.mark):
-        return page.show(None, fault=_MOVED_ON.format(status=page.stand.status), status=409)
+        return page.show(None, fault=MOVED_ON.format(status=page.stand.status), status=409)
     try:
         with as_given():
             said = _do(page, rollback=bool(rollback), begin=begin)
@@ -78,24 +73,6 @@ def act(
     if page.action is Action.DELETE:
         return RedirectResponse(path("workflows", name, "instances", said=said), _SEE_OTHER)
     return RedirectResponse(path("workflows", name, "instances", id, said=said), _SEE_OTHER)
-
-
-def step_value(key: Key) -> str:
-    """A step as the value of a choice."""
-    return f"{key.kind}:{key.count}:{key.name}"
-
-
-def _key(value: str) -> Key:
-    """The step that a choice means.
-
-    Raises:
-        ValueError: It is none.
-    """
-    kind, _, rest = value.partition(":")
-    count, _, name = rest.partition(":")
-    if "\0" in name:
-        raise ValueError("from_step: no step has a name with a zero byte.")
-    return check_from_step((name, int(count) if count.isdecimal() and len(count) < 10 else 0, kind))
 
 
 def _do(page: _Page, *, rollback: bool, begin: str) -> str:
@@ -113,14 +90,13 @@ def _do(page: _Page, *, rollback: bool, begin: str) -> str:
             now = page.caller.client.catalog.status_of(page.name, page.id)
             return "rolling-back" if now == Status.ROLLING_BACK else "terminated"
         case Action.RESTART:
-            step = None if begin == START else _key(begin)
-            instance.restart(from_step=step and {"name": step.name, "count": step.count, "type": step.kind})
+            instance.restart(from_step=from_step(begin))
             return "restarted"
         case Action.DELETE:
             instance.delete()
             return "deleted"
         case Action.SEND_EVENT:
-            raise AssertionError("events have a page of their own")
+            raise AssertionError("events have a page of their own: wf_api.pages.events")
 
 
 class _Page:
@@ -170,24 +146,10 @@ class _Page:
         look, stand = self.prospects, self.stand
         match self.action:
             case Action.RESTART:
-                return {"running": look.running(stand), "most": CHOICE, **self._choice(begin)}
+                return {"running": look.running(stand), **choice(look, stand, begin, look.failed(stand))}
             case Action.TERMINATE:
                 return {"running": look.running(stand), "undone": look.undone(stand)}
             case Action.PAUSE | Action.DELETE:
                 return {"running": look.running(stand)}
             case Action.RESUME | Action.SEND_EVENT:
                 return {}
-
-    def _choice(self, begin: str | None) -> dict[str, Any]:
-        """The steps with which a restart can begin, and which of them it begins with if nobody says otherwise."""
-        steps, failed = self.prospects.steps(self.stand), self.prospects.failed(self.stand)
-        extra = failed if begin is None else self.prospects.step(self.stand, _key(begin)) if begin != START else None
-        shown = steps if extra is None or extra in steps else [*steps, extra]
-        chosen = START if extra is None else _value(extra)
-        kinds = (("Steps", Kind.DO), ("Sleeps", Kind.SLEEP), ("Waits", Kind.WAIT))
-        groups = [(title, [(_value(step), step) for step in shown if step.kind == kind]) for title, kind in kinds]
-        return {"groups": groups, "chosen": chosen, "failed": failed, "many": len(steps) >= CHOICE}
-
-
-def _value(step: Named) -> str:
-    return step_value(Key(Kind(step.kind), step.name, step.count))

@@ -17,12 +17,14 @@ from wf.status import Status
 from wf_api.access import Caller, Writer
 from wf_api.pages.refusals import told
 from wf_api.pages.render import path, view
+from wf_api.problems import InvalidRequest
 
 router = APIRouter(prefix="/workflows/{name}/bulk", include_in_schema=False)
 
 ACTIONS = tuple(action for action in JobAction if action is not JobAction.DELETE_WORKFLOW)
 TRIGGERS = ("api", "binding", "cron", "event")
 
+_NO_TICK = "No instance of the list was ticked. Tick some there, or say here which ones are meant."
 _BOUNDS = {"since": time.min, "until": time.max}
 
 
@@ -40,6 +42,7 @@ class Wish(BaseModel):
     step: str = ""
     count: str = ""
     type: str = "do"
+    ticked: str = ""
 
     @property
     def named(self) -> list[str]:
@@ -105,7 +108,8 @@ class Wish(BaseModel):
 @router.get("")
 def ask_for_many(request: Request, name: str, caller: Writer, wish: Annotated[Wish, Query()]) -> Any:
     """Choose the action and the instances; `?status=errored&action=restart&ids=a&ids=b` fills it in before."""
-    return _Bulk(request, caller, name, wish).form()
+    page = _Bulk(request, caller, name, wish)
+    return page.form(InvalidRequest(_NO_TICK) if wish.ticked and not wish.named else None)
 
 
 @router.post("")

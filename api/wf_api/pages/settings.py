@@ -8,14 +8,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
-from wf import durations
 from wf.answers import Answer
 from wf.crons import CRON_MAX, is_cron
 from wf.deployments import TooManySchedules
 from wf.errors import WfError
-from wf.keywords import RETENTION_KEYS, check_retention
+from wf.keywords import RETENTION_KEYS
 from wf.overrides import settings_of
 from wf_api.access import Admin, Caller, Reader, Scope
+from wf_api.pages.durations import read_retention, written
 from wf_api.pages.refusals import told
 from wf_api.pages.render import path, view
 from wf_api.problems import InvalidRequest, as_given
@@ -46,7 +46,7 @@ class Wanted(BaseModel):
             concurrency=str(overrides.get("concurrency", {}).get("limit", "")),
             own_schedules="yes" if "schedules" in overrides else "",
             schedules="\n".join(overrides.get("schedules", ())),
-            **{key: _written(retention[key]) for key in RETENTION_KEYS if key in retention},
+            **{key: written(retention[key]) for key in RETENTION_KEYS if key in retention},
         )  # fmt: skip
 
     def read(self) -> tuple[dict[str, Any], dict[str, str]]:
@@ -58,13 +58,9 @@ class Wanted(BaseModel):
                 found["concurrency"] = {"limit": int(given)}
             else:
                 wrong["concurrency"] = f"A whole number from 1 to {CONCURRENCY_MAX:,} is needed."
-        for key in RETENTION_KEYS:
-            if given := getattr(self, key).strip():
-                try:
-                    kept = check_retention("This", {key: _number(given)})
-                    found["default_retention"] = found.get("default_retention", {}) | kept
-                except ValueError as error:
-                    wrong[key] = str(error).replace(f"This.{key}", "This time,", 1)
+        kept, faults = read_retention(self.model_dump(include=set(RETENTION_KEYS)))
+        found |= {"default_retention": kept} if kept else {}
+        wrong |= faults
         if self.own_schedules:
             lines = [" ".join(line.split()) for line in self.schedules.splitlines()]
             found["schedules"] = crons = [line for line in lines if line]
@@ -122,7 +118,7 @@ def _page(
         name=name, found=found, rows=[_row(found, key) for key in _SHOWN], firings=catalog.schedules(name),
         wanted=wanted or Wanted.of(found.overrides), wrong=wrong or {},
         fault=problem.detail if problem and not wrong else "", may=caller.principal.scope >= Scope.ADMIN,
-        kept=(_written(kept.success_retention), _written(kept.error_retention)), most=CONCURRENCY_MAX,
+        kept=(written(kept.success_retention), written(kept.error_retention)), most=CONCURRENCY_MAX,
         where=path("workflows", name, "settings"), back=path("workflows", name),
     )  # fmt: skip
 
@@ -141,22 +137,8 @@ def _lines(key: str, value: Any) -> list[str]:
         case "schedules":
             return list(value) or ["none"]
         case "default_retention":
-            return [f"{name.partition('_')[0]}: {_written(value[name])}" for name in RETENTION_KEYS if name in value]
+            return [f"{name.partition('_')[0]}: {written(value[name])}" for name in RETENTION_KEYS if name in value]
         case "concurrency" | "limits":
             return [f"{name}: {number}" for name, number in value.items()]
         case _:
             return [str(value).lower()]
-
-
-def _number(given: str) -> float | str:
-    """Seconds, if it is a number without a unit."""
-    try:
-        return float(given)
-    except ValueError:
-        return given
-
-
-def _written(seconds: float) -> str:
-    """A duration as people write it, if that says exactly the same."""
-    text = durations.text(seconds)
-    return text if durations.seconds(text) == seconds else repr(seconds)

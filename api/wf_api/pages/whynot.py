@@ -19,6 +19,7 @@ _ENDED = {
     Action.PAUSE: "There is nothing left to pause.",
     Action.RESUME: "There is nothing left to resume. Restart it to run it again.",
     Action.TERMINATE: "There is nothing left to stop. Delete it to remove its data.",
+    Action.SEND_EVENT: "No step of it waits any more. Restart it to run it again, and send the event then.",
 }
 
 

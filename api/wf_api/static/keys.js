@@ -16,7 +16,7 @@ function move(by) {
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
+  if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
   if (Date.now() - afterG < 1000 && places[event.key]) {
     location.assign(places[event.key]);
     return;
@@ -24,6 +24,7 @@ function press(event) {
   const acts = {
     j: () => move(1),
     k: () => move(-1),
+    x: () => document.querySelector("main tr.at input[type=checkbox]")?.click(),
     g: () => { afterG = Date.now(); },
     "/": () => document.querySelector("[data-search]")?.focus(),
     "?": () => document.getElementById("keys")?.showModal(),

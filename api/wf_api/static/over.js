@@ -22,7 +22,7 @@ async function open(link, dialog) {
   }
   fill(dialog, main, link.dataset.over === "drawer");
   if (!dialog.open) dialog.showModal();
-  (dialog.querySelector("[autofocus], main input:not([type=hidden]), textarea, button.main") ?? dialog).focus();
+  (dialog.querySelector("form:not(.close) :is(input:not([type=hidden]), select, textarea), button.main") ?? dialog).focus();
   document.dispatchEvent(new CustomEvent("changed"));
 }
 
