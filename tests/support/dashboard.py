@@ -11,7 +11,7 @@ from wf import Event, Step, WorkflowEntrypoint
 if TYPE_CHECKING:
     from tests.support.rig import Rig
 
-HOSTILE = "<b>\u202e'\"&{{ 7 * 7 }}"
+HOSTILE = "<i>\u202e'\"&{{ 7 * 7 }}"
 
 
 class Shipment(WorkflowEntrypoint, name="shipment", schedules=["0 9 * * 1"], concurrency=100):
