@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.support import Rig
-    from tests.support.api import Api
+    from tests.support.browsing import Complaints
 
 ONE = "/workflows/shipment/instances/unsigned"
 PAGES = (
@@ -26,9 +26,10 @@ PAGES = (
 
 
 @pytest.mark.timeout(240)
-def test_every_page_is_fit_for_everybody(rig: Rig, api: Api, page: Page) -> None:
+def test_every_page_is_fit_for_everybody(rig: Rig, page: Page, complaints: Complaints) -> None:
     """Labels, contrast and structure in light and dark; no page is wider than a phone."""
     fill(rig)
+    complaints.expected.add(400)  # a filter that makes no sense
     found: list[str] = []
     for path in PAGES:
         page.set_viewport_size({"width": 1280, "height": 900})

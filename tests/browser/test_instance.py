@@ -113,8 +113,8 @@ def test_a_step_opens_in_a_drawer_and_as_a_page(order: Rig, page: Page) -> None:
     drawer = page.get_by_role("dialog", name=re.compile("charge-1"))
     expect(drawer.locator(".attempts > li")).to_have_count(3)
     expect(drawer).to_contain_text("ConnectionError")
-    expect(drawer.get_by_role("region", name="step output")).to_contain_text("ch_17")
-    expect(drawer.get_by_role("region", name="configuration")).to_contain_text('"limit": 3')
+    expect(drawer.get_by_role("group", name="step output")).to_contain_text("ch_17")
+    expect(drawer.get_by_role("group", name="configuration")).to_contain_text('"limit": 3')
     assert barriers(page) == []
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
@@ -142,7 +142,7 @@ def test_hostile_texts_are_shown_as_texts(rig: Rig, page: Page, text: str) -> No
     rig.settle()
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     page.goto(place("e-1", workflow="echo"))
-    assert page.get_by_role("region", name="params", exact=True).inner_text() == as_json(text)
+    assert page.get_by_role("group", name="params", exact=True).inner_text() == as_json(text)
     expect(page.locator("#step-1 a")).to_have_text(f"{text[:200]}-1")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.goto(place("e-1", "steps", "1", workflow="echo"))
@@ -216,7 +216,7 @@ def test_an_instance_can_be_read_without_scripts(order: Rig, api: Api, browser: 
         page = context.new_page()
         page.goto(place("o-1"))
         page.get_by_role("link", name="reserve a-1").click()
-        expect(page.get_by_role("region", name="step output")).to_contain_text('"item": "a"')
+        expect(page.get_by_role("group", name="step output")).to_contain_text('"item": "a"')
 
 
 def test_a_removed_instance_leaves_its_page_as_it_was(order: Rig, page: Page, complaints: Any) -> None:
