@@ -44,7 +44,7 @@ class _App(FastAPI):
         lean = [route for router in ROUTERS for route in router.routes if isinstance(route, LeanRoute)]
         express = Express(super().build_middleware_stack(), lean, HANDLERS, owner=self)
         measured = Measured(express, parts.metrics)
-        return SecurityHeaders(Gate(measured, parts.settings.api_max_body))
+        return SecurityHeaders(Gate(measured, parts.settings.api_max_body, _told))
 
 
 def make_app(settings: Settings | None = None, clock: Clock | None = None) -> FastAPI:

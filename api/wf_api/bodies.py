@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wf_api.envelope import refused
+from starlette.requests import Request
+
 from wf_api.problems import BodyTooLarge, InvalidRequest, Refusal, problem_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from wf.http import Problem
 
 
 class Gate:
@@ -20,17 +25,18 @@ class Gate:
     Args:
         app: What is guarded.
         limit: Bytes of a body.
+        told: The answer to a request that is refused.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, told: Callable[[Request, Problem], ASGIApp]) -> None:
+        self._app, self._limit, self._told = app, limit, told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif (fault := self._fault(scope)) is not None:
-            await refused(problem_of(fault))(scope, receive, send)
+            await self._told(Request(scope), problem_of(fault))(scope, receive, send)
         else:
             await self._app(scope, self._counted(receive), send)
 

@@ -39,6 +39,9 @@ TRUST = 2.0
 
 CSRF_HEADER, CSRF_FIELD = "x-csrf-token", "csrf"
 
+BIG = 2**31
+"""Bytes of one field of a form: how many the whole may have, `wf_api.bodies` has seen to."""
+
 _KEPT = 1000  # tokens and sessions that are remembered
 _FIRST = "Create a token: wf tokens create NAME --scope admin"
 _ASK = "Send a token: `Authorization: Bearer wf_...`, or log in at /login."
@@ -186,7 +189,7 @@ async def _check_form(request: Request, session: Session) -> None:
         raise Forbidden("With the cookie of a login, only our own pages may change something. Programs send a token.")
     given = request.headers.get(CSRF_HEADER)
     if given is None and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        given = str((await request.form()).get(CSRF_FIELD, ""))
+        given = str((await request.form(max_part_size=BIG)).get(CSRF_FIELD, ""))
     if not same(given or "", session.csrf):
         raise Forbidden("X-CSRF-Token, or the field csrf of a form, is not that of this login. Load the page again.")
 

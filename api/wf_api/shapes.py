@@ -97,10 +97,11 @@ class _Reader:
             choices = node["enum"] if isinstance(node.get("enum"), list) else [node.get("const")]
             return Shape(Kind.SELECT, **about, choices=tuple(choices))
         if self._is_fieldset(node, above, plain=required and not nullable):
-            wanted = node.get("required", ())
+            wanted, parts = node.get("required", ()), node["properties"]
+            # The journal keeps lists in order, and no mappings: first what must be there, as its author has ordered it.
             inner = {
-                name: self.shape(part, name, required=name in wanted, above=above)
-                for name, part in node["properties"].items()
+                name: self.shape(parts[name], name, required=name in wanted, above=above)
+                for name in dict.fromkeys([*(name for name in wanted if name in parts), *parts])
             }
             return Shape(Kind.FIELDSET, **about, inner=inner)
         return self._scalar(node, about)

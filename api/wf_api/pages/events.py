@@ -13,6 +13,7 @@ from wf.lifecycle import Action
 from wf.prospects import Prospects
 from wf.schemas import declared
 from wf_api.access import Caller, Writer
+from wf_api.filled import ABSENT, read_form
 from wf_api.pages.actions import MOVED_ON
 from wf_api.pages.filled import BESIDE, Filled, Sent
 from wf_api.pages.refusals import told
@@ -77,8 +78,18 @@ class _Page:
         awaited = list(dict.fromkeys(wait.type for wait in self.waits))
         self.type = type or (awaited[0] if len(awaited) == 1 and sent is None else "")
         self.types = list(dict.fromkeys([*awaited, *self.events]))
-        self.payload = Filled(self.events.get(self.type), sent if self.fits else None)
+        self.payload = self._payload(sent)
         self.wrong: dict[str, str] = {}
+
+    def _payload(self, sent: dict[str, str] | None) -> Filled:
+        """The inputs of the type; of another one, what was filled in there as JSON, or would be JSON here."""
+        schema, shown = self.events.get(self.type), self.sent.get("shown", self.type)
+        if shown == self.type or (self.fits and self.sent.get("do") != "fields"):
+            return Filled(schema, sent)
+        read = read_form(self.events.get(shown), self.sent)
+        if read.faults or (schema and "json:payload" not in self.sent):
+            return Filled(schema, sent if "json:payload" in self.sent else None)
+        return Filled(schema, None, ABSENT if read.payload is None else read.payload)
 
     @property
     def fits(self) -> bool:

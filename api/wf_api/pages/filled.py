@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from wf_api.door import BIG
 from wf_api.filled import ABSENT, Read, faults_of, read_form
 from wf_api.forms import Field, fields, misplaced
 from wf_api.problems import InvalidRequest
@@ -22,7 +23,8 @@ NOT_JSON = "Numbers beyond 1.8e308 are not JSON; send them as text."
 
 
 async def _sent(request: Request) -> dict[str, str]:
-    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    form = await request.form(max_part_size=BIG)
+    return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 Sent = Annotated[dict[str, str], Depends(_sent)]

@@ -3,8 +3,11 @@
 
 const mine = (element) => element.matches("[data-still], dialog");
 
+// Not `node.id`: of a form that has a field of this name, that is the field.
+const id = (node) => node.getAttribute?.("id") ?? "";
+
 function same(a, b) {
-  return a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.id ?? "") === (b.id ?? "");
+  return a.nodeType === b.nodeType && a.nodeName === b.nodeName && id(a) === id(b);
 }
 
 function attributes(from, to) {
@@ -19,10 +22,10 @@ function attributes(from, to) {
 }
 
 function children(from, to) {
-  const known = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const known = new Map([...from.children].filter(id).map((child) => [id(child), child]));
   let here = from.firstChild;
   for (const wanted of [...to.childNodes]) {
-    let found = wanted.id ? known.get(wanted.id) : null;
+    let found = id(wanted) ? known.get(id(wanted)) : null;
     if (found && !same(found, wanted)) found = null;
     if (!found && here && same(here, wanted)) found = here;
     if (!found) {
