@@ -142,7 +142,7 @@ def test_hostile_texts_are_shown_as_texts(rig: Rig, page: Page, text: str) -> No
     rig.settle()
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     page.goto(place("e-1", workflow="echo"))
-    assert page.get_by_role("region", name="params", exact=True).inner_text() == as_json(text)
+    assert page.get_by_role("region", name="params as JSON", exact=True).inner_text() == as_json(text)
     expect(page.locator("#step-1 a")).to_have_text(f"{text[:200]}-1")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.goto(place("e-1", "steps", "1", workflow="echo"))
