@@ -71,7 +71,8 @@ def _clock(at: datetime) -> Markup:
     """The time of a line among others, to the millisecond: how long ago it was would be the same for all of them."""
     at = at.astimezone(UTC)
     shown, whole = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}", f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    return Markup('<time datetime="{}" title="{}" class="mono" data-plain>{}</time>').format(at.isoformat(), whole, shown)
+    made = Markup('<time datetime="{}" title="{}" class="mono" data-plain>{}</time>')
+    return made.format(at.isoformat(), whole, shown)
 
 
 def _moment(at: datetime | None, *, exact: bool = False) -> Markup:
@@ -101,7 +102,8 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {
-        "clock": _clock, "duration": duration, "number": _number, "moment": _moment, "pretty": _pretty, "rate": scales.number,
+        "clock": _clock, "duration": duration, "number": _number, "moment": _moment, "pretty": _pretty,
+        "rate": scales.number,
     }  # fmt: skip
     made.globals |= {"path": path}
     return made
