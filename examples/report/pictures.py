@@ -49,7 +49,7 @@ class Photographer:
             self._scene.until(
                 lambda: page.locator(".drawing .badge").count() >= STANDING, "reports are all over the diagram"
             )
-            self._camera.take(page, "workflow", top="#diagram-title", bottom=".drawing")
+            self._camera.take(page, "workflow", top="#diagram-title", bottom=".drawing + details")
         with self._camera.open(one, phone=True) as page:
             self._camera.take(page, "phone")
         self._scene.until(self._is_busy, f"something was counted in {self._minutes} minutes")

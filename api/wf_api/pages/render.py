@@ -67,6 +67,14 @@ def _number(value: float | None, cap: int | None = None) -> str:
     return f"{shown}+" if cap is not None and value >= cap else shown
 
 
+def _clock(at: datetime) -> Markup:
+    """The time of a line among others, to the millisecond: how long ago it was would be the same for all of them."""
+    at = at.astimezone(UTC)
+    shown, whole = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}", f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    made = Markup('<time datetime="{}" title="{}" class="mono" data-plain>{}</time>')
+    return made.format(at.isoformat(), whole, shown)
+
+
 def _moment(at: datetime | None, *, exact: bool = False) -> Markup:
     """A time, in UTC. A script says how long ago it is instead, or beside it if it shall stay exact."""
     if at is None:
@@ -94,7 +102,8 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {
-        "duration": duration, "number": _number, "moment": _moment, "pretty": _pretty, "rate": scales.number,
+        "clock": _clock, "duration": duration, "number": _number, "moment": _moment, "pretty": _pretty,
+        "rate": scales.number,
     }  # fmt: skip
     made.globals |= {"path": path}
     return made

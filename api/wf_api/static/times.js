@@ -13,7 +13,7 @@ export function span(seconds) {
 
 export function tell(root) {
   const now = Date.now();
-  for (const time of root.querySelectorAll("time[datetime]")) {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-plain])")) {
     const away = (Date.parse(time.dateTime) - now) / 1000;
     if (Number.isNaN(away)) continue;
     const near = Math.abs(away) < 1 ? "now" : away < 0 ? `${span(-away)} ago` : `in ${span(away)}`;
