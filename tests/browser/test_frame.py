@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.api import Api
 
 
-class Parcel(WorkflowEntrypoint, name="parcel"):
+class Parcel(WorkflowEntrypoint, name="framed-parcel"):
     """Waits for its signature."""
 
     async def run(self, event: Event, step: Step) -> Any:
@@ -37,10 +37,10 @@ def parcel(rig: Rig) -> Rig:
 def test_home_shows_each_workflow_with_its_numbers(parcel: Rig, api: Api, page: Page) -> None:
     """The numbers are those of the API."""
     page.goto("/")
-    expect(page.get_by_role("link", name="parcel", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="framed-parcel", exact=True)).to_be_visible()
     told = api.ok("GET", "/api/workflows")[0]["instances"]
     shown = {
-        status: page.locator(f'[data-number="parcel.{status}"]').inner_text()
+        status: page.locator(f'[data-number="framed-parcel.{status}"]').inner_text()
         for status, number in told.items()
         if number
     }
@@ -54,7 +54,7 @@ def test_news_come_by_themselves(parcel: Rig, page: Page) -> None:
     page.locator("#search").fill("par")
     parcel.create(Parcel, "p-2")
     parcel.settle()
-    expect(page.locator('[data-number="parcel.waiting"]')).to_have_text("2", timeout=5000)
+    expect(page.locator('[data-number="framed-parcel.waiting"]')).to_have_text("2", timeout=5000)
     expect(page.locator("#search")).to_have_value("par")
     expect(page.locator("#search")).to_be_focused()
 
@@ -66,7 +66,7 @@ def test_keys_lead_through_a_page(parcel: Rig, page: Page) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("j")
-    expect(page.get_by_role("link", name="parcel", exact=True)).to_be_focused()
+    expect(page.get_by_role("link", name="framed-parcel", exact=True)).to_be_focused()
     page.keyboard.press("/")
     page.keyboard.type("?jk")
     expect(page.locator("#search")).to_have_value("?jk")
@@ -87,7 +87,7 @@ def test_home_can_be_read_without_scripts(parcel: Rig, api: Api, browser: Browse
     with browser.new_context(base_url=api.url, java_script_enabled=False) as context:
         page = context.new_page()
         page.goto("/")
-        expect(page.get_by_role("row", name=re.compile("parcel"))).to_contain_text("waiting 1")
+        expect(page.get_by_role("row", name=re.compile("framed-parcel"))).to_contain_text("waiting 1")
 
 
 def test_an_address_that_leads_nowhere_is_answered_in_words(page: Page, complaints: Any) -> None:

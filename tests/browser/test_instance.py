@@ -23,7 +23,7 @@ HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\u202
 """Texts that a careless page takes for more than texts."""
 
 
-class Order(WorkflowEntrypoint, name="order"):
+class Order(WorkflowEntrypoint, name="browsed-order"):
     """Reserves in parallel, charges with retries, sleeps, waits for an approval."""
 
     refusals = 2
@@ -41,21 +41,21 @@ class Order(WorkflowEntrypoint, name="order"):
         return "ch_17"
 
 
-class Echo(WorkflowEntrypoint, name="echo"):
+class Echo(WorkflowEntrypoint, name="browsed-echo"):
     """Gives back what it gets, by a step of that name."""
 
     async def run(self, event: Event, step: Step) -> Any:
         return await step.do(str(event.payload)[:200], lambda: [event.payload])
 
 
-class Failing(WorkflowEntrypoint, name="failing"):
+class Failing(WorkflowEntrypoint, name="browsed-failing"):
     """Fails with what it gets as its message."""
 
     async def run(self, event: Event, step: Step) -> Any:
         raise ValueError(event.payload)
 
 
-class Fan(WorkflowEntrypoint, name="fan"):
+class Fan(WorkflowEntrypoint, name="browsed-fan"):
     """One branch, which a test multiplies."""
 
     async def run(self, event: Event, step: Step) -> Any:
@@ -70,7 +70,7 @@ def order(rig: Rig) -> Rig:
     return rig
 
 
-def place(id: str, *parts: str, workflow: str = "order") -> str:
+def place(id: str, *parts: str, workflow: str = "browsed-order") -> str:
     return "/".join(["/workflows", workflow, "instances", id, *parts])
 
 
@@ -141,14 +141,14 @@ def test_hostile_texts_are_shown_as_texts(rig: Rig, page: Page, text: str) -> No
     rig.create(Failing, "f-1", text)
     rig.settle()
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
-    page.goto(place("e-1", workflow="echo"))
+    page.goto(place("e-1", workflow="browsed-echo"))
     assert page.get_by_role("group", name="params", exact=True).inner_text() == as_json(text)
     expect(page.locator("#step-1 a")).to_have_text(f"{text[:200]}-1")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.goto(place("e-1", "steps", "1", workflow="echo"))
+    page.goto(place("e-1", "steps", "1", workflow="browsed-echo"))
     expect(page.locator("h1 bdi")).to_have_text(f"{text[:200]}-1")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.goto(place("f-1", workflow="failing"))
+    page.goto(place("f-1", workflow="browsed-failing"))
     expect(page.locator(".fault .message")).to_have_text(text)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("main img, main script").count() == 0
@@ -164,7 +164,7 @@ def test_five_thousand_steps_come_in_pages(rig: Rig, page: Page) -> None:
     rig.create(Fan, "f-1")
     rig.settle()
     multiply(rig, 4_999)
-    page.goto(place("f-1", workflow="fan"))
+    page.goto(place("f-1", workflow="browsed-fan"))
     rows = page.locator(".timeline tbody tr")
     expect(rows).to_have_count(100)
     expect(page.locator('[data-number="step_count"]')).to_have_text("5,000")
