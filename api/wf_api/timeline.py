@@ -24,7 +24,15 @@ LEAST = 3
 JUMPS = 16
 """The end of the scale moves on in jumps of at least a so manieth of the power of two below its length."""
 
-TICKS = 5
+TICKS = 6
+"""Marks on the scale, at most."""
+
+_ROUND = (
+    *(digit * 10.0**power for power in range(-3, 1) for digit in (1, 2, 5)), 10.0, 15.0, 30.0, 60.0, 120.0, 300.0,
+    600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0, 172_800.0, 604_800.0, 1_209_600.0,
+    2_592_000.0, 7_776_000.0, 31_536_000.0, 315_360_000.0,
+)  # fmt: skip
+"""Seconds between two marks that people can count by."""
 
 
 class Piece(NamedTuple):
@@ -97,11 +105,12 @@ class _Scale(NamedTuple):
         return Piece(x, width, kind, f"{title}{took}")
 
     def ticks(self) -> Iterator[Tick]:
-        """Marks, from the beginning on."""
+        """Marks at round numbers, from the beginning on; none so near to the end that its label has no room."""
         total = (self.end - self.start).total_seconds()
+        between = next((seconds for seconds in _ROUND if total / seconds <= TICKS), total)
         for number in range(TICKS):
-            part = number / TICKS
-            yield Tick(round(part * WIDTH), f"+{duration(total * part)}" if number else "0")
+            if (x := round(number * between / total * WIDTH)) <= WIDTH * 0.92:
+                yield Tick(x, f"+{duration(number * between)}" if number else "0")
 
     def _place(self, at: datetime) -> int:
         return round(max((at - self.start) / (self.end - self.start), 0) * WIDTH)

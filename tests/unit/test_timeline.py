@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,22 @@ def test_a_step_that_took_no_time_is_seen() -> None:
     """However short it was beside the others."""
     found = pieces(step(0, 0, "sleep"), step(0, 86_400, "sleep"), step(86_400, 86_400, "sleep"))
     assert found == [[(0, LEAST, "sleep")], [(0, WIDTH, "sleep")], [(WIDTH - LEAST, LEAST, "sleep")]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "labels"),
+    [
+        (0.004, ["0", "+1 ms", "+2 ms", "+3 ms"]),
+        (27, ["0", "+5.0 s", "+10 s", "+15 s", "+20 s"]),
+        (150, ["0", "+30 s", "+1 min", "+1 min 30 s", "+2 min"]),
+        (86_400 * 3, ["0", "+12 h", "+1 d", "+1 d 12 h", "+2 d", "+2 d 12 h"]),
+    ],
+)
+def test_marks_are_round(seconds: float, labels: list[str]) -> None:
+    """So that people can count by them; none stands where its label has no room."""
+    found = timeline([step(0, seconds, "sleep")], T0)
+    assert found is not None
+    assert [tick.label for tick in found.ticks] == labels
 
 
 def test_no_steps_have_no_timeline() -> None:
