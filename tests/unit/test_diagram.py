@@ -280,7 +280,7 @@ def test_each_kind_of_node_says_what_it_does() -> None:
     )
     assert [title for title in titles(diagram(of)) if ": " in title] == [
         "step: charge\n3 retries · after 30 s · within 1 min · can be undone\nline 17",
-        "sleep: nap\nfor 90 min", "sleep: day\nuntil order.day",
+        "sleep: nap\nfor 1 h 30 min", "sleep: day\nuntil order.day",
         "wait for an event: permit\nevent approved · within 1 h",
         "step: later\ngoes on beside what follows, awaited later",
     ]  # fmt: skip
@@ -289,7 +289,11 @@ def test_each_kind_of_node_says_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (90, "90 s"),
+        (90, "1 min 30 s"),
+        (5400, "1 h 30 min"),
+        ("90 minutes", "1 h 30 min"),
+        (-5, "-5"),
+        (10**400, "1" + "0" * 400),
         (0, "0 s"),
         (60.0, "1 min"),
         (86_400, "1 d"),

@@ -14,9 +14,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from wf.durations import about
 from wf_api import scales
 from wf_api.pages.said import SAID
-from wf_api.words import duration
 
 if TYPE_CHECKING:
     from wf_api.access import Caller
@@ -67,6 +67,10 @@ def _number(value: float | None, cap: int | None = None) -> str:
     return f"{shown}+" if cap is not None and value >= cap else shown
 
 
+def _duration(seconds: float | None) -> str:
+    return "-" if seconds is None else about(seconds)
+
+
 def _moment(at: datetime | None, *, exact: bool = False) -> Markup:
     """A time, in UTC. A script says how long ago it is instead, or beside it if it shall stay exact."""
     if at is None:
@@ -94,7 +98,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {
-        "duration": duration, "number": _number, "moment": _moment, "pretty": _pretty, "rate": scales.number,
+        "duration": _duration, "number": _number, "moment": _moment, "pretty": _pretty, "rate": scales.number,
     }  # fmt: skip
     made.globals |= {"path": path}
     return made
