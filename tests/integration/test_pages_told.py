@@ -1,0 +1,67 @@
+"""What pages say is true: also an old page, one with words in its address, and the page after the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.errands import Errand
+from tests.support.pages import Pages
+from wf.prospects import SHOWN
+
+if TYPE_CHECKING:
+    from tests.support import Rig
+    from tests.support.api import Api
+
+ONE = "/workflows/errand/instances/r-17"
+
+
+@pytest.fixture
+def pages(api: Api) -> Pages:
+    return Pages(api)
+
+
+@pytest.fixture
+def waiting(rig: Rig) -> Any:
+    """An instance that waits for an event."""
+    rig.workers[0].catalog.register(Errand)
+    instance = rig.create(Errand, "r-17", {"do": "wait"})
+    rig.settle()
+    return instance
+
+
+@pytest.mark.parametrize("action", ["pause", "terminate", "restart", "delete"])
+def test_of_many_steps_that_run_the_number_is_told(rig: Rig, waiting: Any, pages: Pages, action: str) -> None:
+    """A few are named."""
+    rig.sql(
+        "insert into wf.step"
+        " (instance, generation, seq, kind, name, count, status, attempt, lost, started_rev, rev, wake_at)"
+        " select key, 1, 100 + n, 'do', 'part', n, 'running', 1, 0, 1, 1, to_timestamp(%s)"
+        " from wf.instance, generate_series(1, %s) n",
+        rig.clock.now() + 60, SHOWN + 7,
+    )  # fmt: skip
+    page = pages.get(f"{ONE}/{action}")
+    assert page.words.partition("from the start")[0].count("part-") == SHOWN
+    assert page.numbers["running.more"] == "7"
+    assert "and 7 more" in page.words
+    rig.sql("delete from wf.step where count > %s", SHOWN)
+    assert "running.more" not in pages.get(f"{ONE}/{action}").numbers
+
+
+def test_a_resume_is_of_the_pause_that_was_read_about(rig: Rig, waiting: Any, pages: Pages) -> None:
+    """To call a pause off and to go on after one are told in other words; to run and to wait are not."""
+
+    def stands(status: str) -> None:
+        due = "null" if status == "paused" else "now()"
+        rig.sql(f"update wf.instance set status = %s, due_at = {due}", status)
+
+    for before, after in (("waitingForPause", "paused"), ("paused", "waitingForPause")):
+        stands(before)
+        fields = pages.get(f"{ONE}/resume").forms[f"{ONE}/resume"]
+        stands(after)
+        assert f"it is {after} now" in pages.read(pages.post(f"{ONE}/resume", fields), 409).words
+    stands("running")
+    fields = pages.get(f"{ONE}/pause").forms[f"{ONE}/pause"]
+    stands("waiting")
+    assert pages.post(f"{ONE}/pause", fields).status_code == 303
