@@ -65,3 +65,15 @@ def test_a_resume_is_of_the_pause_that_was_read_about(rig: Rig, waiting: Any, pa
     fields = pages.get(f"{ONE}/pause").forms[f"{ONE}/pause"]
     stands("waiting")
     assert pages.post(f"{ONE}/pause", fields).status_code == 303
+
+
+def test_what_was_done_is_said_on_the_page_that_its_form_leads_to(waiting: Any, pages: Pages) -> None:
+    """Elsewhere a link with the same word makes no page say it."""
+    assert "A pause was asked for" in pages.get(f"{ONE}?said=paused").words
+    assert "was removed" in pages.get("/workflows/errand/instances?said=deleted").words
+    assert "are in force" in pages.get("/workflows/errand/settings?said=configured").words
+    for word in ("deleted", "configured", "started", "nonsense"):
+        assert 'class="said"' not in pages.api("GET", f"{ONE}?said={word}", headers=pages.headers).text, word
+    for path in ("/", "/jobs", "/attention", "/workflows/errand", f"{ONE}/delete"):
+        for word in ("paused", "deleted", "configured", "started"):
+            assert 'class="said"' not in pages.api("GET", f"{path}?said={word}", headers=pages.headers).text, path

@@ -43,7 +43,7 @@ def view(
         status: The HTTP status.
         **values: What the template names.
     """
-    said = SAID.get(request.query_params.get("said", ""))
+    said = SAID.get(template, {}).get(request.query_params.get("said", ""))
     return page(template, status=status, who=caller.principal, here=here, said=said, **values)
 
 
