@@ -77,3 +77,16 @@ def test_what_was_done_is_said_on_the_page_that_its_form_leads_to(waiting: Any, 
     for path in ("/", "/jobs", "/attention", "/workflows/errand", f"{ONE}/delete"):
         for word in ("paused", "deleted", "configured", "started"):
             assert 'class="said"' not in pages.api("GET", f"{path}?said={word}", headers=pages.headers).text, path
+
+
+def test_a_page_beyond_the_last_one_says_so(waiting: Any, pages: Pages) -> None:
+    """There are workflows, but no more of them."""
+    assert "There are no more workflows." in pages.get("/?page=9999").words
+    assert "There are no more workflows with “err” in their names." in pages.get("/?page=2&search=err").words
+    assert "No workflow has “nope” in its name" in pages.get("/?search=nope").words
+
+
+def test_no_page_of_no_workflows_claims_that_there_are_some(pages: Pages) -> None:
+    """Whichever page it is."""
+    for path in ("/", "/?page=2"):
+        assert "No worker has registered a workflow yet" in pages.get(path).words
