@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.dashboard import Shipment, fill
 from tests.support.errands import Errand
-from tests.support.pages import Pages
+from tests.support.pages import HTML, Pages
 from wf.prospects import SHOWN
 
 if TYPE_CHECKING:
@@ -90,3 +92,32 @@ def test_no_page_of_no_workflows_claims_that_there_are_some(pages: Pages) -> Non
     """Whichever page it is."""
     for path in ("/", "/?page=2"):
         assert "No worker has registered a workflow yet" in pages.get(path).words
+
+
+def test_a_node_of_the_diagram_leads_to_those_that_stand_there(rig: Rig, api: Api, pages: Pages) -> None:
+    """By the status that most of them are in, and of the version that is shown; where nobody stands, nowhere."""
+    fill(rig)
+    for id in ("asleep-2", "asleep-3"):
+        rig.create(Shipment, id, "sleep")
+    rig.settle()
+    shown = "/workflows/shipment"
+    drawn = [node for node in api("GET", shown, headers=HTML).text.split('<a href="') if "<g class=" in node]
+    led = {
+        re.findall(r"<title>\w+[^:]*: (.*)", node)[0]: node.partition('"')[0].replace("&amp;", "&")
+        for node in drawn[1:]
+    }
+    assert led == {
+        "let it settle": f"{shown}/instances?status=waiting", "charge": f"{shown}/instances?status=waiting",
+        "signature": f"{shown}/instances?status=waiting",
+    }  # fmt: skip
+    rig.sql("update wf.instance set status = 'paused', due_at = null where status = 'waiting'")
+    for query, version in (("", ""), ("?version=1", "&version=1")):
+        links = [link for link in pages.get(shown + query).links if "status=" in link and "paused" in link]
+        assert f"{shown}/instances?status=paused{version}" in links
+
+
+def test_a_version_that_there_is_not_is_refused_as_by_the_api(waiting: Any, api: Api, pages: Pages) -> None:
+    """One that instances are of, though no worker knows it, is shown."""
+    assert "no version 'nope'" in pages.get("/workflows/errand?version=nope", 404).words
+    assert api.refusal("GET", "/api/workflows/errand/versions/nope")[0] == 404
+    pages.get("/workflows/errand?version=1")
