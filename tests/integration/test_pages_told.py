@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.access import make_token
 from tests.support.dashboard import Shipment, fill
 from tests.support.errands import Errand
 from tests.support.pages import HTML, Pages
+from tests.support.parcels import Parcel
 from wf.prospects import SHOWN
 
 if TYPE_CHECKING:
@@ -121,3 +123,30 @@ def test_a_version_that_there_is_not_is_refused_as_by_the_api(waiting: Any, api:
     assert "no version 'nope'" in pages.get("/workflows/errand?version=nope", 404).words
     assert api.refusal("GET", "/api/workflows/errand/versions/nope")[0] == 404
     pages.get("/workflows/errand?version=1")
+
+
+def test_an_error_names_no_workflow_that_its_reader_may_not_see(rig: Rig, waiting: Any, api: Api) -> None:
+    """Nor does the API's."""
+    rig.workers[0].catalog.register(Parcel)
+    token = make_token(rig, "bob", "admin", workflows=["ghost", "errand"])
+    theirs, everything = Pages(api, token), Pages(api, make_token(rig, "eve", "read"))
+    for path in ("", "/instances", "/settings", "/create", "/instances/r-17", "/instances/r-17/pause"):
+        words = theirs.get(f"/workflows/ghost{path}", 404).words
+        assert "Known workflows: 'errand'." in words, path
+        assert "parcel" not in words, path
+    for method, path in (("GET", ""), ("GET", "/instances"), ("GET", "/versions"), ("POST", "/instances")):
+        answer = api(method, f"/api/workflows/ghost{path}", headers=token, json={} if method == "POST" else None)
+        assert (answer.status_code, "parcel" in answer.text, "'errand'" in answer.text) == (404, False, True), path
+    assert "'errand', 'parcel'" in everything.get("/workflows/ghost", 404).words
+
+
+def test_who_is_known_finds_the_way_on_from_an_error(rig: Rig, waiting: Any, api: Api, pages: Pages) -> None:
+    """Whom nobody knows is shown no way."""
+    for path, status in (("/workflows/ghost", 404), (f"{ONE}0", 404), ("/?page=0", 400), ("/jobs/17", 404)):
+        answer = api("GET", path, headers=HTML)
+        assert (answer.status_code, '<nav aria-label="Main">' in answer.text) == (status, True), path
+    theirs = HTML | make_token(rig, "eve", "read")
+    answer = api("GET", f"{ONE}/pause", headers=theirs)
+    assert (answer.status_code, 'href="/attention"' in answer.text, ">eve<" in answer.text) == (403, True, True)
+    answer = api("GET", "/nowhere", headers=theirs)
+    assert (answer.status_code, '<nav aria-label="Main">' in answer.text) == (404, False)
