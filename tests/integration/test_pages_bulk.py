@@ -203,7 +203,8 @@ def test_a_list_whose_filter_no_job_knows_offers_none_for_all_of_it(rig: Rig, pa
 @pytest.mark.parametrize(
     ("query", "fault"),
     [
-        ("since=soon", "since 'soon' is not an ISO 8601"), ("until=2027-13-01", "until '2027-13-01' is not an ISO 8601"),
+        ("since=soon", "since 'soon' is not an ISO 8601"),
+        ("until=2027-13-01", "until '2027-13-01' is not an ISO 8601"),
         ("status=nope", "The filter cannot be used: status"), ("ids=n%C3%B6", "nö"),
     ],
 )  # fmt: skip

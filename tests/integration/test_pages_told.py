@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from tests.support.access import make_token
@@ -12,7 +13,10 @@ from tests.support.dashboard import Shipment, fill
 from tests.support.errands import Errand
 from tests.support.pages import HTML, Pages
 from tests.support.parcels import Parcel
+from tests.support.plans import plan_of, scans
 from wf.prospects import SHOWN
+from wf.sql import statements
+from wf.versions import CAP
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -150,3 +154,42 @@ def test_who_is_known_finds_the_way_on_from_an_error(rig: Rig, waiting: Any, api
     assert (answer.status_code, 'href="/attention"' in answer.text, ">eve<" in answer.text) == (403, True, True)
     answer = api("GET", "/nowhere", headers=theirs)
     assert (answer.status_code, '<nav aria-label="Main">' in answer.text) == (404, False)
+
+
+def fleet(rig: Rig, version: str, number: int) -> None:
+    """Instances of a version that wait."""
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, status, due_at)"
+        " select 'errand', %s || '-' || n, %s, 'waiting', now() from generate_series(1, %s) n",
+        version, version, number,
+    )  # fmt: skip
+
+
+def test_an_old_version_is_seen_behind_many_new_ones(waiting: Any, rig: Rig, api: Api, pages: Pages) -> None:
+    """No worker knows it. Which numbers may be too low, and that others may be missing, is said."""
+    rig.sql("delete from wf.instance")
+    fleet(rig, "0", 1)
+    fleet(rig, "1", CAP - 2)
+    page = pages.get("/workflows/errand")
+    assert (page.numbers["versions.0.waiting"], page.numbers["versions.1.waiting"]) == ("1", f"{CAP - 2}")
+    assert "may be missing" not in page.words
+    fleet(rig, "1x", 50)
+    page = pages.get("/workflows/errand")
+    assert {name: shown for name, shown in page.numbers.items() if name.startswith("versions.")} == {
+        "versions.0.waiting": "1+", "versions.1.waiting": "949+", "versions.1x.waiting": "50+",
+    }  # fmt: skip
+    assert "Of those that are waiting, only the 500 newest and the 500 oldest were looked at" in page.words
+    assert "wf versions errand counts them all" in page.words
+    told = {one["id"]: one for one in api.ok("GET", "/api/workflows/errand/versions?exact=false")}
+    assert {id: one["instances"]["waiting"] for id, one in told.items()} == {"0": 1, "1": 949, "1x": 50}
+    assert [one["capped"] for one in told.values()] == [["waiting"]] * 3
+    assert [one["capped"] for one in api.ok("GET", "/api/workflows/errand/versions")] == [[]] * 3
+    pages.get("/workflows/errand?version=0")
+
+
+def test_versions_are_looked_for_by_the_index(waiting: Any, rig: Rig) -> None:
+    """However many instances there are."""
+    fleet(rig, "0", 3 * CAP)
+    rig.sql("vacuum analyze wf.instance")
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        assert "instance" not in set(scans(plan_of(connection, statements()["version_looked"])))

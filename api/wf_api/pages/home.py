@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from wf.deployments import CAP
 from wf.status import Status
+from wf.versions import CAP
 from wf_api.access import Reader
 from wf_api.pages.render import view
 from wf_api.pictures import spark_of

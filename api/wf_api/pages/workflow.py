@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from wf.deployments import CAP
 from wf.errors import WorkflowNotFound
 from wf.status import Status
+from wf.versions import CAP
 from wf_api.access import Reader, Scope
 from wf_api.diagram import diagram, outline, unplaced
 from wf_api.pages.render import path, view
