@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
@@ -14,7 +13,8 @@ from wf.graph import drawn
 from wf.keywords import class_settings
 from wf.params import json_schema
 from wf.sql import statements
-from wf.status import TERMINAL, Status
+from wf.status import Status
+from wf.versions import CAP, find_versions
 from wf.workflow import registry, version_order
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ class TooManySchedules(WfError):
         )
         self.workflow, self.asked, self.others, self.limit = workflow, asked, others, limit
 
-
-CAP = 1_000
-"""No further than this are the instances in one status of one workflow counted for a list of workflows."""
 
 _NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None}
 
@@ -252,26 +249,19 @@ class Deployments:
 
         Args:
             workflow: Only those of this workflow.
-            exact: Whether all instances are counted, which takes its time among a million. Else those of each version
-                are among the newest `CAP` of one workflow in each status.
+            exact: Whether all instances are counted, which takes its time among a million. Else `CAP` of one workflow
+                in each status are looked at, half of them the newest and half the oldest.
+
+        Returns:
+            Of each also `capped`: the statuses in which there are instances that were not looked at. In these, there
+            may be more of it than `instances` says, and versions may be missing.
 
         Raises:
             WorkflowNotFound: There is no such workflow.
         """
         if workflow is not None and (error := self._unknown(workflow)) is not None:
             raise error
-        of = {"workflow": workflow, "terminal": sorted(TERMINAL), "live": sorted(set(Status) - TERMINAL), "cap": CAP}
-        told = {row[:2]: row[2:] for row in self.database.read(self._sql["version_list"], of)}
-        counted = self._sql["version_counts" if exact or workflow is None else "version_looked"]
-        found: dict[tuple[str, str], Answer] = {}
-        for name, newest, registered, _ in self.database.read(self._sql["workflow_known"]):
-            for version, at in registered.items() if workflow in (None, name) else ():
-                found[name, version] = _version(name, version, at, told, newest=version == newest)
-        for name, version, status, number in self.database.read(counted, of):
-            entry = found.setdefault((name, version), _version(name, version, None, told, newest=False))
-            entry["instances"][status] = number
-        newest_first = sorted(found.values(), key=lambda entry: version_order(entry.version), reverse=True)
-        return sorted(newest_first, key=lambda entry: str(entry.workflow))
+        return find_versions(self.database, workflow, exact=exact)
 
 
 def _newest(versions: Mapping[str, float]) -> str:
@@ -289,16 +279,3 @@ def _schemas(cls: type[WorkflowEntrypoint]) -> dict[str, Any]:
 def _limit(settings: Mapping[str, Any]) -> int | None:
     limit: int | None = settings.get("concurrency", {}).get("limit")
     return limit
-
-
-def _version(
-    workflow: str, version: str, registered: float | None, told: Mapping[tuple[Any, ...], tuple[Any, ...]], *,
-    newest: bool,
-) -> Answer:  # fmt: skip
-    at = None if registered is None else datetime.fromtimestamp(registered, UTC)
-    class_name, module, settings, created, modified, graph = told.get((workflow, version), (None,) * 6)
-    return Answer(
-        workflow=workflow, version=version, scriptName=module, className=class_name, createdOn=created,
-        modifiedOn=modified, registeredOn=at, settings=settings or {}, newest=newest, instances={},
-        hasGraph=bool(graph),
-    )  # fmt: skip

@@ -1,4 +1,7 @@
-"""Durations: everything an author may write for one, as seconds, and back as a short text."""
+"""Durations: everything an author may write for one, as seconds, and back as a short text.
+
+`text` says exactly what somebody has written, `about` what was measured, on pages as in commands.
+"""
 
 from __future__ import annotations
 
@@ -72,6 +75,18 @@ def _parse(text: str) -> float:
         total += float(part[1]) / 1000 if part[2] == "ms" else float(part[1]) * factor
         largest, end = factor, part.end()
     return total if text and text[-1] != " " else math.nan
+
+
+def about(seconds: float) -> str:
+    """Write a duration that was measured, for the eyes: in two units at most, and no more exact than people read it.
+
+    It is rounded before its units are chosen: what is nearly a minute is a minute, not 60 seconds.
+
+    Args:
+        seconds: Seconds, finite; a negative one gets a minus sign.
+    """
+    size = abs(seconds)
+    return text(round(seconds, 4 if size < 0.01 else 3 if size < 1 else 1 if size < 10 else 0))
 
 
 _SCALE = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))

@@ -25,6 +25,8 @@ SHOWN = 20
 CHOICE = 200
 """Steps among which people choose."""
 
+_ON_ITS_WAY = frozenset({Status.QUEUED, Status.RUNNING, Status.WAITING})
+
 
 class Stand(NamedTuple):
     """Where an instance stands.
@@ -53,8 +55,11 @@ class Stand(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """What changes when other words are true of an action: whether it has ended, or rolls back, and its run."""
-        phase = "ended" if self.ended else "rolling" if self.status == Status.ROLLING_BACK else "live"
+        """What changes when other words are true of an action: its run, and its status if the words tell it apart.
+
+        Whether it runs or waits makes no difference to them, and changes at every step.
+        """
+        phase = "ended" if self.ended else "live" if self.status in _ON_ITS_WAY else self.status
         return f"{self.generation}-{phase}"
 
 
@@ -95,11 +100,11 @@ class Room(NamedTuple):
     free: bool
 
 
-class Undone(NamedTuple):
-    """The steps that a rollback would undo.
+class Several(NamedTuple):
+    """Steps, of which the first few are named.
 
     Attributes:
-        steps: The first few, in that order: the last step first.
+        steps: Those.
         number: How many there are.
     """
 
@@ -128,15 +133,13 @@ class Prospects:
             raise self._catalog.missing(workflow, id)
         return Stand(*rows[0])
 
-    def running(self, stand: Stand) -> list[Named]:
-        """Steps that run now, `SHOWN` at most: a pause lets them end, a termination cuts them off."""
-        now = self._catalog.clock.override()
-        return [Named(*row) for row in self._rows("prospect_running", stand, limit=SHOWN, now=now)]
+    def running(self, stand: Stand) -> Several:
+        """The steps that run now: a pause lets them end, a termination cuts them off."""
+        return self._several("prospect_running", stand, now=self._catalog.clock.override())
 
-    def undone(self, stand: Stand) -> Undone:
-        """The steps that a rollback would undo: those that have begun and have a rollback handler."""
-        rows = self._rows("prospect_undone", stand, limit=SHOWN)
-        return Undone([Named(*row[:4]) for row in rows], rows[0][4] if rows else 0)
+    def undone(self, stand: Stand) -> Several:
+        """The steps that a rollback would undo: those that have begun and have a handler; the last one first."""
+        return self._several("prospect_undone", stand)
 
     def steps(self, stand: Stand) -> list[Named]:
         """Steps from which it can be restarted, the newest first; `CHOICE` at most."""
@@ -177,6 +180,10 @@ class Prospects:
             raise WorkflowNotFound(workflow, self._catalog.workflows())
         limit, free = rows[0]
         return Room(limit, limit is None or free)
+
+    def _several(self, statement: str, stand: Stand, **more: Any) -> Several:
+        rows = self._rows(statement, stand, limit=SHOWN, **more)
+        return Several([Named(*row[:4]) for row in rows], rows[0][4] if rows else 0)
 
     def _rows(self, statement: str, stand: Stand, **more: Any) -> list[tuple[Any, ...]]:
         of = {"key": stand.key, "generation": stand.generation, **more}

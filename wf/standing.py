@@ -5,7 +5,7 @@ The price does not grow with the number of instances: see `CAP`, `DEPTH`, `BUDGE
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wf.answers import Answer
 from wf.sql import statements
@@ -55,9 +55,10 @@ class Standing:
 
         Returns:
             `at`; `instances`, by status; `steps`: of each `kind` (`do`, `sleep`, `waitForEvent`, `timer`, `rollback`)
-            and `name` the number of `instances` and this by status of the step (`statuses`), the most populated
-            first; `capped` if there may be more instances than were looked at, `stepsCapped` if some of their
-            steps were not, `truncated` if there are more names; and `cap`.
+            and `name` the number of `instances`, this by status of the step (`statuses`), and the status that most of
+            these instances are in themselves (`mostly`), the most populated first; `capped` if there may be more
+            instances than were looked at, `stepsCapped` if some of their steps were not, `truncated` if there are
+            more names; and `cap`.
 
         Raises:
             JournalUnavailable: Postgres does not answer.
@@ -76,6 +77,7 @@ class Standing:
         )  # fmt: skip
 
 
-def _step(kind: str, name: str, instances: int, *numbers: int) -> Answer:
+def _step(kind: str, name: str, instances: int, *told: Any) -> Answer:
+    *numbers, mostly = told
     statuses = {str(status): number for status, number in zip(_OPEN, numbers, strict=True) if number}
-    return Answer(kind=kind, name=name, instances=instances, statuses=Answer(statuses))
+    return Answer(kind=kind, name=name, instances=instances, statuses=Answer(statuses), mostly=mostly)

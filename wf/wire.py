@@ -28,7 +28,7 @@ _WORKFLOW = {
 _VERSION = {
     "workflow": "workflow_id", "version": "id", "scriptName": "script_name", "className": "class_name",
     "createdOn": "created_on", "modifiedOn": "modified_on", "registeredOn": "registered_on", "settings": "settings",
-    "newest": "newest", "instances": "instances", "hasGraph": "has_dag",
+    "newest": "newest", "instances": "instances", "capped": "capped", "hasGraph": "has_dag",
 }  # fmt: skip
 _SETTINGS = {
     "workflow": "workflow_id", "version": "version_id", "scriptName": "script_name", "className": "class_name",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from wf.errors import WorkflowNotFound
 from wf.tokens import Scope
 from wf_api.door import Principal
 from wf_api.problems import Forbidden
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from wf.client import Client, Workflow
     from wf_api.parts import Parts
 
-__all__ = ["Admin", "Caller", "Principal", "Reader", "Scope", "Writer", "need"]
+__all__ = ["Admin", "Caller", "Principal", "Reader", "Scope", "Writer", "caller_of", "need"]
 
 
 class Caller:
@@ -67,6 +68,15 @@ class Caller:
         """Whether lists show this caller things of this workflow."""
         return self.principal.workflows is None or workflow in self.principal.workflows
 
+    def readable(self, error: Exception) -> Exception:
+        """An error as this caller may read it: without the names of workflows that they may not touch."""
+        if not isinstance(error, WorkflowNotFound):
+            return error
+        found = WorkflowNotFound(error.name, filter(self.sees, error.known))
+        for note in getattr(error, "__notes__", ()):
+            found.add_note(note)
+        return found
+
     def _only(self) -> str:
         return ", ".join(sorted(self.principal.workflows or ()))
 
@@ -81,11 +91,17 @@ def need(scope: Scope) -> Callable[..., Any]:
 
     async def caller(request: Request) -> Caller:
         parts: Parts = request.app.state.parts
-        found = Caller(await parts.door.enter(request), parts)
+        found = request.state.caller = Caller(await parts.door.enter(request), parts)
         found.check_scope(scope)
         return found
 
     return caller
+
+
+def caller_of(request: Request) -> Caller | None:
+    """Who sends a request, if that was asked for before; for its error."""
+    found: Caller | None = getattr(request.state, "caller", None)
+    return found
 
 
 Reader = Annotated[Caller, Depends(need(Scope.READ))]

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from wf.errors import WfError
 from wf.settings import Settings
+from wf_api.access import caller_of
 from wf_api.bodies import Gate
 from wf_api.documented import TAGS, openapi, operation_id
 from wf_api.envelope import refused
@@ -81,15 +82,19 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
 async def _of_ours(request: Request, error: Exception) -> Response:
     if isinstance(error, Unauthenticated) and wants_page(request) and request.method == "GET":
         return RedirectResponse("/login", 303)
-    return _told(request, problem_of(error))
+    caller = caller_of(request)
+    return _told(request, problem_of(error if caller is None else caller.readable(error)))
 
 
 def _told(request: Request, *problems: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a request that was refused; a browser gets it in words."""
     if not wants_page(request):
         return refused(*problems, headers=headers)
-    first = problems[0]
-    answer = page("error.html", status=first.status, problem=first, title=HTTPStatus(first.status).phrase, who=None)
+    first, caller = problems[0], caller_of(request)
+    answer = page(
+        "error.html", status=first.status, problem=first, title=HTTPStatus(first.status).phrase, here="",
+        who=None if caller is None else caller.principal,
+    )  # fmt: skip
     answer.headers.update({**first.headers, **(headers or {})})
     return answer
 

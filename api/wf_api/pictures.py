@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wf.durations import about
 from wf_api import scales
 from wf_api.plots import Line, Stretches, bar_plot, line_plot, sparkline
 
@@ -120,4 +121,4 @@ def _stretches(found: Answer, told: Callable[[Answer], str]) -> Stretches:
 
 
 def _seconds(value: float | None) -> str:
-    return "unknown" if value is None else scales.duration(value)
+    return "unknown" if value is None else about(value)

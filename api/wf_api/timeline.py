@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil, log2
 from typing import TYPE_CHECKING, NamedTuple
 
-from wf_api.words import duration
+from wf.durations import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,7 +101,7 @@ class _Scale(NamedTuple):
         """From one time to another, or to the end of the scale."""
         x = min(self._place(since), WIDTH - LEAST)
         width = max(self._place(self.end if until is None else until) - x, LEAST)
-        took = "" if until is None else f" for {duration((until - since).total_seconds())}"
+        took = "" if until is None else f" for {about((until - since).total_seconds())}"
         return Piece(x, width, kind, f"{title}{took}")
 
     def ticks(self) -> Iterator[Tick]:
@@ -110,7 +110,7 @@ class _Scale(NamedTuple):
         between = next((seconds for seconds in _ROUND if total / seconds <= TICKS), total)
         for number in range(TICKS):
             if (x := round(number * between / total * WIDTH)) <= WIDTH * 0.92:
-                yield Tick(x, f"+{duration(number * between)}" if number else "0")
+                yield Tick(x, f"+{about(number * between)}" if number else "0")
 
     def _place(self, at: datetime) -> int:
         return round(max((at - self.start) / (self.end - self.start), 0) * WIDTH)

@@ -27,8 +27,8 @@ def test_it_is_told_where_instances_stand(rig: Rig, api: Api) -> None:
     assert api.ok("GET", STANDING) == {
         "at": "2027-01-15T08:00:00Z", "instances": {"waiting": 3},
         "steps": [
-            {"kind": "waitForEvent", "name": "permit", "instances": 2, "statuses": {"waiting": 2}},
-            {"kind": "sleep", "name": "nap", "instances": 1, "statuses": {"waiting": 1}},
+            {"kind": "waitForEvent", "name": "permit", "instances": 2, "statuses": {"waiting": 2}, "mostly": "waiting"},
+            {"kind": "sleep", "name": "nap", "instances": 1, "statuses": {"waiting": 1}, "mostly": "waiting"},
         ],
         "capped": False, "steps_capped": False, "truncated": False, "cap": 1000,
     }  # fmt: skip

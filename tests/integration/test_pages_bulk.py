@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -39,7 +40,9 @@ def previewed(pages: Pages, query: str = "", **changes: Any) -> Any:
 
 def test_the_form_asks_for_exactly_what_a_filter_takes() -> None:
     """And for the options that there are."""
-    assert set(Filter.model_fields) | {"action", "rollback", "step", "count", "type"} == set(Wish.model_fields)
+    assert set(Filter.model_fields) | {"action", "rollback", "step", "count", "type", "ticked"} == set(
+        Wish.model_fields
+    )
     assert set(ACTIONS) == set(JobAction) - {JobAction.DELETE_WORKFLOW}
 
 
@@ -182,3 +185,40 @@ def test_who_may_only_look_gets_no_form(rig: Rig, api: Api) -> None:
         assert theirs.post(BULK, {"action": "delete", "do": "start"}).status_code == 403
     Pages(api, make_token(rig, "ci", "write")).get("/workflows/nope/bulk", 404)
     assert rig.sql("select * from wf.job") == []
+
+
+@pytest.mark.parametrize("query", ["error=timeout", "search=boom", "id=a", "status=nope", "since=soon"])
+def test_a_list_whose_filter_no_job_knows_offers_none_for_all_of_it(rig: Rig, pages: Pages, query: str) -> None:
+    """It would be done to others, too. Those that are ticked can be acted on."""
+    rig.create(Errand, "a", {"do": "fail", "note": "boom timeout"})
+    rig.settle()
+    listed = "/workflows/errand/instances"
+    assert f"{BULK}?status=errored" in pages.get(f"{listed}?status=errored").links
+    good = query.partition("=")[0] in ("error", "search", "id")
+    page = pages.get(f"{listed}?{query}", 200 if good else 400)
+    assert [link for link in page.links if link.startswith(BULK)] == []
+    assert ("tick those that are meant" in page.words) == (good and "Act on the ticked…" in page.buttons)
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("since=soon", "since 'soon' is not an ISO 8601"),
+        ("until=2027-13-01", "until '2027-13-01' is not an ISO 8601"),
+        ("status=nope", "The filter cannot be used: status"), ("ids=n%C3%B6", "nö"),
+    ],
+)  # fmt: skip
+def test_an_address_that_cannot_be_understood_is_told_at_once(pages: Pages, query: str, fault: str) -> None:
+    """What is wrong stays in the form, as far as a field can hold it: without it, more instances would be meant."""
+    page = pages.get(f"{BULK}?action=terminate&{query}", 400)
+    assert fault in page.words
+    name, _, value = unquote(query).partition("=")
+    assert name == "status" or page.forms[BULK][name] == [value]
+    if name != "status":
+        assert pages.post(BULK, page.forms[BULK]).status_code == 400
+
+
+@pytest.mark.parametrize("trigger", ["fork", "another"])
+def test_who_created_them_is_not_forgotten(pages: Pages, trigger: str) -> None:
+    """Whatever it is."""
+    assert pages.get(f"{BULK}?trigger={trigger}").forms[BULK]["trigger"] == [trigger]

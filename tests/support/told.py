@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from wf.durations import about
 from wf_api import scales
-from wf_api.words import duration
 
 DURATIONS = ("p50", "p95", "lag_p95")
 RATES = ("steps_per_second",)
@@ -26,5 +26,5 @@ def told_by(answer: Any, name: str) -> str:
     if isinstance(found, dict):
         found = sum(found.values())
     if last in DURATIONS:
-        return duration(found)
+        return "-" if found is None else about(found)
     return scales.number(found) if last in RATES else f"{found:,}"

@@ -52,7 +52,10 @@ def choice(*branches: tuple[str | None, list[Any]]) -> Graph:
 
 
 def standing(*steps: tuple[str, str, dict[str, int]]) -> Graph:
-    told = [{"kind": kind, "name": name, "instances": sum(n.values()), "statuses": n} for kind, name, n in steps]
+    told = [
+        {"kind": kind, "name": name, "instances": sum(n.values()), "statuses": n, "mostly": "rollingBack"}
+        for kind, name, n in steps
+    ]
     return {"steps": told}
 
 
@@ -280,7 +283,7 @@ def test_each_kind_of_node_says_what_it_does() -> None:
     )
     assert [title for title in titles(diagram(of)) if ": " in title] == [
         "step: charge\n3 retries · after 30 s · within 1 min · can be undone\nline 17",
-        "sleep: nap\nfor 90 min", "sleep: day\nuntil order.day",
+        "sleep: nap\nfor 1 h 30 min", "sleep: day\nuntil order.day",
         "wait for an event: permit\nevent approved · within 1 h",
         "step: later\ngoes on beside what follows, awaited later",
     ]  # fmt: skip
@@ -289,7 +292,11 @@ def test_each_kind_of_node_says_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (90, "90 s"),
+        (90, "1 min 30 s"),
+        (5400, "1 h 30 min"),
+        ("90 minutes", "1 h 30 min"),
+        (-5, "-5"),
+        (10**400, "1" + "0" * 400),
         (0, "0 s"),
         (60.0, "1 min"),
         (86_400, "1 d"),
@@ -467,6 +474,11 @@ def test_a_pattern_of_another_kind_fits_nothing(pattern: str) -> None:
     assert not any(map(matcher(pattern), ["a", "b", "", pattern]))
 
 
+def test_patterns_of_the_journal_are_not_kept_forever() -> None:
+    """Each version of each workflow may bring new ones."""
+    assert matcher.cache_info().maxsize is not None
+
+
 def test_the_timers_of_asyncio_stand_at_their_nodes() -> None:
     """The code calls them sleeps; the journal has a kind for them."""
     of = graph({"type": "step_sleep", "name": "timer", "duration": 5})
@@ -483,9 +495,12 @@ def test_defaults_are_not_worth_a_word() -> None:
 def test_a_node_can_lead_somewhere() -> None:
     """Then the picture is a group, in which the keyboard can move; else it is one image."""
     of = graph(do("a&b"), {"type": "loop", "nodes": [wait("w")]})
-    linked = parsed(diagram(of, href=lambda node: f'/s?name={node["name"]}&x="' if node["type"] == "step_do" else None))
-    assert [found.get("href") for found in linked.iter(f"{SVG}a")] == ['/s?name=a&b&x="']
-    assert (linked.get("role"), parsed(diagram(of)).get("role")) == ("group", "img")
+    seen = standing(("do", "a&b", {"running": 1}))
+    linked = parsed(diagram(of, seen, href=lambda status: f'/s?a=b&status={status}"'))
+    assert [found.get("href") for found in linked.iter(f"{SVG}a")] == ['/s?a=b&status=rollingBack"']
+    assert "<a" not in diagram(of, href=str)
+    roles = [parsed(svg).get("role") for svg in (diagram(of), diagram(of, seen), diagram(of, href=str))]
+    assert (linked.get("role"), roles) == ("group", ["img"] * 3)
 
 
 def test_a_picture_has_a_name_and_a_description() -> None:
@@ -515,12 +530,15 @@ def test_the_outline_tells_what_the_diagram_shows() -> None:
         {"type": "loop", "condition": "for c in d", "nodes": [do("c")]},
     )
     seen = standing(("do", "a", {"running": 2}))
-    items = outline(of, seen, href=lambda node: f"#{node.get('name')}")
+    items = outline(of, seen, href=lambda status: f"#{status}")
     assert list(texts(items)) == ["a", ("", [("x > 1", ["b"]), "else"]), ("for c in d", ["c"])]
-    assert (items[0]["counts"], items[0]["detail"], items[0]["href"]) == ({"running": 2}, "1 retry", "#a")
+    assert (items[0]["counts"], items[0]["detail"], items[0]["href"]) == ({"running": 2}, "1 retry", "#rollingBack")
     html = render(items)
-    assert '<span class="word">step</span> <a href="#a"><bdi>a</bdi></a> <bdi class="detail">1 retry</bdi>' in html
-    assert '<span class="badge running">2 running</span>' in html
+    assert (
+        '<span class="word">step</span> <a href="#rollingBack"><bdi>a</bdi></a> <bdi class="detail">1 retry</bdi>'
+        in html
+    )
+    assert '<span class="badge running"><span data-number="outline.a.running">2</span> running</span>' in html
     ET.fromstring(html)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wf.durations import seconds, text
+from wf.durations import about, seconds, text
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,20 @@ def test_other_values_are_refused(value: object) -> None:
 def test_durations_are_shown_short(value: float, expected: str) -> None:
     """At most two units are shown, rounded to the smaller one."""
     assert text(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0 s"), (0.00002, "0 s"), (0.00025, "0.3 ms"), (0.00996, "10 ms"), (0.0184, "18 ms"), (0.9994, "999 ms"),
+        (0.9996, "1 s"), (1.04, "1 s"), (4.24, "4.2 s"), (9.96, "10 s"), (12.4, "12 s"), (59.4, "59 s"),
+        (59.7, "1 min"), (90.4, "1 min 30 s"), (3_599.4, "59 min 59 s"), (3_599.7, "1 h"), (3_629, "1 h"),
+        (86_369, "23 h 59 min"), (86_371, "1 d"), (90_000, "1 d 1 h"), (-59.7, "-1 min"), (-0.00002, "0 s"),
+    ],
+)  # fmt: skip
+def test_what_was_measured_is_rounded_before_its_units_are_chosen(value: float, expected: str) -> None:
+    """No 1000 ms, 60 s, 60 min or 24 h; and none more exact than people read it."""
+    assert about(value) == expected
 
 
 @given(st.floats(min_value=0, max_value=1e10))

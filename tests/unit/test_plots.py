@@ -71,7 +71,7 @@ def test_pictures_tell_their_numbers(name: str) -> None:
     essential = {
         "throughput": "1.5 on average, 90 steps, 12,345 instances started, 9 completed",
         "failures": "7 attempts failed, 4 of them tried again; 2 lost; 3 instances errored",
-        "times": "p50 12 ms, p95 1.5 min",
+        "times": "p50 12 ms, p95 1 min 30 s",
         "lags": "95 of 100 sleeps were noticed within 250 ms of their end",
     }[name]
     assert essential in texts(svg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from wf.durations import about
 from wf.status import Status
 
 STATUS = {
@@ -66,13 +67,5 @@ def between(start: datetime | None, end: datetime | None) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """A duration in its two largest units."""
-    seconds = max(length.total_seconds(), 0.0)
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
-    if not hours:
-        return f"{minutes} min {int(seconds % 60)} s"
-    return f"{hours} h {minutes % 60} min" if not days else f"{days} d {hours % 24} h"
+    """A duration; what lies ahead of a clock that is slow has not begun."""
+    return about(max(length.total_seconds(), 0.0))

@@ -195,15 +195,26 @@ where status <> all(%(terminal)s) and (%(workflow)s::text is null or workflow = 
 group by 1, 2, 3
 order by 1, 2, 3
 
--- version_looked: The same among the newest instances of each status of a workflow, so many of each. A status is written
--- as a range, and ordered by, so that nothing but the index on (workflow, status, key) will do.
-select %(workflow)s, i.version, i.status, count(*)
+-- version_looked: The same among so many instances of each status of a workflow, half of them the newest and half the
+-- oldest, where forgotten versions are; also how many of the status were looked at. A status is written as a range, and
+-- ordered by, so that nothing but the index on (workflow, status, key) will do.
+select %(workflow)s, i.version, i.status, count(*), (sum(count(*)) over (partition by i.status))::bigint
 from unnest(%(live)s::text[]) as s (status) cross join lateral (
-  select version, status
-  from wf.instance
-  where workflow = %(workflow)s and status >= s.status and status <= s.status
-  order by status desc, key desc
-  limit %(cap)s
+  (
+    select key, version, status
+    from wf.instance
+    where workflow = %(workflow)s and status >= s.status and status <= s.status
+    order by status desc, key desc
+    limit %(cap)s::integer / 2
+  )
+  union
+  (
+    select key, version, status
+    from wf.instance
+    where workflow = %(workflow)s and status >= s.status and status <= s.status
+    order by status, key
+    limit %(cap)s::integer / 2
+  )
 ) i
 group by 2, 3
 order by 2, 3

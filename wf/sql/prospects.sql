@@ -4,8 +4,8 @@
 -- prospect_look: Where an instance stands.
 select key, version, status, generation from wf.instance where workflow = %(workflow)s and id = %(id)s
 
--- prospect_running: The steps that run now, in the order in which they were asked for.
-select kind, name, count, status
+-- prospect_running: The steps that run now, in the order in which they were asked for; and how many there are.
+select kind, name, count, status, count(*) over ()
 from wf.step
 where instance = %(key)s and generation = %(generation)s and status = 'running'
   and wake_at > coalesce(to_timestamp(%(now)s), now())

@@ -4,8 +4,8 @@
 
 -- standing_look: The time; how many instances of each status were looked at, and how many of these are of the version;
 -- whether they have steps that were not looked at; and the open ones by kind and name, the most populated first. An
--- instance counts once for each, under the status of these that is the first in `open`. Without open steps there is one
--- row, of nulls. The budget is spent in turns, so that each status has its share.
+-- instance counts once for each, under the status of these that is the first in `open`; `mostly` is the status that most of
+-- these instances are in themselves. Without open steps there is one row, of nulls. The budget is spent in turns, so that each status has its share.
 with looked as materialized (
   select i.*, row_number() over (partition by i.status order by i.key desc) as turn
   from unnest(%(statuses)s::text[]) as s (status) cross join lateral (
@@ -16,11 +16,11 @@ with looked as materialized (
     limit %(cap)s
   ) i
 ), meant as materialized (
-  select key, generation, seq, sum(least(seq, %(depth)s)) over (order by turn, key desc) as reads
+  select key, generation, seq, status, sum(least(seq, %(depth)s)) over (order by turn, key desc) as reads
   from looked
   where %(version)s::text is null or version = %(version)s
 ), standing as (
-  select n.kind, n.name, min(array_position(%(open)s::text[], n.status)) as place
+  select n.kind, n.name, m.status, min(array_position(%(open)s::text[], n.status)) as place
   from meant m cross join lateral (
     select kind, name, status
     from wf.step
@@ -29,12 +29,12 @@ with looked as materialized (
     limit %(depth)s
   ) n
   where m.reads <= %(budget)s and n.status = any(%(open)s)
-  group by m.key, n.kind, n.name
+  group by m.key, m.status, n.kind, n.name
 ), groups as (
   select
     kind, name, count(*) as instances, count(*) filter (where place = 1) as first,
     count(*) filter (where place = 2) as second, count(*) filter (where place = 3) as third,
-    count(*) filter (where place = 4) as fourth
+    count(*) filter (where place = 4) as fourth, mode() within group (order by status) as mostly
   from standing
   group by kind, name
   order by count(*) desc, kind, name

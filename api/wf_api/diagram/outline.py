@@ -37,8 +37,7 @@ class Item(TypedDict):
 
 
 def outline(
-    graph: Mapping[str, Any], standing: Standing | None = None, *, href: Callable[[Mapping[str, Any]], str | None] |
-    None = None,
+    graph: Mapping[str, Any], standing: Standing | None = None, *, href: Callable[[str], str] | None = None,
 ) -> list[Item]:  # fmt: skip
     """What `diagram` draws, as nested lists, which `_outline.html` shows.
 
@@ -48,7 +47,7 @@ def outline(
         href: As for `diagram`.
     """
     _, nodes = read(graph)
-    counts, _ = places(nodes, standing)
+    counts, mostly, _ = places(nodes, standing)
 
     def items(nodes: Iterable[Node]) -> list[Item]:
         return list(map(item, nodes))
@@ -61,7 +60,7 @@ def outline(
                 _item("part", part.label or f"branch {number}", items=items(part.nodes))
                 for number, part in enumerate(node.parts, 1)
             ]
-        target = href(node.raw) if href is not None and not node.parts and node.role != "end" else None
+        target = href(mostly[node]) if href is not None and node in mostly else None
         word = WORDS[node.role]
         name = "" if node.name == word else node.name.removeprefix(f"{word} · ")
         return _item(node.role, name, node.detail, counts=counts.get(node), href=target, items=inner)

@@ -46,26 +46,28 @@ _BADGES = 112.0
 
 
 def diagram(
-    graph: Mapping[str, Any], standing: Standing | None = None, *, href: Callable[[Mapping[str, Any]], str | None] |
-    None = None, id: str = "diagram",
+    graph: Mapping[str, Any], standing: Standing | None = None, *, href: Callable[[str], str] | None = None,
+    id: str = "diagram",
 ) -> Markup:  # fmt: skip
     """Draw the code of a workflow.
 
     Args:
         graph: What a worker has told of the code.
         standing: What `Standing.look` told, here or over REST; with it, nodes show how many instances stand there.
-        href: Where a node that is a step, sleep, wait or call leads to, from its JSON; None for nowhere.
+        href: Where a node leads to at which instances stand, from the status that most of these are in.
         id: Distinguishes the diagram from others on the page.
 
     Returns:
         An SVG of its natural size, for a container that scrolls.
     """
     name, nodes = read(graph)
-    counts, _ = places(nodes, standing)
-    picture = _Picture(plan(name, nodes), counts, href)
+    found = places(nodes, standing)
+    picture = _Picture(plan(name, nodes), found.counts, found.mostly, href)
     steps = sum(node.role in {"step", "sleep", "wait"} for node in walk(nodes))
     about = f"Steps, sleeps and waits, from top to bottom: {steps} in all."
-    role = "group" if href is not None else "img"  # what is inside a picture cannot be reached by keyboard
+    role = (
+        "group" if href is not None and found.mostly else "img"
+    )  # what is inside a picture cannot be reached by keyboard
     width, height, of = round(picture.plan.width), round(picture.plan.height), escape(id)
     head = (
         f'<svg class="diagram" role="{role}" aria-labelledby="{of}-title {of}-desc" viewBox="0 0 {width} {height}"'
@@ -85,9 +87,9 @@ class _Picture:
     """Draws what a plan has laid out, from back to front."""
 
     def __init__(
-        self, plan: Plan, counts: Mapping[Node, Counts], href: Callable[[Mapping[str, Any]], str | None] | None
+        self, plan: Plan, counts: Mapping[Node, Counts], mostly: Mapping[Node, str], href: Callable[[str], str] | None
     ) -> None:
-        self.plan, self._counts, self._href = plan, counts, href
+        self.plan, self._counts, self._mostly, self._href = plan, counts, mostly, href
 
     def parts(self) -> Iterator[str]:
         for box in self.plan.boxes:
@@ -108,8 +110,9 @@ class _Picture:
             f"{_icon(box.role, box.x + 13, box.y + box.height / 2 - 8)}{_words(box, node)}"
             f"{''.join(_badges(box, counts))}</g>"
         )
-        target = self._href(node.raw) if self._href is not None else None
-        return made if target is None else f'<a href="{escape(target)}">{made}</a>'
+        if self._href is None or node not in self._mostly:
+            return made
+        return f'<a href="{escape(self._href(self._mostly[node]))}">{made}</a>'
 
 
 def _title(whole: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf_api.diagram.tree import KINDS, Node, read, walk
 
@@ -28,8 +28,22 @@ UNDONE = "undone"
 """Stands beside the statuses of steps for instances whose rollback stands here."""
 
 
-def places(nodes: Iterable[Node], standing: Standing | None) -> tuple[dict[Node, Counts], list[Mapping[str, Any]]]:
-    """How many instances stand at which node, by status, and what belongs to no node.
+class Places(NamedTuple):
+    """Where instances stand.
+
+    Attributes:
+        counts: How many stand at which node, by the status of the step.
+        mostly: The status that most of those of a node are in themselves.
+        rest: What belongs to no node.
+    """
+
+    counts: dict[Node, Counts]
+    mostly: dict[Node, str]
+    rest: list[Mapping[str, Any]]
+
+
+def places(nodes: Iterable[Node], standing: Standing | None) -> Places:
+    """Which steps belong to which node.
 
     A name that stands in the code more than once cannot be told apart: each of its nodes shows all of them.
     """
@@ -42,16 +56,19 @@ def places(nodes: Iterable[Node], standing: Standing | None) -> tuple[dict[Node,
             if isinstance(pattern := node.raw.get("pattern"), str):
                 patterns.append((kind, matcher(pattern), node))
     found: dict[Node, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    most: dict[Node, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     rest = []
     for step in standing["steps"] if standing else ():
         kind, name = step["kind"], step["name"]
         those = exact.get((kind, name)) or [node for of, fits, node in patterns if of == kind and fits(name)]
         for node in those:
+            most[node][step["mostly"]] += step["instances"]
             for status, number in step["statuses"].items():
                 found[node][UNDONE if kind == "rollback" else str(status)] += number
         if not those:
             rest.append(step)
-    return {node: dict(counts) for node, counts in found.items()}, rest
+    mostly = {node: max(counts, key=counts.__getitem__) for node, counts in most.items()}
+    return Places({node: dict(counts) for node, counts in found.items()}, mostly, rest)
 
 
 def unplaced(graph: Mapping[str, Any], standing: Standing | None) -> list[Mapping[str, Any]]:
@@ -59,10 +76,10 @@ def unplaced(graph: Mapping[str, Any], standing: Standing | None) -> list[Mappin
 
     They are of other versions, or their names are made up in a way that the code does not tell.
     """
-    return places(read(graph)[1], standing)[1]
+    return places(read(graph)[1], standing).rest
 
 
-@cache
+@lru_cache(maxsize=4096)  # patterns come from the journal: there is no end to them
 def matcher(pattern: str) -> Callable[[str], bool]:
     """Whether a name fits a pattern, as `wf.graph` writes them: literals, `.*`, and `(?:one|another)`.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wf import durations
 from wf.core import StepConfig
 from wf_api.diagram.text import clean
 
@@ -32,8 +32,6 @@ _TOGETHER = {
 }  # fmt: skip
 _TRY = (("try_block", "try"), ("catch_block", "on error"), ("finally_block", "finally"))
 _DEFAULT = StepConfig()
-_UNITS = {"second": "s", "minute": "min", "hour": "h", "day": "d"}
-_AMOUNT = re.compile(r"(\d+) (second|minute|hour|day)s?")
 _BLOCKS = frozenset({"block", "start"})
 
 
@@ -212,16 +210,11 @@ def _configured(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def duration(value: Any) -> str:
-    """A duration as people write it; a number is seconds."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15:
-        for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
-            if value and value % seconds == 0:
-                return f"{value // seconds:g} {unit}"
-        return f"{value:g} s"
-    found = clean(value)
-    if (amount := _AMOUNT.fullmatch(found)) is not None:
-        return f"{amount[1]} {_UNITS[amount[2]]}"
-    return found or "?"
+    """A duration as people write it; what is none, such as the name of a variable, as it stands in the code."""
+    try:
+        return durations.text(durations.seconds(value))
+    except ValueError:
+        return clean(value) or "?"
 
 
 def _mapping(found: Any) -> Mapping[str, Any]:

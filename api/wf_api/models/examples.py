@@ -27,7 +27,8 @@ VERSION = {
     "id": "2", "workflow_id": "report", "class_name": "Report", "script_name": "shop.workflows",
     "created_on": "2026-11-20T08:00:00Z", "modified_on": "2026-11-20T08:00:00Z",
     "registered_on": "2026-11-20T08:00:00Z",
-    "language": "python", "has_dag": True, "newest": True, "instances": {"waiting": 3}, "limits": None,
+    "language": "python", "has_dag": True, "newest": True, "instances": {"waiting": 3}, "capped": [],
+    "limits": None,
     "concurrency": {"limit": 20}, "default_retention": {"success_retention": 604800.0},
     "settings": {"concurrency": {"limit": 20}, "default_retention": {"success_retention": 604800.0}},
 }  # fmt: skip

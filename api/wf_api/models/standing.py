@@ -8,8 +8,14 @@ _EXAMPLE: dict[str, Json] = {
     "at": "2026-01-31T09:00:00Z",
     "instances": {"running": 2, "waiting": 40},
     "steps": [
-        {"kind": "waitForEvent", "name": "approval", "instances": 40, "statuses": {"waiting": 40}},
-        {"kind": "do", "name": "charge card", "instances": 2, "statuses": {"running": 1, "retrying": 1}},
+        {"kind": "waitForEvent", "name": "approval", "instances": 40, "statuses": {"waiting": 40}, "mostly": "waiting"},
+        {
+            "kind": "do",
+            "name": "charge card",
+            "instances": 2,
+            "statuses": {"running": 1, "retrying": 1},
+            "mostly": "running",
+        },
     ],
     "capped": False,
     "steps_capped": False,
@@ -25,6 +31,7 @@ class StandingAt(Told):
     name: str
     instances: int
     statuses: dict[str, int] = Field(description="running, retrying, ready or waiting.")
+    mostly: str = Field(description="The status that most of these instances are in themselves.")
 
 
 class StandingSeen(Told):

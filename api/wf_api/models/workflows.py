@@ -65,6 +65,10 @@ class Version(Told):
     has_dag: bool = Field(description="Whether there is a diagram of its code.")
     newest: bool
     instances: Count = Field(description="How many are in flight, by status.")
+    capped: list[str] = Field(
+        description="Statuses in which some instances were not looked at: there may be more of it than is said, and "
+        "versions may be missing. Empty if all were counted."
+    )
     limits: dict[str, int] | None
     concurrency: dict[str, int] | None
     default_retention: dict[str, float] | None = Field(description="In seconds.")

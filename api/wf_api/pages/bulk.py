@@ -22,7 +22,7 @@ from wf_api.problems import InvalidRequest
 router = APIRouter(prefix="/workflows/{name}/bulk", include_in_schema=False)
 
 ACTIONS = tuple(action for action in JobAction if action is not JobAction.DELETE_WORKFLOW)
-TRIGGERS = ("api", "binding", "cron", "event")
+TRIGGERS = ("api", "binding", "cron", "event", "fork")
 
 _NO_TICK = "No instance of the list was ticked. Tick some there, or say here which ones are meant."
 _BOUNDS = {"since": time.min, "until": time.max}
@@ -87,14 +87,17 @@ class Wish(BaseModel):
             raise InvalidBatch("The removal of a workflow has a page of its own")
         return kind
 
-    def field(self, name: str) -> str:
-        """A time as a field of a form takes it: in UTC, without saying so."""
+    def field(self, name: str) -> tuple[str, str]:
+        """The type and the value of the field for a time: in UTC, without saying so.
+
+        One that cannot be read stays as it is, in a field of text: with an empty one, more instances would be meant.
+        """
         try:
             given = getattr(self, name).strip()
             at = read_moment(name, given, _BOUNDS[name]) if given else None
         except InvalidQuery:
-            return ""
-        return "" if at is None else _local(at)
+            return "text", given
+        return "datetime-local", "" if at is None else _local(at)
 
     @property
     def fields(self) -> list[tuple[str, str]]:
@@ -109,7 +112,13 @@ class Wish(BaseModel):
 def ask_for_many(request: Request, name: str, caller: Writer, wish: Annotated[Wish, Query()]) -> Any:
     """Choose the action and the instances; `?status=errored&action=restart&ids=a&ids=b` fills it in before."""
     page = _Bulk(request, caller, name, wish)
-    return page.form(InvalidRequest(_NO_TICK) if wish.ticked and not wish.named else None)
+    if wish.ticked and not wish.named:
+        return page.form(InvalidRequest(_NO_TICK))
+    try:
+        Filter.of(wish.filter())
+    except WfError as error:
+        return page.form(error)
+    return page.form()
 
 
 @router.post("")
@@ -150,7 +159,8 @@ class _Bulk:
         problem = None if error is None else told(error)
         return self._view(
             "bulk.html", 200 if problem is None else problem.status, fault="" if problem is None else problem.detail,
-            actions=ACTIONS, statuses=list(Status), triggers=TRIGGERS, most=IDS_MAX,
+            actions=ACTIONS, statuses=list(Status), most=IDS_MAX,
+            triggers=TRIGGERS if self.wish.trigger in ("", *TRIGGERS) else (*TRIGGERS, self.wish.trigger),
         )  # fmt: skip
 
     def preview(self, active: JobActive | None = None) -> HTMLResponse:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from wf.status import Status
+from wf.versions import CAP
 from wf_api.access import Reader
 from wf_api.pages.render import view
 from wf_api.pictures import spark_of
@@ -31,5 +32,6 @@ def home(
     counted = caller.parts.charts.by_workflow(RANGE, [one.name for one in shown]).workflows if shown else []
     return view(
         request, caller, "home.html", here="workflows", workflows=shown, search=search, page=page, more=more,
-        total=len(names), statuses=list(Status), sparks={one.workflow: spark_of(one) for one in counted}, range=RANGE,
+        known=bool(names), statuses=list(Status), cap=CAP, range=RANGE,
+        sparks={one.workflow: spark_of(one) for one in counted},
     )  # fmt: skip

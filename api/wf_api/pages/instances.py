@@ -44,6 +44,7 @@ def instances(
         statuses=list(Status), filtered=any(wanted.values()), cursor=cursor, status=400 if fault else 200,
         query={key: value or None for key, value in wanted.items()},
         may_write=caller.principal.scope >= Scope.WRITE,
+        by_filter=not fault and not any(wanted[key] for key in ("id", "error", "search")),
     )  # fmt: skip
 
 

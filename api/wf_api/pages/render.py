@@ -14,9 +14,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from wf.durations import about
 from wf_api import scales
 from wf_api.pages.said import SAID
-from wf_api.words import duration
 
 if TYPE_CHECKING:
     from wf_api.access import Caller
@@ -43,7 +43,7 @@ def view(
         status: The HTTP status.
         **values: What the template names.
     """
-    said = SAID.get(request.query_params.get("said", ""))
+    said = SAID.get(template, {}).get(request.query_params.get("said", ""))
     return page(template, status=status, who=caller.principal, here=here, said=said, **values)
 
 
@@ -75,6 +75,10 @@ def _clock(at: datetime) -> Markup:
     return made.format(at.isoformat(), whole, shown)
 
 
+def _duration(seconds: float | None) -> str:
+    return "-" if seconds is None else about(seconds)
+
+
 def _moment(at: datetime | None, *, exact: bool = False) -> Markup:
     """A time, in UTC. A script says how long ago it is instead, or beside it if it shall stay exact."""
     if at is None:
@@ -102,7 +106,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {
-        "clock": _clock, "duration": duration, "number": _number, "moment": _moment, "pretty": _pretty,
+        "clock": _clock, "duration": _duration, "number": _number, "moment": _moment, "pretty": _pretty,
         "rate": scales.number,
     }  # fmt: skip
     made.globals |= {"path": path}

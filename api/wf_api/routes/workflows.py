@@ -78,7 +78,7 @@ def list_versions(
     name: str,
     caller: Reader,
     exact: Annotated[
-        bool, Query(description="`false`: count among the newest 1000 in each status, which is quick.")
+        bool, Query(description="`false`: look at 1000 in each status, the newest and the oldest, which is quick.")
     ] = True,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
     per_page: Annotated[int, Query(ge=1, le=100)] = 20,
