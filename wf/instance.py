@@ -147,13 +147,16 @@ class Instance:
         key = None if from_step is None else check_from_step(from_step)
         self._client.rates.take(self.workflow)
         steering = self._client.steering
-        self._go_on(steering.restart(self.workflow, self.id, from_step=key, actor=self._client.actor))
+        moved = steering.restart(self.workflow, self.id, from_step=key, actor=self._client.actor)
+        self._go_on(moved)
+        if moved is not None:
+            steering.clear(moved)
 
     def fork(self, id: str | None = None, *, from_step: FromStep | None = None, params: Any = UNSET) -> Instance:
         """Create an instance of the same version that begins as a copy of this one, which stays as it is.
 
         Where `run` asks for other steps with other params, what is kept does not fit any more: then the rules for
-        changed code hold, a warning, or a pause if the workflow is strict.
+        changed code hold, a warning, or a pause if the workflow is strict. Log lines of kept steps stay with this one.
 
         Args:
             id: Its id; a random one by default.

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from wf.errors import InstanceFinished, InvalidTransition, JournalBusy, StepNotFound
 from wf.facts import PendingEvent
+from wf.leftovers import clear
 from wf.lifecycle import ACCEPTING, Action, Effect, effect
 from wf.sql import statements
 from wf.status import Status
@@ -159,11 +160,11 @@ class Steering:
             InstanceNotFound: There is no such instance.
             StepNotFound: Its history has no such step; nothing has changed.
         """
-        moved = self._act(Action.RESTART, workflow, id, actor, from_step=from_step)
-        if moved is not None:
-            forget = {"key": moved.key, "generation": moved.generation}
-            self._catalog.database.rows(self._sql["restart_forget"], forget)
-        return moved
+        return self._act(Action.RESTART, workflow, id, actor, from_step=from_step)
+
+    def clear(self, restarted: Moved) -> None:
+        """Put in order what a restart left behind; to be called after its nudge, which need not wait for that."""
+        clear(self._catalog.database, restarted.key, restarted.generation, restarted.rev)
 
     def delete(self, workflow: str, id: str, *, actor: str) -> Moved | None:
         """Remove an instance and all that belongs to it; its id is free again.
@@ -173,7 +174,7 @@ class Steering:
         """
         moved = self._act(Action.DELETE, workflow, id, actor)
         if moved is not None:
-            self._catalog.database.rows(self._sql["lines_forget"], {"key": moved.key})
+            self._catalog.database.rows(self._sql["lines_forget"], {"keys": [moved.key]})
         return moved
 
     def look(self, workflow: str, id: str) -> Standing:

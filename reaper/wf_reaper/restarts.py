@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from wf.dispatch import Nudge
 from wf.errors import JournalUnavailable
+from wf.leftovers import clear
 from wf.sql import statements
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Restarts:
         if not rows:
             return False  # somebody else was quicker
         after, rev_after = rows[0]
-        database.rows(self._sql["restart_forget"], {"key": key, "generation": after})
         self._owner.dispatcher.publish([Nudge(key, after, rev_after, workflow=workflow, id=id)])
+        clear(database, key, after, rev_after)
         log.info("instance restarted", workflow=workflow, id=id, **detail)
         return True

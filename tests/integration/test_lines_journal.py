@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 
 from tests.support import Rig, RowLock, wait_until
 from tests.support.attempts import Held, one_step
 from tests.support.errands import RefusedError
-from tests.support.lines import of, rows, run, shop
+from tests.support.lines import of, rows, run, shop, standing
 from tests.support.plans import plan_of, scans
 from wf import InstanceNotFound, WorkflowEntrypoint
-from wf.errors import JournalUnavailable, StepOutputNotFound
-from wf.lines import Lines
+from wf.errors import StepOutputNotFound
+from wf.leftovers import clear
 from wf.listing import LOOK, InvalidQuery
 from wf.sql import statements
 from wf_reaper.retention import Retention
 
 if TYPE_CHECKING:
-    from wf.database import Database
     from wf.settings import Settings
 
 
@@ -80,59 +78,12 @@ def test_lines_wait_for_whoever_is_at_work_on_their_instance(rig: Rig) -> None:
     logged = lines.of(*standing(rig))
     assert logged is not None
     with RowLock(rig.settings.database_url) as lock:
-        logged.take(logging.INFO, "shop", "one more")
+        logged.put(logging.INFO, "shop", "one more")
         assert lines.flush() == 1
         assert rows(rig) == []
         lock.release()
         wait_until(lambda: lines.flush() == 0, what="the line is written")
     assert rows(rig) == [(1, 1, 1)]
-
-
-def standing(rig: Rig) -> Any:
-    """The only instance and its first step, as an attempt has them."""
-    found = rig.workers[0].journal.load(rig.sql("select max(key) from wf.instance")[0][0])
-    assert found is not None
-    return found.instance, found.rows[0]
-
-
-def test_lines_outlast_an_outage_for_a_while_and_are_counted_then(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are tried again, in their order; after a minute, or beyond the bounds, they are dropped, which is said."""
-    rig.create(one_step(lambda: None, "outage"), "r-17")
-    rig.settle()
-    database = Gone(rig.workers[0].database)
-    lines = Lines(database, rig.clock, 200)  # type: ignore[arg-type]  # as far as it is asked
-    monkeypatch.setattr("wf.lines.EVERY", 3600.0)  # the test writes, not the thread
-    part = lines.of(*standing(rig))
-    assert part is not None
-    for n in range(3):
-        part.take(logging.INFO, "shop", f"line {n}")
-    assert lines.flush() == 3
-    part.take(logging.INFO, "shop", "line 3")
-    database.away = False
-    assert lines.flush() == 0
-    found = rig.client.catalog.lines("heartbeat-outage", "r-17", "work-1")
-    assert [line.message for line in found] == [f"line {n}" for n in range(4)]
-    database.away = True
-    with structlog.testing.capture_logs() as said:
-        monkeypatch.setattr("wf.lines.BUFFER", 5)
-        for n in range(7):
-            part.take(logging.INFO, "shop", f"line {n}")
-        assert lines.flush() == 5
-        monkeypatch.setattr("wf.lines.PATIENCE", 0.0)
-        assert lines.flush() == 0
-    assert [entry["lines"] for entry in said] == [2, 5]
-
-
-class Gone:
-    """A database that can be away."""
-
-    def __init__(self, database: Database) -> None:
-        self.database, self.away = database, True
-
-    def rows(self, *args: Any) -> Any:
-        if self.away:
-            raise JournalUnavailable("away")
-        return self.database.rows(*args)
 
 
 def test_messages_are_sealed(settings: Settings) -> None:
@@ -191,7 +142,9 @@ def test_a_restart_from_what_failed_keeps_the_lines_before_it(rig: Rig) -> None:
             "due_in": 1,
         },
     )  # fmt: skip
-    assert rig.sql("select generation, count(*) from wf.line group by 1 order by 1") == [(1, 1), (2, 2)]
+    ((generation, rev),) = rig.sql("select generation, rev from wf.instance")
+    clear(rig.workers[0].database, 1, generation, rev)
+    assert rows(rig) == [(2, 1, 1), (2, 2, 1)]
 
 
 def test_lines_go_with_their_instance(rig: Rig) -> None:
@@ -260,7 +213,7 @@ def test_pages_of_lines_give_each_once(rig: Rig) -> None:
             " now(), 20, 'shop', '' from generate_series(100, 9000) n")  # fmt: skip
     rig.sql("analyze wf.line")
     with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
-        for name in ("lines_page", "lines_looked", "lines_forget", "instance_restart", "restart_forget"):
+        for name in ("lines_page", "lines_looked", "lines_forget", "lines_carry"):
             assert "line" not in set(scans(plan_of(connection, statements()[name]))), name
 
 

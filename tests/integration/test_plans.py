@@ -36,8 +36,8 @@ HOT = {
     "alarm_due", "attempt_ended", "attempt_held", "attempt_list", "attempt_lose", "attempt_record", "details_keep",
     "details_read", "details_tell", "event_accept", "event_pending", "feed_find", "feed_look", "feed_page",
     "instance_create", "instance_fork", "instance_key", "instance_load", "instance_outcome", "instance_read",
-    "instance_restart", "instance_terminate", "lease_extend", "restart_due", "restart_forget", "step_claim",
-    "step_list",
+    "instance_restart", "instance_terminate", "lease_extend", "lines_carry", "restart_due", "restart_forget",
+    "step_claim", "step_list",
 }  # fmt: skip
 """Statements that the scenario must have run for the test to mean anything."""
 
@@ -146,7 +146,11 @@ def fill(rig: Rig, *, analyze: bool = True) -> None:
         "insert into wf.transition (instance, rev, status)"
         " select key, 1, 'waiting' from wf.instance on conflict do nothing"
     )
-    for table in ("instance", "payload", "step", "attempt", "event", "transition") if analyze else ():
+    rig.sql(
+        "insert into wf.line (instance, generation, seq, attempt, at, level, logger, message)"
+        " select key, 1, 1, 1, now(), 20, 'shop', '' from wf.instance"
+    )
+    for table in ("instance", "payload", "step", "attempt", "line", "event", "transition") if analyze else ():
         rig.sql(f"analyze wf.{table}")
 
 

@@ -5,9 +5,9 @@ is one round trip and one commit.
 
 Lock order, everywhere: instance, step, event, slot, payload. A statement that locks rows of several instances does
 not wait for any (`skip locked`), so that no order among them is needed: `alarm_due` takes what is free, `lease_extend`
-and `details_tell`, which lock steps without their instance, leave alone what is just being written, and `lines_keep`
-leaves lines for later whose instance somebody is at work on. Rows of `attempt`, `line` and `transition` are changed
-only by whoever has the instance; nobody else waits for them.
+and `details_tell`, which lock steps without their instance, leave alone what is just being written, as `lines_carry`
+does with lines, and `lines_keep` leaves lines for later whose instance somebody is at work on. But for that, rows of
+`attempt`, `line` and `transition` are changed only by whoever has the instance; nobody else waits for them.
 
 Time is `coalesce(to_timestamp(%(now)s), now())`: the database's clock, or the one a test injects.
 

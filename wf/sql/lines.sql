@@ -18,9 +18,34 @@ with given as materialized (
 )
 select key from wf.instance where key = any(%(keys)s::bigint[]) and key not in (select key from held)
 
--- lines_forget: The lines of an instance that is gone; some may have been written while it was being deleted.
+-- lines_forget: The lines of instances that are gone; some may have been written while these were being deleted.
 delete from wf.line
-where instance = %(key)s and not exists (select 1 from wf.instance where instance.key = %(key)s)
+where instance = any(%(keys)s) and not exists (select 1 from wf.instance where instance.key = line.instance)
+
+-- lines_carry: After a restart, the next so many lines of the generations before it. Those of steps that it has kept go
+-- over into its generation, if they come from the last one; the others go. Rows are found by their place, not by a join,
+-- for which the planner might read all lines of the instance again and again. Locked ones belong to somebody who does
+-- the same, or deletes the instance. No row: none are left.
+with old as materialized (
+  select
+    line.ctid as place, generation, seq, id,
+    generation = %(generation)s - 1 and exists (
+      select 1 from wf.step
+      where step.instance = %(key)s and step.generation = %(generation)s and step.seq = line.seq
+        and step.started_rev < %(rev)s
+    ) as kept
+  from wf.line
+  where instance = %(key)s and generation < %(generation)s
+    and (generation, seq, id) > (%(after_generation)s, %(after_seq)s, %(after_id)s)
+  order by generation, seq, id
+  limit %(limit)s
+  for update skip locked
+), carried as (
+  update wf.line set generation = %(generation)s where ctid = any(array(select place from old where kept))
+), gone as (
+  delete from wf.line where ctid = any(array(select place from old where not kept))
+)
+select generation, seq, id from old order by generation desc, seq desc, id desc limit 1
 
 -- line_step: The step whose lines are asked for.
 select instance.key, instance.generation, step.seq, step.attempt

@@ -18,7 +18,7 @@ where instance.key = %(key)s and step.kind = %(kind)s and step.name = %(name)s a
 -- as it ran; a choice of rows by their status would give results to the wrong steps. Waits that are done again get their
 -- events again. From a step, whatever was asked for before it is kept, and nothing after it, but for a timeout that has
 -- fired since: it would end the step again at once. Events that no kept wait has taken are gone, and open sleeps and
--- waits keep their deadlines.
+-- waits keep their deadlines. Log lines follow later (see lines_carry): there may be too many to hold the instance for.
 with target as (
   select key, generation, rev, workflow, id, started_rev, last_rev, paused_at from wf.instance
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
@@ -62,11 +62,6 @@ with target as (
   set generation = target.generation + 1
   from target
   where attempt.instance = target.key and attempt.generation = target.generation and seq in (select seq from kept)
-), logged_lines as (
-  update wf.line
-  set generation = target.generation + 1
-  from target
-  where line.instance = target.key and line.generation = target.generation and seq in (select seq from kept)
 ), released as (
   update wf.event
   set consumed_by = null
@@ -112,10 +107,8 @@ from target
 where instance.key = target.key
 returning instance.generation, instance.rev
 
--- restart_forget: What the generations before the last restart left behind.
+-- restart_forget: What the generations before the last restart left behind, but for lines (see lines_carry).
 with gone as (
   delete from wf.step where instance = %(key)s and generation < %(generation)s
-), lines as (
-  delete from wf.line where instance = %(key)s and generation < %(generation)s
 )
 delete from wf.attempt where instance = %(key)s and generation < %(generation)s
