@@ -51,7 +51,7 @@ def list_workflows(page: int, per_page: int, *, as_json: bool) -> None:
 
 
 def _number(workflow: Answer, status: str) -> str:
-    from wf.deployments import CAP  # noqa: PLC0415  (slow)
+    from wf.registered import CAP  # noqa: PLC0415  (slow)
 
     number: int = workflow.instances[status]
     return f"{number}+" if workflow.instances_capped and number == CAP else str(number)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from wf.deployments import CAP
 from wf.errors import WorkflowNotFound
+from wf.registered import CAP
 from wf.status import Status
 from wf_api.access import Reader, Scope
 from wf_api.diagram import diagram, outline, unplaced
