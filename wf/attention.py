@@ -34,6 +34,12 @@ EXAMPLES = 3
 LISTED = 50
 """Lost attempts, poisonous steps and waits that are told of one by one."""
 
+DEPTH = 20
+"""Steps of each waiting instance among which waits are looked for, the newest ones."""
+
+BUDGET = 10_000
+"""Steps among which waits are looked for in all; those of older instances are not looked at."""
+
 LATE = 20
 """Late instances that are told of one by one."""
 
@@ -75,24 +81,25 @@ class Attention:
         Returns:
             `at`; `errors` in `groups`, the biggest first, with how many instances were `looked` at and whether there
             may be more (`capped`); `lost` attempts of the last day; `poison`, the steps among these that have lost
-            their worker more than once; `waits` for events, the soonest deadline first, and whether older ones may
-            have been left out (`capped`); `late` instances; `workers` that are `gone`, `queues` with messages that no
-            worker takes, the `alarm`; numbers of live instances that are `unserved`, because no worker knows their
-            workflow, and of `paused` ones, both by workflow; and `cap`: a number as high as it means "or more".
+            their worker more than once; `waits` for events, the soonest deadline first; `late` instances; of `lost`,
+            `waits` and `late` also whether there may be more than were looked at (`capped`), among the `CAP` first ones
+            of all workflows; `workers` that are `gone`, `queues` with messages that no worker takes, the `alarm`;
+            numbers of live instances that are `unserved`, because no worker knows their workflow, and of `paused` ones,
+            both by workflow; and `cap`: a number as high as it means "or more".
 
         Raises:
             JournalUnavailable: Postgres does not answer.
         """
         vitals = self._overview.vitals(only)
         of = {"now": self._clock.override(), "cap": CAP, "only": None if only is None else sorted(only)}
-        lost = self._read("attention_lost", of | {"within": DAY})
-        waits = self._read("attention_waits", of | {"limit": LISTED})
+        lost, lost_capped = _first(self._read("attention_lost", of | {"within": DAY}))
+        waits = self._read("attention_waits", of | {"limit": LISTED, "depth": DEPTH, "budget": BUDGET})
         paused: dict[str, int] = dict(self._read("attention_paused", of))
         served = {name for worker in vitals.workers if worker.alive for name in worker.workflows}
         return Answer(
             at=vitals.at,
             errors=_errors(self._read("attention_errors", of | {"each": EACH, "limit": CAP, "bytes": BYTES})),
-            lost=Answer(total=len(lost), attempts=[_lost(row) for row in lost[:LISTED]]),
+            lost=Answer(total=len(lost), attempts=[_lost(row) for row in lost[:LISTED]], capped=lost_capped),
             poison=_poison(lost),
             waits=_waits(waits),
             late=self._late(of, vitals),
@@ -109,7 +116,7 @@ class Attention:
 
     def _late(self, of: dict[str, Any], vitals: Answer) -> Answer:
         after = max(self._settings.alarm_tick * SILENCE, PATIENCE)
-        rows = self._read("attention_late", of | {"after": after})
+        rows, capped = _first(self._read("attention_late", of | {"after": after}))
         oldest = [
             Answer(
                 workflow=workflow, instance=id, status=status, dueAt=due_at, nudges=nudges,
@@ -117,7 +124,7 @@ class Attention:
             )
             for workflow, id, status, due_at, nudges in rows[:LATE]
         ]  # fmt: skip
-        return Answer(total=len(rows), oldest=oldest)
+        return Answer(total=len(rows), oldest=oldest, capped=capped)
 
     def _untaken(self, vitals: Answer) -> list[Answer]:
         """Queues with messages that no living worker takes; any worker of ours takes the alarm's, too."""
@@ -134,6 +141,11 @@ class Attention:
             for name, _, number in self._read("instance_counts", of):
                 counts[name] = min(counts.get(name, 0) + number, CAP)
         return counts
+
+
+def _first(rows: Rows) -> tuple[Rows, bool]:
+    """The rows without the number of those that were looked at, and whether this may not have been all."""
+    return [row[:-1] for row in rows if row[0] is not None], rows[0][-1] == CAP
 
 
 def _errors(rows: Rows) -> Answer:
@@ -188,14 +200,14 @@ def _poison(rows: Rows) -> Answer:
 
 
 def _waits(rows: Rows) -> Answer:
-    *_, total, looked = rows[0]
+    *_, total, capped = rows[0]
     open = [
         Answer(
             workflow=workflow, instance=id, step=f"{name}-{count}", eventType=type, since=since, deadline=deadline
         )
         for workflow, id, name, count, type, since, deadline, *_ in rows if workflow is not None
     ]  # fmt: skip
-    return Answer(total=min(total, CAP), soonest=open, capped=looked == CAP)
+    return Answer(total=min(total, CAP), soonest=open, capped=capped)
 
 
 def _gone(worker: Answer) -> Answer:

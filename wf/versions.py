@@ -21,7 +21,7 @@ versions."""
 
 
 def find_versions(database: Database, workflow: str | None = None, *, exact: bool = True) -> list[Answer]:
-    """As `Deployments.versions`, of a workflow that there is."""
+    """As `Registered.versions`, of a workflow that there is."""
     sql = statements()
     of = {"workflow": workflow, "terminal": sorted(TERMINAL), "live": sorted(set(Status) - TERMINAL), "cap": CAP}
     told = {row[:2]: row[2:] for row in database.read(sql["version_list"], of)}

@@ -22,6 +22,7 @@ from wf.http import answer_for
 from wf.instance import Instance
 from wf.job_actions import JobAction
 from wf.jobs import TASK
+from wf.meter import SPANS
 from wf.sql import statements
 from wf_reaper.turns import FencedSteering, Job, Lost, Passed, Progress, Turn
 
@@ -179,7 +180,7 @@ class JobRunner:
 
     def _removed(self, job: Job) -> bool:
         """Remove a workflow; whether nothing is left to do, be it that nothing can be done."""
-        left = self._rows("workflow_remove", job.fence)
+        left = self._rows("workflow_remove", job.fence | {"spans": list(SPANS)})
         if not left or not left[0][0] or job.errors:  # not ours, gone, or not to be had: the errors tell
             return True
         newest = self._rows("job_newest", {"workflow": job.workflow})

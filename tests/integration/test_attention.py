@@ -79,8 +79,10 @@ def test_when_all_is_well_there_is_nothing(rig: Rig, attention: Attention) -> No
     served(rig)
     seen = attention.look()
     assert seen.errors == {"groups": [], "looked": 0, "capped": False}
-    assert (seen.lost, seen.poison) == ({"total": 0, "attempts": []}, {"total": 0, "steps": []})
-    assert (seen.waits, seen.late) == ({"total": 0, "soonest": [], "capped": False}, {"total": 0, "oldest": []})
+    assert seen.lost == {"total": 0, "attempts": [], "capped": False}
+    assert seen.poison == {"total": 0, "steps": []}
+    assert seen.waits == {"total": 0, "soonest": [], "capped": False}
+    assert seen.late == {"total": 0, "oldest": [], "capped": False}
     assert (seen.workers.gone, seen.queues, seen.unserved, seen.paused) == ([], [], {}, {})
     assert (seen.at, seen.alarm.late) == (moment(0), False)
 
@@ -329,8 +331,13 @@ def test_a_look_reads_no_big_table(rig: Rig, attention: Attention) -> None:
     seen = attention.look()
     assert (seen.errors.looked, seen.lost.total, seen.poison.total, seen.waits.total, seen.late.total) == (CAP,) * 5
     assert (len(seen.lost.attempts), len(seen.poison.steps), len(seen.waits.soonest)) == (LISTED,) * 3
-    assert (len(seen.late.oldest), seen.waits.capped, seen.errors.capped) == (LATE, True, True)
+    assert len(seen.late.oldest) == LATE
+    assert (seen.lost.capped, seen.late.capped, seen.waits.capped, seen.errors.capped) == (True,) * 4
     assert set(seen.unserved.values()) == {CAP}
+    hidden = attention.look(["another"])  # the first ones that were looked at are all of others
+    assert (hidden.lost, hidden.late) == (
+        {"total": 0, "attempts": [], "capped": True}, {"total": 0, "oldest": [], "capped": True},
+    )  # fmt: skip
 
 
 def test_the_command_shows_it(rig: Rig, settings: Settings) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from tests.support import wait_until
 from tests.support.errands import Errand, versions
 from tests.support.jobs import audited, break_at, fill, statuses, work, zoo
 from tests.support.standing import held_at
@@ -19,6 +20,9 @@ from wf_reaper.jobs import ROUNDS
 if TYPE_CHECKING:
     from tests.support import Rig
     from wf.jobs import Jobs
+
+
+STUCK = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 
 
 @pytest.fixture
@@ -57,6 +61,24 @@ def test_a_removed_workflow_leaves_nothing(rig: Rig, jobs: Jobs) -> None:
         assert rig.sql(f"select distinct {column} from wf.{table}") == [("kept",)], table
     assert audited(rig, "delete_workflow") == [(f"job:{job.id}:client", "")]
     assert statuses(rig, "other").total() == len(Status)
+
+
+def test_a_removal_and_a_worker_that_counts_wait_for_each_other(rig: Rig, jobs: Jobs) -> None:
+    """Both take rows of counts in the order of their keys, wherever these lie: never is it a deadlock."""
+    counts = "insert into wf.metric (span, workflow, at) values (%s, 'errand', 'epoch')"
+    for span in reversed(SPANS):
+        rig.sql(counts, span)
+    rig.sql("analyze wf.metric")  # so few are read in the order in which they lie
+    jobs.start("errand", "delete_workflow")
+    with psycopg.connect(rig.settings.database_url) as counting:
+        counted = "update wf.metric set steps = steps + 1 where span = %s"
+        counting.execute(counted, [SPANS[0]])
+        runner = rig.in_thread(work, rig)
+        wait_until(lambda: rig.sql(STUCK) != [], what="the removal waits")
+        counting.execute(counted, [SPANS[-1]])
+        counting.commit()
+        runner.result(20)
+    assert rig.sql("select span from wf.metric") == []
 
 
 def test_what_is_created_meanwhile_goes_too(rig: Rig, jobs: Jobs) -> None:

@@ -109,6 +109,18 @@ def test_it_is_said_how_far_was_looked(rig: Rig, api: Api, pages: Pages) -> None
     assert "Of the newest 200 errored instances; older ones were not looked at." in page.words
 
 
+def test_others_may_have_left_no_room_to_look_and_it_is_said(rig: Rig, api: Api) -> None:
+    """To a reader of some workflows, of which some may be late: the first ones that were looked at are of others."""
+    rig.workers[0].catalog.register(Errand)
+    fill(rig, "waiting", 1000)
+    rig.clock.advance(3600)
+    mine = make_token(rig, "mine", "read", workflows=["odd"])
+    page = Pages(api, mine).get("/attention")
+    assert api.ok("GET", "/api/attention", headers=mine)["late"] == {"total": 0, "oldest": [], "capped": True}
+    assert page.numbers["late.total"] == "0+"
+    assert "Of the first 1,000 of all workflows; others were not looked at." in page.words
+
+
 def test_links_to_flower_are_there_if_it_is(rig: Rig) -> None:
     """With WF_FLOWER_URL."""
     troubled(rig)

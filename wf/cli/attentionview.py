@@ -39,10 +39,13 @@ def _facts(seen: Answer) -> Iterator[tuple[str, str | None]]:
         last = "never" if alarm.ticked_at is None else f"{duration(seen.at - alarm.ticked_at)} ago"
         yield "Alarm", f"{last}: is there a worker or a beat?"
     yield "Errored", _errored(seen.errors)
-    yield "Lost attempts", _total(seen, "lost", "in the last day")
+    yield "Lost attempts", _total(seen, "lost", "in the last day", more=seen.lost.capped)
     yield "Poison", _total(seen, "poison", "step(s) that have lost their worker again and again")
-    yield "Waits", _total(seen, "waits", "for an event" + (", of the newest instances" if seen.waits.capped else ""))
-    yield "Late", _total(seen, "late", "instance(s)")
+    yield (
+        "Waits",
+        _total(seen, "waits", "for an event" + (", of the newest steps" if seen.waits.capped else "")),
+    )
+    yield "Late", _total(seen, "late", "instance(s)", more=seen.late.capped)
     yield "Queues", ", ".join(f"{queue.name}: {queue.length} that no worker takes" for queue in seen.queues) or None
     yield "Unserved", _by_workflow(seen.unserved, seen.cap)
     yield "Paused", _by_workflow(seen.paused, seen.cap)
@@ -55,9 +58,10 @@ def _errored(errors: Answer) -> str | None:
     return f"{of} instance(s), {len(errors.groups)} kind(s) of errors"
 
 
-def _total(seen: Answer, part: str, what: str) -> str | None:
+def _total(seen: Answer, part: str, what: str, *, more: bool = False) -> str | None:
     number = seen[part].total
-    return f"{_number(number, seen.cap)} {what}" if number else None
+    told = f"{number}+" if more else _number(number, seen.cap)
+    return f"{told} {what}" if number or more else None
 
 
 def _by_workflow(numbers: Mapping[str, int], cap: int) -> str | None:

@@ -29,26 +29,31 @@ where i.status = 'errored'
 order by i.key desc
 
 -- attention_lost: Attempts that have lost their worker within so many seconds, the newest first, and how often their
--- steps have lost it.
-select i.workflow, i.id, i.status, s.name, s.count, a.attempt, a.worker, a.ended_at, s.lost
-from (
+-- steps have lost it. How many were looked at, of any workflow, stands in every row; without an attempt there is one row.
+with newest as materialized (
   select instance, generation, seq, attempt, worker, ended_at
   from wf.attempt
   where outcome = 'lost' and ended_at >= coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(within)s)
   order by ended_at desc
   limit %(cap)s
-) a
-cross join lateral (select workflow, id, status from wf.instance where key = a.instance offset 0) i
-cross join lateral (
-  select name, count, lost from wf.step
-  where instance = a.instance and generation = a.generation and seq = a.seq
-  offset 0
-) s
-where %(only)s::text[] is null or i.workflow = any(%(only)s)
-order by a.ended_at desc
+), shown as (
+  select i.workflow, i.id, i.status, s.name, s.count, a.attempt, a.worker, a.ended_at, s.lost
+  from newest a
+  cross join lateral (select workflow, id, status from wf.instance where key = a.instance offset 0) i
+  cross join lateral (
+    select name, count, lost from wf.step
+    where instance = a.instance and generation = a.generation and seq = a.seq
+    offset 0
+  ) s
+  where %(only)s::text[] is null or i.workflow = any(%(only)s)
+)
+select shown.*, (select count(*) from newest)
+from (select 1) always left join shown on true
+order by shown.ended_at desc
 
--- attention_waits: Waits for events, the soonest deadline first, of the newest instances that wait; the number of all
--- these waits, and of the instances, stand in every row. The last row has no wait, if there is none else.
+-- attention_waits: Waits for events, the soonest deadline first, of the newest instances that wait, and among the
+-- `depth` newest steps of each and `budget` steps in all. The number of all these waits, and whether there may be others,
+-- stand in every row; without a wait there is one row.
 with newest as materialized (
   select found.key
   from wf.workflow w cross join lateral (
@@ -61,38 +66,46 @@ with newest as materialized (
   where %(only)s::text[] is null or w.name = any(%(only)s)
   order by found.key desc
   limit %(cap)s
-), open as materialized (
-  select i.workflow, i.id, s.name, s.count, s.config, s.started_at, s.wake_at
+), looked as materialized (
+  select i.*, sum(least(i.seq, %(depth)s)) over (order by i.key desc) as reads
   from newest
   cross join lateral (
-    select key, generation, workflow, id from wf.instance where key = newest.key and status = 'waiting' offset 0
+    select key, generation, seq, workflow, id from wf.instance where key = newest.key and status = 'waiting' offset 0
   ) i
+), open as materialized (
+  select i.workflow, i.id, s.name, s.count, s.config, s.started_at, s.wake_at
+  from looked i
   cross join lateral (
     select kind, name, count, config, status, started_at, wake_at
     from wf.step
     where instance = i.key and generation = i.generation
     order by seq desc
-    limit 100
+    limit %(depth)s
   ) s
-  where s.kind = 'waitForEvent' and s.status = 'waiting'
+  where i.reads <= %(budget)s and s.kind = 'waitForEvent' and s.status = 'waiting'
 )
 select
   o.workflow, o.id, o.name, o.count, o.config ->> 'type', o.started_at, o.wake_at,
-  (select count(*) from open), (select count(*) from newest)
+  (select count(*) from open),
+  (select count(*) from newest) = %(cap)s
+  or exists (select from looked where seq > %(depth)s or reads > %(budget)s)
 from (select 1) always left join (select * from open order by wake_at, workflow, id limit %(limit)s) o on true
 order by o.wake_at, o.workflow, o.id
 
--- attention_late: Live instances that were due so many seconds ago, the longest ago first.
-select workflow, id, status, due_at, nudges
-from (
+-- attention_late: Live instances that were due so many seconds ago, the longest ago first. How many were looked at, of
+-- any workflow, stands in every row; without an instance there is one row.
+with due as materialized (
   select workflow, id, status, due_at, nudges
   from wf.instance
   where due_at < coalesce(to_timestamp(%(now)s), now()) - make_interval(secs => %(after)s)
   order by due_at
   limit %(cap)s
-) due
-where %(only)s::text[] is null or workflow = any(%(only)s)
-order by due_at
+), shown as (
+  select * from due where %(only)s::text[] is null or workflow = any(%(only)s)
+)
+select shown.*, (select count(*) from due)
+from (select 1) always left join shown on true
+order by shown.due_at
 
 -- attention_paused: Every workflow, and how many of its instances are paused, up to a cap.
 select w.name, c.number

@@ -133,7 +133,8 @@ where id = %(job)s and lease_until = %(lease_until)s and status = 'running'
   and coalesce((options ->> 'round')::integer, 1) < %(rounds)s
 returning after_key, upto_key
 
--- workflow_remove: A workflow that has no instance left, with all that is known of it. Gives whether it has one.
+-- workflow_remove: A workflow that has no instance left, with all that is known of it. Gives whether it has one. Its
+-- counts are locked in the order of their keys, as those do who add to them.
 with gone as (
   delete from wf.workflow
   using wf.job
@@ -147,8 +148,15 @@ with gone as (
   delete from wf.schedule using gone where schedule.workflow = gone.name
 ), slots as (
   delete from wf.slot using gone where slot.workflow = gone.name
-), counts as (
-  delete from wf.metric using gone where metric.workflow = gone.name and metric.span in (60, 600, 3600)
+), counts as materialized (
+  select m.span, m.workflow, m.at
+  from wf.metric m join gone on m.workflow = gone.name
+  where m.span = any(%(spans)s::integer[])
+  order by m.span, m.workflow, m.at
+  for update of m
+), uncounted as (
+  delete from wf.metric using counts
+  where (metric.span, metric.workflow, metric.at) = (counts.span, counts.workflow, counts.at)
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance) select %(actor)s, 'delete_workflow', name, '' from gone
 )

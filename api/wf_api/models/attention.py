@@ -26,6 +26,7 @@ _EXAMPLE: dict[str, Json] = {
                 "at": _AT, "lost": 2,
             },
         ],
+        "capped": False,
     },
     "poison": {
         "total": 1,
@@ -54,6 +55,7 @@ _EXAMPLE: dict[str, Json] = {
                 "nudges": 0, "late": 60.0,
             },
         ],
+        "capped": False,
     },
     "workers": {
         "gone": [
@@ -107,10 +109,11 @@ class LostAttempt(Told):
 
 
 class Lost(Told):
-    """How many attempts were lost in the last day, and the newest of them."""
+    """How many attempts were lost in the last day, the newest of them, and whether there may be more (`capped`)."""
 
     total: int
     attempts: list[LostAttempt]
+    capped: bool = Field(description="Whether there were more, of all workflows, than are looked at.")
 
 
 class PoisonousStep(Told):
@@ -143,7 +146,7 @@ class Wait(Told):
 
 
 class Waits(Told):
-    """How many waits, the soonest to end, and whether those of older instances may be missing (`capped`)."""
+    """How many waits, the soonest to end, and whether older ones may be missing (`capped`)."""
 
     total: int
     soonest: list[Wait]
@@ -162,10 +165,11 @@ class LateInstance(Told):
 
 
 class Late(Told):
-    """How many instances are late, and those that are it most."""
+    """How many instances are late, those that are it most, and whether there may be more (`capped`)."""
 
     total: int
     oldest: list[LateInstance]
+    capped: bool = Field(description="Whether there were more, of all workflows, than are looked at.")
 
 
 class GoneWorker(Told):
