@@ -46,7 +46,7 @@ class Place:
     name: str
 
 
-EXACT: dict[str, Any] = {
+EXACT: dict[Any, Any] = {
     "price": Decimal("1.10"), "at": datetime(2027, 1, 2, 3, tzinfo=ZoneInfo("Europe/Berlin")), "raw": b"\x00\xff",
     "pair": (1, 2), "set": {1}, "place": Place("here"), "day": date(2027, 1, 2), "nan": float("inf"), 7: "seven",
     "half": "\ud800", "plain": [1, 1.0, True, None, "x"],
