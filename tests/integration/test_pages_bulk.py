@@ -39,7 +39,9 @@ def previewed(pages: Pages, query: str = "", **changes: Any) -> Any:
 
 def test_the_form_asks_for_exactly_what_a_filter_takes() -> None:
     """And for the options that there are."""
-    assert set(Filter.model_fields) | {"action", "rollback", "step", "count", "type"} == set(Wish.model_fields)
+    assert set(Filter.model_fields) | {"action", "rollback", "step", "count", "type", "ticked"} == set(
+        Wish.model_fields
+    )
     assert set(ACTIONS) == set(JobAction) - {JobAction.DELETE_WORKFLOW}
 
 
