@@ -61,7 +61,7 @@ def test_an_order_is_created_over_the_page_of_its_workflow(order: Rig, api: Api,
     over.get_by_role("button", name="Create it").click()
     expect(page.get_by_role("alert")).to_contain_text("what is wrong stands beside it")
     expect(page.get_by_label("Id", exact=True)).to_have_accessible_description(
-        re.compile("already has an instance 'r-17'")
+        re.compile("There is an instance 'r-17' already")
     )
     assert barriers(page) == []
     page.get_by_label("Id", exact=True).fill("r-18")

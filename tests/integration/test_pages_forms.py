@@ -46,7 +46,7 @@ class Place:
     name: str
 
 
-EXACT: dict[str, Any] = {
+EXACT: dict[Any, Any] = {
     "price": Decimal("1.10"), "at": datetime(2027, 1, 2, 3, tzinfo=ZoneInfo("Europe/Berlin")), "raw": b"\x00\xff",
     "pair": (1, 2), "set": {1}, "place": Place("here"), "day": date(2027, 1, 2), "nan": float("inf"), 7: "seven",
     "half": "\ud800", "plain": [1, 1.0, True, None, "x"],
@@ -133,7 +133,7 @@ def test_without_a_model_params_are_json(errand: Rig, api: Api, pages: Pages) ->
 @pytest.mark.parametrize(
     ("changes", "status", "told"),
     [
-        ({"id": "r-17"}, 409, "already has an instance 'r-17'"),
+        ({"id": "r-17"}, 409, "There is an instance 'r-17' already"),
         ({"id": "no blanks"}, 400, "'no blanks' is invalid"),
         ({"payload/number": "12"}, 400, "12 is greater than the maximum of 9"),
         ({"payload/number": "many"}, 400, "This is no whole number."),
@@ -426,7 +426,7 @@ def test_params_that_no_form_could_send_are_left_alone(rig: Rig, pages: Pages) -
 @pytest.mark.parametrize(
     ("changes", "status", "told"),
     [
-        ({"id": "r-17"}, 409, "already has an instance 'r-17'"),
+        ({"id": "r-17"}, 409, "There is an instance 'r-17' already"),
         ({"id": "no blanks"}, 400, "'no blanks' is invalid"),
         ({"payload/number": "0"}, 400, "0 is less than the minimum of 1"),
         ({"payload/due": ""}, 400, "Fill this in."),

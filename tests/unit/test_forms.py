@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, TypeAdapter, create_model
 from wf.errors import InvalidPayload
 from wf.params import json_schema
 from wf_api.filled import Read, faults_of, read_form
-from wf_api.forms import fields, misplaced
+from wf_api.forms import fields, misplaced, untouched
 from wf_api.pages import render
 from wf_api.shapes import Kind
 
@@ -390,6 +390,7 @@ def test_a_form_reads_what_it_shows(data: st.DataObject) -> None:
     assert read == Read(value, {})
     assert json.dumps(read.payload, sort_keys=True) == json.dumps(value, sort_keys=True)  # 1 is not true
     Inputs(rendered(fields(schema)))
+    assert read_form(schema, untouched(fields(schema, value))) == read
 
 
 @settings(max_examples=100, deadline=None)

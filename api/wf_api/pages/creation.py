@@ -13,7 +13,7 @@ from wf.prospects import Prospects
 from wf.schemas import declared
 from wf_api.access import Caller, Writer
 from wf_api.pages.durations import read_retention, written
-from wf_api.pages.filled import BESIDE, Filled, Sent, digest
+from wf_api.pages.filled import BESIDE, Filled, Sent, digest, id_fault
 from wf_api.pages.refusals import told
 from wf_api.pages.render import path, view
 from wf_api.problems import InvalidRequest, as_given
@@ -78,7 +78,7 @@ class _Page:
         except InvalidPayload as error:
             raise self.params.blame(error) from error
         except (InvalidInstanceId, InstanceAlreadyExists) as error:
-            self.wrong["id"] = str(error)
+            self.wrong["id"] = id_fault(error)
             raise
         return RedirectResponse(path("workflows", self.name, "instances", created.id, said="created"), _SEE_OTHER)
 

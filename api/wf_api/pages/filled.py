@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
+from wf.errors import InstanceAlreadyExists
 from wf_api.door import BIG
 from wf_api.filled import ABSENT, Read, faults_of, read_form
 from wf_api.forms import Field, fields, misplaced
@@ -16,7 +17,7 @@ from wf_api.problems import InvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wf.errors import InvalidPayload
+    from wf.errors import InvalidInstanceId, InvalidPayload
 
 BESIDE = "Nothing was done: what is wrong stands beside it below."
 NOT_JSON = "Numbers beyond 1.8e308 are not JSON; send them as text."
@@ -83,6 +84,12 @@ class Filled:
     def misplaced(self) -> list[str]:
         """What is wrong and belongs to none of them."""
         return misplaced(self.fields, self.faults)
+
+
+def id_fault(error: InvalidInstanceId | InstanceAlreadyExists) -> str:
+    """What is wrong with an id that was filled in."""
+    taken = isinstance(error, InstanceAlreadyExists)
+    return f"There is an instance {error.id!r} already. Choose another id." if taken else str(error)
 
 
 def digest(*values: Any) -> str:

@@ -23,7 +23,7 @@ from wf_api.filled import read_form, same
 from wf_api.forms import fields, untouched
 from wf_api.pages.actions import MOVED_ON
 from wf_api.pages.beginnings import START, Count, From, StepType, asked, choice, from_step
-from wf_api.pages.filled import BESIDE, Filled, Sent, digest
+from wf_api.pages.filled import BESIDE, Filled, Sent, digest, id_fault
 from wf_api.pages.refusals import told
 from wf_api.pages.render import path, view
 from wf_api.paths import ONE
@@ -150,7 +150,7 @@ class _Page:
         except InvalidPayload as error:
             raise self.params.filled.blame(error) from error
         except (InvalidInstanceId, InstanceAlreadyExists) as error:
-            self.wrong["id"] = str(error)
+            self.wrong["id"] = id_fault(error)
             raise
         return RedirectResponse(path("workflows", self.name, "instances", forked.id, said="forked"), _SEE_OTHER)
 
