@@ -42,7 +42,7 @@ class TooManySchedules(WfError):
 CAP = 1_000
 """No further than this are the instances in one status of one workflow counted for a list of workflows."""
 
-_NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None}
+_NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None, "breaker": None}
 
 
 class _Standing(NamedTuple):
@@ -135,8 +135,9 @@ class Deployments:
             if not known:
                 raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
             declared = settings[version]
-            if "limits" in wanted and wanted["limits"] != declared.get("limits"):
-                raise ValueError(f"Workflow {name!r}: limits stand on the class; change them there.")
+            for keyword in ("limits", "breaker"):
+                if keyword in wanted and wanted[keyword] != declared.get(keyword):
+                    raise ValueError(f"Workflow {name!r}: {keyword} stands on the class; change it there.")
             standing = _Standing(name, versions, version, declared, seen, now)
             done = self._settle(standing, wanted, actor=actor, max_schedules=max_schedules)
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
