@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wf.answers import Answer
+from wf.breakers import listed
 from wf.codec import CodecError
 from wf.dispatch import alarm_queue
 from wf.faults import summary
@@ -78,7 +79,8 @@ class Attention:
             their worker more than once; `waits` for events, the soonest deadline first, and whether older ones may
             have been left out (`capped`); `late` instances; `workers` that are `gone`, `queues` with messages that no
             worker takes, the `alarm`; numbers of live instances that are `unserved`, because no worker knows their
-            workflow, and of `paused` ones, both by workflow; and `cap`: a number as high as it means "or more".
+            workflow, and of `paused` ones, both by workflow; `breakers` that are not closed; and `cap`: a number as
+            high as it means "or more".
 
         Raises:
             JournalUnavailable: Postgres does not answer.
@@ -100,6 +102,7 @@ class Attention:
             queues=self._untaken(vitals),
             alarm=vitals.alarm,
             unserved=self._unserved(sorted(paused.keys() - served)),
+            breakers=listed(self._database, only, cap=CAP),
             paused=Answer({name: number for name, number in paused.items() if number}),
             cap=CAP,
         )  # fmt: skip

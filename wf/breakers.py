@@ -8,7 +8,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from wf.answers import Answer
-from wf.breaker import Breaker, Counts, Policy, State, changed, closed, opened
+from wf.breaker import Action, Breaker, Counts, Policy, State, changed, closed, opened
 from wf.errors import JournalUnavailable, WfError
 from wf.slots import Slots
 from wf.sql import statements
@@ -30,6 +30,12 @@ REAPER = "reaper"
 
 TRIES = 3
 """Times that somebody who closes or opens a breaker goes again if it has changed meanwhile."""
+
+_SAID = {
+    Action.OPEN: "too many instances failed: the breaker is open, no instance begins",
+    Action.PROBE: "the breaker probes: one instance at a time goes on",
+    Action.CLOSE: "the breaker is closed: everybody goes on",
+}
 
 log = structlog.get_logger("wf")
 
@@ -174,6 +180,9 @@ class Breakers:
         change = changed(seen.breaker, seen.policy, seen.counts, seen.now)
         if change is not None and not self._change(seen, change):
             return False  # somebody else was quicker, and sees to the slots
+        if change is not None and change.action is not None:
+            say = log.warning if change.action is Action.OPEN else log.info
+            say(_SAID[change.action], workflow=seen.workflow, **_told(change.after))
         if seen.stored is not None or change is not None:
             self._slots.adjust(seen.workflow, due_in=self._due_in)
         return change is not None and change.action is not None
@@ -188,15 +197,15 @@ class Breakers:
     def _change(self, seen: _Seen, change: Change) -> bool:
         """Write a change; whether nothing has changed since the look."""
         after, action = change
-        detail = {} if after is None else {"failures": after.failures, "times": after.times, "until": after.until}
-        told = {name: value for name, value in detail.items() if value}
         values = {
             "workflow": seen.workflow, "seen": None if seen.stored is None else Jsonb(seen.stored),
             "after": None if after is None else Jsonb(after.stored()), "action": action, "actor": self._actor,
-            "detail": Jsonb(told),
+            "detail": Jsonb(_told(after)),
         }  # fmt: skip
-        if not self._database.rows(self._sql["breaker_change"], values):
-            return False
-        if action is not None:
-            log.warning(str(action).replace("_", " "), workflow=seen.workflow, actor=self._actor, **told)
-        return True
+        return bool(self._database.rows(self._sql["breaker_change"], values))
+
+
+def _told(after: Breaker | None) -> dict[str, Any]:
+    """What log and audit tell of a change."""
+    detail = {} if after is None else {"failures": after.failures, "times": after.times, "until": after.until}
+    return {name: value for name, value in detail.items() if value}

@@ -509,7 +509,7 @@ def test_by_hand_it_opens_and_closes(rig: Rig) -> None:
 
 def test_one_poisoned_workflow_does_not_stop_the_others(rig: Rig) -> None:
     """Its breaker cannot be read; those of the others open nevertheless."""
-    rig.sql("update wf.workflow set breaker = '{\"state\": \"ajar\", \"since\": 1}' where name = 'breaker-free'")
+    rig.sql('update wf.workflow set breaker = \'{"state": "ajar", "since": 1}\' where name = \'breaker-free\'')
     fail(rig, Narrow, 3)
     assert (tend(rig), state(rig, Narrow)) == (1, "open")
 

@@ -1,9 +1,9 @@
--- Breakers: a workflow whose instances fail too often pauses. `wf.workflow.breaker` holds the last change, and in `admits`
--- how many instances may run at once (slots.sql). When what happens stands in wf/breaker.py; a change is fenced by
--- the change before it, so two reapers at once make it once. These statements lock a row of wf.workflow and no other.
+-- Breakers: a workflow whose instances fail too often pauses. `wf.workflow.breaker` holds the last change, and in
+-- `admits` how many instances may run at once (slots.sql). What happens when stands in wf/breaker.py; a change is fenced
+-- by the one before it, so two reapers at once make it once. These statements lock a row of wf.workflow and no other.
 
 -- breaker_look: The workflows that have a breaker, or had one when it was not closed, with what was counted since it
--- changed, or within the window if that begins later. Rows of minutes: no more of them than the window or the probe has.
+-- changed, or within the window if that begins later. It reads a row a minute, of the window or, at most, of six hours.
 with clock as materialized (
   select coalesce(to_timestamp(%(now)s), now()) as at
 ), guarded as (

@@ -1,8 +1,8 @@
 -- Slots: how many instances of a workflow may run at once. A slot is a row, so the limit holds whatever else happens, and
 -- a free one is given by rank: who came back from a wait goes before who never ran, then first come, first served.
 --
--- The number that may run is everywhere `coalesce((breaker ->> 'admits')::integer, concurrency)`: none while the workflow's
--- breaker is open, one while it probes (breakers.sql), else the limit, and null means any number.
+-- The number that may run is everywhere `coalesce((breaker ->> 'admits')::integer, concurrency)`: none while the breaker
+-- of the workflow is open, one while it probes (breakers.sql), else the limit; null means any number.
 
 -- slot_sync: The slots of a workflow are as many as its limit says; more that are in use go when they are given back.
 with wanted as (
@@ -105,7 +105,7 @@ from given
 where instance.key = given.key and instance.key = any(array(select key from given))
 returning instance.key, instance.generation, instance.rev, instance.workflow, instance.id, 0::float8
 
--- slot_release: Those who wait although any number may run, in their order, so many at once: a breaker has closed.
+-- slot_release: Those who wait although any number may run go on, in their order, so many at once: a breaker has closed.
 with next as (
   select key from wf.instance
   where workflow = %(workflow)s and queued_at is not null

@@ -15,5 +15,7 @@ SAID = {
     "deleted": "The instance was removed with all its data.",
     "started": "The job is on its way.",
     "cancelled": "The job was cancelled. What it has moved stays moved.",
+    "breaker-closed": "Closed: everybody goes on.",
+    "breaker-open": "Open: nobody begins until the pause is over and a first instance has ended well.",
     "configured": "The settings are in force.",
 }

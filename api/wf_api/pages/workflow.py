@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from wf.breakers import listed
 from wf.deployments import CAP
 from wf.errors import WorkflowNotFound
 from wf.status import Status
@@ -31,11 +32,13 @@ def workflow(request: Request, name: str, caller: Reader, version: Annotated[str
     versions = catalog.versions(name, exact=False)
     graph = catalog.graph(name, shown)
     standing = parts.standing.look(name, version or None)
+    breaker = next(iter(listed(catalog.database, [name], with_closed=True)), None)
     counted = parts.charts.series(RANGE, name)
     return view(
         request, caller, "workflow.html", here="workflows", name=name, workflow=found, version=shown,
         versions=versions, cap=CAP, statuses=list(Status), standing=standing, counted=counted,
         pictures=[throughput(counted), failures(counted)], chosen=version,
+        breaker=breaker if breaker and (breaker.policy or breaker.state != "closed") else None,
         picture=None if graph is None else diagram(graph, standing, href=partial(_leads_to, name)),
         outline=[] if graph is None else outline(graph, standing),
         elsewhere=standing.steps if graph is None else unplaced(graph, standing),
