@@ -81,7 +81,7 @@ def test_when_all_is_well_there_is_nothing(rig: Rig, attention: Attention) -> No
     assert seen.errors == {"groups": [], "looked": 0, "capped": False}
     assert (seen.lost, seen.poison) == ({"total": 0, "attempts": []}, {"total": 0, "steps": []})
     assert (seen.waits, seen.late) == ({"total": 0, "soonest": [], "capped": False}, {"total": 0, "oldest": []})
-    assert (seen.workers.gone, seen.queues, seen.unserved, seen.paused) == ([], [], {}, {})
+    assert (seen.workers.gone, seen.queues, seen.unserved, seen.paused, seen.breakers) == ([], [], {}, {}, [])
     assert (seen.at, seen.alarm.late) == (moment(0), False)
 
 
@@ -371,7 +371,7 @@ def test_the_api_shows_it(rig: Rig, api: Api) -> None:
             return {name: form(item) for name, item in value.items()}
         return None
 
-    found["queues"] = example["queues"]
+    found["queues"], found["breakers"] = example["queues"], example["breakers"]
     assert form(found) == form(example)
     assert found["waits"]["soonest"][0]["event_type"] == "go"
     shell = Shell(rig.settings)

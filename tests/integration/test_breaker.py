@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from tests.support import START, Rig
+from tests.support.plans import plan_of, scans
 from tests.support.standing import LIMIT, Door
 from tests.support.web import free_port
 from wf import NonRetryableError, WorkflowEntrypoint, WorkflowNotFound
@@ -548,3 +550,23 @@ def counted(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> int:
         patch.setattr(database, "rows", count)
         rig.settle()
     return number[0]
+
+
+@pytest.mark.parametrize("name", ["breaker_look", "breaker_change", "breaker_list", "slot_release", "slot_take"])
+def test_no_statement_reads_a_big_table_from_end_to_end(rig: Rig, name: str) -> None:
+    """Counts are found by their key, and who waits by the queue's index, in its order."""
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, due_at, queued_at, queue_class)"
+        " select 'other', n::text, '1', now(), case when mod(n, 2) = 0 then now() end, 1"
+        " from generate_series(1, 6000) n"
+    )
+    rig.sql(
+        "insert into wf.metric (span, workflow, at)"
+        " select 60, 'other', to_timestamp(n * 60) from generate_series(1, 6000) n"
+    )
+    rig.sql("vacuum analyze wf.instance, wf.metric")
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        plan = plan_of(connection, statements()[name])
+    assert set(scans(plan)) <= {"workflow", "slot"}
+    if name in ("breaker_list", "slot_release", "slot_take"):
+        assert "'Index Name': 'instance_queue'" in str(plan)

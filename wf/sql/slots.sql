@@ -34,7 +34,12 @@ with mine as (
       select coalesce((breaker ->> 'admits')::integer, concurrency) from wf.workflow where name = %(workflow)s
     )
     and not exists (select 1 from mine)
-    and not exists (select 1 from wf.instance where workflow = %(workflow)s and queued_at is not null)
+    and (  -- ordered, so that nothing but the index of the queue will do, however many wait in other workflows
+      select true from wf.instance
+      where workflow = %(workflow)s and queued_at is not null
+      order by queue_class, queued_at, key
+      limit 1
+    ) is null
   order by slot.number
   limit 1
   for update skip locked
