@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -462,6 +463,33 @@ def test_a_rollback_is_not_held(rig: Rig) -> None:
     instance.terminate(rollback=True)
     rig.settle()
     assert (instance.status().status, undone) == ("terminated", ["seat"])
+
+
+def test_parallel_steps_that_are_retried_go_on_when_it_closes(rig: Rig) -> None:
+    """Held while both wait for their second attempt: each is done, once, and nothing is asked for again and again."""
+    tried: list[str] = []
+
+    class Pair(WorkflowEntrypoint, name="breaker-pair", breaker=RULES):
+        async def run(self, event: Any, step: Any) -> list[str]:
+            def flaky(name: str) -> str:
+                tried.append(name)
+                if tried.count(name) == 1:
+                    raise ValueError("again")
+                return name
+
+            config = {"retries": {"limit": 2, "delay": 5}}
+            return await asyncio.gather(*(step.do(name, lambda name=name: flaky(name), config=config) for name in "ab"))
+
+    rig.workers[0].catalog.register(Pair)
+    pair = rig.create(Pair, "pair")
+    rig.settle()
+    opened_by(rig, Pair)
+    rig.pass_time(6)
+    assert (pair.status().status, sorted(tried)) == ("queued", ["a", "b"])
+    rig.client.breakers.close("breaker-pair")
+    rig.settle()
+    rig.pass_time(1)  # one nudge for an instance; the alarm sees what else is due in it
+    assert (pair.status().status, sorted(tried)) == ("complete", ["a", "a", "b", "b"])
 
 
 def test_a_limit_holds_whatever_the_breaker_does(rig: Rig) -> None:
