@@ -44,6 +44,12 @@ CAP = 1_000
 
 _NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None, "breaker": None}
 
+_OF_THE_CLASS = {
+    "limits": "limits stand on the class; change them there.",
+    "breaker": "breaker stands on the class; change it there.",
+}
+"""What operators cannot set, because workers go by the class."""
+
 
 class _Standing(NamedTuple):
     """A workflow as it was read: its versions, the newest one, what that declares, and what is set over it."""
@@ -135,9 +141,9 @@ class Deployments:
             if not known:
                 raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
             declared = settings[version]
-            for keyword in ("limits", "breaker"):
+            for keyword, words in _OF_THE_CLASS.items():
                 if keyword in wanted and wanted[keyword] != declared.get(keyword):
-                    raise ValueError(f"Workflow {name!r}: {keyword} stands on the class; change it there.")
+                    raise ValueError(f"Workflow {name!r}: {words}")
             standing = _Standing(name, versions, version, declared, seen, now)
             done = self._settle(standing, wanted, actor=actor, max_schedules=max_schedules)
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})

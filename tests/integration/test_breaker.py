@@ -524,6 +524,14 @@ def test_a_removed_workflow_takes_its_breaker_along(rig: Rig) -> None:
     assert state(rig, Free) == "closed"
 
 
+def test_a_workflow_that_nobody_has_registered_runs(rig: Rig) -> None:
+    """It was removed while workers run that know it: nobody holds its instances."""
+    rig.sql("delete from wf.workflow where name = 'breaker-free'")
+    rig.create(Free, "new", {})
+    rig.settle()
+    assert ran == ["new"]
+
+
 def test_by_hand_it_opens_and_closes(rig: Rig) -> None:
     """Twice the same is once; opened again, the pause begins anew. The audit names who did it."""
     client = rig.client.acting_as("api:ops")

@@ -22,8 +22,8 @@ insert into wf.slot (workflow, number)
 select name, generate_series(1, number) from wanted
 on conflict do nothing
 
--- slot_take: The slot that an instance holds already, or a free one if nobody waits for it. An older version of the
--- workflow may ask for one although the newest has no limit any more: it needs none.
+-- slot_take: The slot that an instance holds already, or a free one if nobody waits for it. Without a limit none is needed:
+-- the workflow only has a breaker, an older version asks that had a limit, or the workflow was removed meanwhile.
 with mine as (
   select number from wf.slot where instance = %(key)s
 ), free as (
@@ -54,8 +54,11 @@ select number from mine
 union all
 select number from taken
 union all
-select 0 from wf.workflow
-where name = %(workflow)s and coalesce((breaker ->> 'admits')::integer, concurrency) is null
+select 0
+where not exists (
+  select 1 from wf.workflow
+  where name = %(workflow)s and coalesce((breaker ->> 'admits')::integer, concurrency) is not null
+)
 
 -- slot_wait: No slot is free: the instance is queued until it is given one.
 with fence as (
