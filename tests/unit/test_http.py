@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wf import errors
-from wf.codec import CodecError
 from wf.breakers import NoBreaker
+from wf.codec import CodecError
 from wf.deployments import TooManySchedules
 from wf.errors import (
     BrokerUnavailable,
