@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from wf.answers import Answer
+from wf.breakers import listed
 from wf.codec import CodecError
 from wf.dispatch import alarm_queue
 from wf.faults import summary
@@ -85,7 +86,7 @@ class Attention:
             `waits` and `late` also whether there may be more than were looked at (`capped`), among the `CAP` first ones
             of all workflows; `workers` that are `gone`, `queues` with messages that no worker takes, the `alarm`;
             numbers of live instances that are `unserved`, because no worker knows their workflow, and of `paused` ones,
-            both by workflow; and `cap`: a number as high as it means "or more".
+            both by workflow; `breakers` that are not closed; and `cap`: a number as high as it means "or more".
 
         Raises:
             JournalUnavailable: Postgres does not answer.
@@ -107,6 +108,7 @@ class Attention:
             queues=self._untaken(vitals),
             alarm=vitals.alarm,
             unserved=self._unserved(sorted(paused.keys() - served)),
+            breakers=listed(self._database, only, cap=CAP),
             paused=Answer({name: number for name, number in paused.items() if number}),
             cap=CAP,
         )  # fmt: skip

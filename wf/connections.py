@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
+from wf.breakers import Breakers
 from wf.catalog import Catalog
 from wf.clock import Clock, DatabaseClock
 from wf.database import Database
@@ -59,6 +60,11 @@ class Connections:
     def jobs(self) -> Jobs:
         """Actions on many instances at once, done in the background."""
         return Jobs(self.catalog, self.dispatcher, self.actor)
+
+    @property
+    def breakers(self) -> Breakers:
+        """Workflows that pause because too many of their instances fail."""
+        return Breakers(self.catalog, self.dispatcher, self.actor, due_in=self.settings.renudge)
 
     def acting_as(self, actor: str) -> Self:
         """The same client for somebody else, for the audit; it shares the connections, so close only one of the two."""

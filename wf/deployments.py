@@ -34,7 +34,13 @@ class TooManySchedules(WfError):
         self.workflow, self.asked, self.others, self.limit = workflow, asked, others, limit
 
 
-_NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None}
+_NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None, "breaker": None}
+
+_OF_THE_CLASS = {
+    "limits": "limits stand on the class; change them there.",
+    "breaker": "breaker stands on the class; change it there.",
+}
+"""What operators cannot set, because workers go by the class."""
 
 
 class _Standing(NamedTuple):
@@ -118,8 +124,9 @@ class Deployments(Registered):
             if not known:
                 raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
             declared = settings[version]
-            if "limits" in wanted and wanted["limits"] != declared.get("limits"):
-                raise ValueError(f"Workflow {name!r}: limits stand on the class; change them there.")
+            for keyword, words in _OF_THE_CLASS.items():
+                if keyword in wanted and wanted[keyword] != declared.get(keyword):
+                    raise ValueError(f"Workflow {name!r}: {words}")
             standing = _Standing(name, versions, version, declared, seen, now)
             done = self._settle(standing, wanted, actor=actor, max_schedules=max_schedules)
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})

@@ -195,8 +195,10 @@ class Engine:
 
     def _lacks_slot(self, live: Live, claimed: StepRow | None) -> bool:
         """Whether an instance is about to run, here or on whichever worker takes what is ready, without a slot."""
-        if not live.limited or live.slotted or live.over:
+        if not live.limited or live.slotted:
             return False
+        if live.over:
+            return live.guarded
         return claimed is not None or any(row.status is StepStatus.READY for row in live.run_rows())
 
     def _take_slot(self, live: Live) -> bool:
@@ -257,7 +259,7 @@ class Engine:
             return False
         self._meter.commit(live.instance, commit, None if ended is None else ended[1])
         taken = live.committed(commit)
-        if commit.frees_slot:
+        if commit.frees_slot and live.shares:
             self._slots.grant(live.instance.workflow, due_in=self.settings.renudge)
         if commit.end is not None:
             self.passes.drop(live)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wf.breakers import NoBreaker
 from wf.deployments import TooManySchedules
 from wf.errors import (
     BrokerUnavailable,
@@ -75,6 +76,7 @@ ROWS: dict[type[WfError], Row] = {
     TokenExists: Row(409, 10421),
     InvalidToken: Row(400, 10422),
     TooManySchedules: Row(409, 10419),
+    NoBreaker: Row(409, 10423),
     RateLimited: Row(429, 10429),
     JournalUnavailable: Row(503, 10503),
     BrokerUnavailable: Row(503, 10503),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wf.crons import is_cron
-from wf.durations import seconds
+from wf.durations import seconds, text
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -18,6 +18,10 @@ RETENTION_KEYS = ("success_retention", "error_retention")
 RETENTION_MAX = 1000 * 365.25 * 86_400
 """Seconds, a thousand years: a time beyond the calendar cannot be written down when the instance ends."""
 
+BREAKER: dict[str, Any] = {"failures": 10, "within": "5 minutes", "pause": "10 minutes"}
+BREAKER_BOUNDS = {"within": (60.0, 3600.0), "pause": (1.0, 7 * 86_400.0)}
+"""Seconds, from and to: failures are counted by the minute, and a pause is eight times as long in the end."""
+
 
 def class_settings(
     workflow: str,
@@ -26,6 +30,7 @@ def class_settings(
     concurrency: Mapping[str, int] | int | None,
     schedules: str | Iterable[str] | None,
     default_retention: Mapping[str, Any] | None,
+    breaker: Mapping[str, Any] | None,
     strict: bool,
 ) -> dict[str, Any]:
     """What the journal shall know of a workflow class; what was not said is absent.
@@ -43,6 +48,8 @@ def class_settings(
         found["schedules"] = _crons(workflow, schedules)
     if default_retention is not None:
         found["default_retention"] = check_retention(f"Workflow {workflow!r}: default_retention", default_retention)
+    if breaker is not None:
+        found["breaker"] = check_breaker(workflow, breaker)
     if not isinstance(strict, bool):
         raise ValueError(f"Workflow {workflow!r}: strict must be True or False, not {strict!r}.")  # noqa: TRY004  # one class for bad keywords
     if strict:
@@ -75,6 +82,37 @@ def check_retention(what: str, given: Mapping[str, Any]) -> dict[str, float]:
             raise ValueError(f"{what}.{key} must be above zero, not {value!r}.")
         if found[name] > RETENTION_MAX:
             raise ValueError(f"{what}.{key} must be at most 1000 years, not {value!r:.60}.")
+    return found
+
+
+def check_breaker(workflow: str, given: Mapping[str, Any]) -> dict[str, float]:
+    """When a workflow pauses because too many of its instances fail, and for how long; durations in seconds.
+
+    `breaker={"failures": 10, "within": "5 minutes", "pause": "10 minutes"}`
+
+    Args:
+        workflow: Begins the message of an error.
+        given: `failures`, how many; `within` which time, from a minute to an hour, because failures are counted by the
+            minute; and for how long to `pause`, up to a week. These are the defaults, too.
+
+    Raises:
+        ValueError: An unknown key or a bad value.
+    """
+    if not isinstance(given, Mapping):
+        raise ValueError(f"Workflow {workflow!r}: breaker must be a dict, not {given!r:.120}.")  # noqa: TRY004  # one class for bad keywords
+    for key in given:
+        if key not in BREAKER:
+            raise ValueError(f"Workflow {workflow!r}: unknown key {key!r} in breaker; known are {', '.join(BREAKER)}.")
+    failures, *durations = {**BREAKER, **given}.values()
+    if isinstance(failures, bool) or not isinstance(failures, int) or failures < 1:
+        raise ValueError(f"Workflow {workflow!r}: breaker.failures must be a whole number from 1, not {failures!r}.")
+    found: dict[str, float] = {"failures": failures}
+    for (key, (least, most)), value in zip(BREAKER_BOUNDS.items(), durations, strict=True):
+        found[key] = seconds(value, what=f"Workflow {workflow!r}: breaker.{key}")
+        if not least <= found[key] <= most:
+            raise ValueError(
+                f"Workflow {workflow!r}: breaker.{key} must be from {text(least)} to {text(most)}, not {value!r:.60}."
+            )
     return found
 
 

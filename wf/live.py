@@ -46,7 +46,9 @@ class Live:
         unsure: The lease of a claim of which nobody knows whether it is in the journal.
         trusts_mailbox: Whether events may be taken from the mailbox; if it has misled us, Postgres is asked.
         undoing: The rollback, if that is what is left to do.
-        limited: Whether its workflow has a limit of concurrency.
+        limited: Whether it needs a slot to run: its workflow has a limit of concurrency, or a breaker.
+        guarded: Whether it has a breaker, which holds back even what would end without a step.
+        shares: Whether somebody may wait for the slot that it gives back; a breaker alone leaves that to the alarm.
         slotted: Whether it holds a slot, if it needs one.
         queued: Whether there was no slot for it.
         compensable: Whether a step with a rollback has begun.
@@ -61,7 +63,7 @@ class Live:
         self.tainted = False
         self.undoing: Undoing | None = None
         self.compensable = False
-        self.limited = self.queued = False
+        self.limited = self.guarded = self.shares = self.queued = False
         self.slotted = instance.status == Status.RUNNING
         self.last_rev: int | None = None
         self.doubtful = False

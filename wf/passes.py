@@ -153,7 +153,9 @@ class Passes:
             self._defer(found.instance)
             return None
         live = Live(found.instance, self._replay(cls, found), self._settings)
-        live.limited = "concurrency" in cls.workflow_settings
+        live.shares = "concurrency" in cls.workflow_settings
+        live.guarded = self._is_guarded(cls)
+        live.limited = live.shares or live.guarded
         try:
             live.absorb(found)
             if live.instance.status == Status.ROLLING_BACK:
@@ -166,6 +168,11 @@ class Passes:
             raise
         self.drop(live)
         return None
+
+    def _is_guarded(self, cls: type[WorkflowEntrypoint]) -> bool:
+        """Whether a workflow has a breaker: that of its newest class holds back instances of older versions, too."""
+        newest = self._registry.find(cls.workflow_name) or cls
+        return "breaker" in cls.workflow_settings or "breaker" in newest.workflow_settings
 
     def _failure(self, live: Live) -> BaseException | None:
         """What made an instance fail that is rolled back: replay does not raise it if `run` did not."""

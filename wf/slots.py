@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wf.dispatch import Nudge
 from wf.facts import Wake
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 LOOK = 3600.0
 """Seconds between two looks at an instance that waits for a slot: whoever gives one nudges it, as the alarm does."""
+
+
+RELEASED = 500
+"""Instances that one statement lets go on when nothing limits their workflow any more."""
 
 
 class Slots:
@@ -54,8 +58,26 @@ class Slots:
             due_in: Seconds until the alarm looks at them, if the nudge is lost.
         """
         params = {"workflow": workflow, "due_in": due_in, "now": self._clock.override()}
-        wakes = [Wake(*row) for row in self._database.rows(self._sql["slot_grant"], params)]
+        self._wake("slot_grant", params)
+
+    def adjust(self, workflow: str, *, due_in: float) -> None:
+        """Make the slots as many as may run now, and let those go on who have waited longest.
+
+        Args:
+            workflow: Whose slots.
+            due_in: As for `grant`.
+        """
+        params = {"workflow": workflow, "due_in": due_in, "limit": RELEASED, "now": self._clock.override()}
+        while self._wake("slot_release", params) == RELEASED:
+            pass
+        self._database.rows(self._sql["slot_sync"], {"workflow": workflow, "now": self._clock.override()})
+        self.grant(workflow, due_in=due_in)
+
+    def _wake(self, statement: str, params: dict[str, Any]) -> int:
+        """Nudge whom a statement lets go on; how many it were."""
+        wakes = [Wake(*row) for row in self._database.rows(self._sql[statement], params)]
         self._dispatcher.publish([Nudge(w.key, w.generation, w.rev, workflow=w.workflow, id=w.id) for w in wakes])
+        return len(wakes)
 
     def ungranted(self, *, idle: float) -> list[str]:
         """Workflows with a free slot and somebody who waits for one.

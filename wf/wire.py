@@ -59,7 +59,7 @@ _SEEN = {
 _SEEN_AT = frozenset(
     {
         "at", "started_at", "seen_at", "since", "lease_until", "due_at", "wake_at", "ticked_at", "newest_at",
-        "oldest_at", "deadline",
+        "oldest_at", "deadline", "until",
     }
 )  # fmt: skip
 _NAMED = frozenset({"workflows", "instances", "unserved", "paused"})

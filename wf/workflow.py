@@ -68,6 +68,8 @@ class WorkflowEntrypoint:
         schedules: Cron expressions, in UTC, each of whose firings creates an instance.
         default_retention: `{"success_retention": ..., "error_retention": ...}`: how long an ended instance is kept,
             in seconds or as text.
+        breaker: `{"failures": 10, "within": "5 minutes", "pause": "10 minutes"}`: if so many instances errored in that
+            time, none begins or goes on after a wait until the pause is over and a first one has ended well.
         restart: The reaper's policy for errored instances, see `RestartPolicy`.
         strict: Pause an instance whose journal does not fit the code, instead of going on with a warning.
         params: A pydantic model: payloads are validated when an instance is created, and `run` gets the model.
@@ -96,6 +98,7 @@ class WorkflowEntrypoint:
         concurrency: Mapping[str, int] | int | None = None,
         schedules: str | Iterable[str] | None = None,
         default_retention: Mapping[str, Any] | None = None,
+        breaker: Mapping[str, Any] | None = None,
         restart: Mapping[str, Any] | None = None,
         strict: bool = False,
         params: type[BaseModel] | None = None,
@@ -108,7 +111,7 @@ class WorkflowEntrypoint:
         cls.workflow_version = str(version)
         cls.workflow_settings = class_settings(
             cls.workflow_name, limits=limits, concurrency=concurrency, schedules=schedules,
-            default_retention=default_retention, strict=strict,
+            default_retention=default_retention, breaker=breaker, strict=strict,
         )  # fmt: skip
         cls.params_model = None if params is None else check_model(cls.workflow_name, params)
         cls.event_models = _check_events(cls.workflow_name, {} if events is None else events)

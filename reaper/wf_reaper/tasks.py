@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wf.breakers import REAPER, Breakers
 from wf_reaper.jobs import JobRunner
 from wf_reaper.restarts import Restarts
 from wf_reaper.retention import Retention
@@ -23,4 +24,15 @@ def jobs() -> None:
     JobRunner(runtime()).run_once()
 
 
-TASKS = {"wf.restart_errored": restart_errored, "wf.jobs": jobs, "wf.retention": retention}
+def breakers() -> None:
+    """Pause workflows whose instances fail too often, and try whether they go well again."""
+    owner = runtime()
+    Breakers(owner.catalog, owner.dispatcher, REAPER, due_in=owner.settings.renudge).tend()
+
+
+TASKS = {
+    "wf.restart_errored": restart_errored,
+    "wf.jobs": jobs,
+    "wf.breakers": breakers,
+    "wf.retention": retention,
+}

@@ -15,6 +15,7 @@ TICKS = {
     "wf.alarm": "alarm_tick",
     "wf.restart_errored": "reaper_tick",
     "wf.jobs": "reaper_tick",
+    "wf.breakers": "reaper_tick",
     "wf.retention": "retention_tick",
 }
 """The tasks, and the settings that say how often each is sent."""

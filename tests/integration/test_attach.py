@@ -44,7 +44,7 @@ def test_no_setting_of_the_app_changes_but_its_schedule() -> None:
     before = dict(app.conf)
     attach(app, settings=PLAIN)
     attach(app, settings=PLAIN)
-    ticks = {"wf.alarm", "wf.restart_errored", "wf.jobs", "wf.retention"}
+    ticks = {"wf.alarm", "wf.restart_errored", "wf.jobs", "wf.breakers", "wf.retention"}
     assert {"wf.advance", *ticks} <= set(app.tasks)
     after = dict(app.conf)
     schedule = after.pop("beat_schedule")

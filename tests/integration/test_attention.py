@@ -83,7 +83,7 @@ def test_when_all_is_well_there_is_nothing(rig: Rig, attention: Attention) -> No
     assert seen.poison == {"total": 0, "steps": []}
     assert seen.waits == {"total": 0, "soonest": [], "capped": False}
     assert seen.late == {"total": 0, "oldest": [], "capped": False}
-    assert (seen.workers.gone, seen.queues, seen.unserved, seen.paused) == ([], [], {}, {})
+    assert (seen.workers.gone, seen.queues, seen.unserved, seen.paused, seen.breakers) == ([], [], {}, {}, [])
     assert (seen.at, seen.alarm.late) == (moment(0), False)
 
 
@@ -378,7 +378,7 @@ def test_the_api_shows_it(rig: Rig, api: Api) -> None:
             return {name: form(item) for name, item in value.items()}
         return None
 
-    found["queues"] = example["queues"]
+    found["queues"], found["breakers"] = example["queues"], example["breakers"]
     assert form(found) == form(example)
     assert found["waits"]["soonest"][0]["event_type"] == "go"
     shell = Shell(rig.settings)

@@ -23,7 +23,8 @@ ONE = "/workflows/parcel/instances/r-17"
 PAGES = (
     *(f"{ONE}/{action}" for action in ("pause", "resume", "terminate", "restart", "delete")),
     f"{ONE}/restart?from=pack", "/workflows/parcel/bulk?status=errored", "/workflows/parcel/settings",
-    "/workflows/parcel/remove", "/jobs", "/jobs?workflow=parcel", "/jobs/1", "/jobs/1/cancel", "/audit",
+    "/workflows/parcel/remove", "/workflows/parcel/breaker",
+    "/jobs", "/jobs?workflow=parcel", "/jobs/1", "/jobs/1/cancel", "/audit",
     "/audit?workflow=parcel&instance=r-17", "/audit?actor=nobody",
 )  # fmt: skip
 HANDFUL = 5

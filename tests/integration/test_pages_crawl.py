@@ -24,6 +24,7 @@ OURS = re.compile(r"/(?!api/|static/)")
 EVERY = {
     "/", "/attention", "/activity", "/jobs", "/audit", "/workflows/shipment", "/workflows/shipment/instances",
     "/workflows/shipment/create", "/workflows/shipment/bulk", "/workflows/shipment/settings",
+    "/workflows/shipment/breaker",
     "/workflows/shipment/instances/refused", "/workflows/shipment/instances/refused/events",
     "/workflows/shipment/instances/refused/feed", "/workflows/shipment/instances/refused/audit",
     "/workflows/shipment/instances/refused/steps/1", "/workflows/shipment/instances/refused/terminate",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 HOSTILE = "<i>\u202e'\"&{{ 7 * 7 }}"
 
 
-class Shipment(WorkflowEntrypoint, name="shipment", schedules=["0 9 * * 1"], concurrency=100):
+class Shipment(WorkflowEntrypoint, name="shipment", schedules=["0 9 * * 1"], concurrency=100, breaker={}):
     """Packs in parallel, charges with retries, and waits: for time, for a signature, or for nothing."""
 
     async def run(self, event: Event, step: Step) -> Any:

@@ -9,7 +9,7 @@ from tests.support.errands import RefusedError
 from wf import WorkflowEntrypoint
 
 
-class Parcel(WorkflowEntrypoint, name="parcel", schedules=["*/30 * * * *"]):
+class Parcel(WorkflowEntrypoint, name="parcel", schedules=["*/30 * * * *"], breaker={}):
     """Steps of every kind, beginning by itself twice an hour."""
 
     async def run(self, event: Any, step: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wf import errors
+from wf.breakers import NoBreaker
 from wf.codec import CodecError
 from wf.deployments import TooManySchedules
 from wf.errors import (
@@ -66,6 +67,7 @@ EXAMPLES: list[tuple[WfError, int, int, str]] = [
     (TokenNotFound("ci"), 404, 10420, "token.not_found"),
     (TokenExists("ci"), 409, 10421, "token.already_exists"),
     (InvalidToken("The name '' is invalid"), 400, 10422, "token.invalid"),
+    (NoBreaker("report"), 409, 10423, "workflow.no_breaker"),
     (TooManySchedules("report", 2, 99, 100), 409, 10419, "workflow.too_many_schedules"),
     (RateLimited("report", 5, 0.3, "WF_CREATION_RATE"), 429, 10429, "rate_limited"),
     (JournalUnavailable("db-7.internal"), 503, 10503, "journal.unavailable"),
@@ -86,7 +88,7 @@ def test_each_error_has_its_status_and_number(error: WfError, status: int, code:
 def test_every_error_for_callers_has_a_row() -> None:
     """A new class of error cannot be forgotten: it is in the examples above, by itself, or this fails."""
     kinds = {cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, WfError)} - {WfError}
-    assert kinds | {InvalidQuery, TooManySchedules} == {type(error) for error, *_ in EXAMPLES}
+    assert kinds | {InvalidQuery, TooManySchedules, NoBreaker} == {type(error) for error, *_ in EXAMPLES}
     assert set(ROWS) <= {type(error) for error, *_ in EXAMPLES}
 
 

@@ -10,6 +10,7 @@ import click
 from wf.cli import (
     api,
     attention,
+    breakers,
     bulk,
     completing,
     dev,
@@ -60,6 +61,7 @@ for _command in (
     versions.versions,
     instances.instances,
     jobs.jobs,
+    breakers.breaker,
     top.top,
     attention.attention,
     tokens.tokens,

@@ -48,7 +48,13 @@ def _facts(seen: Answer) -> Iterator[tuple[str, str | None]]:
     yield "Late", _total(seen, "late", "instance(s)", more=seen.late.capped)
     yield "Queues", ", ".join(f"{queue.name}: {queue.length} that no worker takes" for queue in seen.queues) or None
     yield "Unserved", _by_workflow(seen.unserved, seen.cap)
+    yield "Breakers", ", ".join(_breaker(found, seen.cap) for found in seen.breakers) or None
     yield "Paused", _by_workflow(seen.paused, seen.cap)
+
+
+def _breaker(found: Answer, cap: int) -> str:
+    until = f" until {moment(found.until)}" if found.until else ""
+    return f"{found.workflow} {found.state}{until}, {_number(found.queued, cap)} held"
 
 
 def _errored(errors: Answer) -> str | None:

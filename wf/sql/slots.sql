@@ -1,33 +1,45 @@
 -- Slots: how many instances of a workflow may run at once. A slot is a row, so the limit holds whatever else happens, and
 -- a free one is given by rank: who came back from a wait goes before who never ran, then first come, first served.
+--
+-- The number that may run is everywhere `coalesce((breaker ->> 'admits')::integer, concurrency)`: none while the breaker
+-- of the workflow is open, one while it probes (breakers.sql), else the limit; null means any number.
 
 -- slot_sync: The slots of a workflow are as many as its limit says; more that are in use go when they are given back.
 with wanted as (
-  select name, coalesce(concurrency, 0) as number from wf.workflow where name = %(workflow)s
+  select name, coalesce((breaker ->> 'admits')::integer, concurrency) as number
+  from wf.workflow
+  where name = %(workflow)s
 ), surplus as (
   delete from wf.slot using wanted
-  where slot.workflow = wanted.name and slot.number > wanted.number and instance is null
+  where slot.workflow = wanted.name and slot.number > coalesce(wanted.number, 0) and instance is null
 ), unlimited as (
   update wf.instance
   set queued_at = null, queue_class = null, due_at = coalesce(to_timestamp(%(now)s), now())
   from wanted
-  where wanted.number = 0 and instance.workflow = wanted.name and queued_at is not null
+  where wanted.number is null and instance.workflow = wanted.name and queued_at is not null
 )
 insert into wf.slot (workflow, number)
 select name, generate_series(1, number) from wanted
 on conflict do nothing
 
--- slot_take: The slot that an instance holds already, or a free one if nobody waits for it. An older version of the
--- workflow may ask for one although the newest has no limit any more: it needs none.
+-- slot_take: The slot that an instance holds already, or a free one if nobody waits for it. Without a limit none is needed:
+-- the workflow only has a breaker, an older version asks that had a limit, or the workflow was removed meanwhile.
 with mine as (
   select number from wf.slot where instance = %(key)s
 ), free as (
   select slot.workflow, slot.number
   from wf.slot
   where slot.workflow = %(workflow)s and instance is null
-    and slot.number <= (select concurrency from wf.workflow where name = %(workflow)s)
+    and slot.number <= (
+      select coalesce((breaker ->> 'admits')::integer, concurrency) from wf.workflow where name = %(workflow)s
+    )
     and not exists (select 1 from mine)
-    and not exists (select 1 from wf.instance where workflow = %(workflow)s and queued_at is not null)
+    and (  -- ordered, so that nothing but the index of the queue will do, however many wait in other workflows
+      select true from wf.instance
+      where workflow = %(workflow)s and queued_at is not null
+      order by queue_class, queued_at, key
+      limit 1
+    ) is null
   order by slot.number
   limit 1
   for update skip locked
@@ -42,7 +54,11 @@ select number from mine
 union all
 select number from taken
 union all
-select 0 from wf.workflow where name = %(workflow)s and concurrency is null
+select 0
+where not exists (
+  select 1 from wf.workflow
+  where name = %(workflow)s and coalesce((breaker ->> 'admits')::integer, concurrency) is not null
+)
 
 -- slot_wait: No slot is free: the instance is queued until it is given one.
 with fence as (
@@ -67,7 +83,9 @@ with free as (
   from (
     select number from wf.slot
     where workflow = %(workflow)s and instance is null
-      and number <= (select concurrency from wf.workflow where name = %(workflow)s)
+      and number <= (
+        select coalesce((breaker ->> 'admits')::integer, concurrency) from wf.workflow where name = %(workflow)s
+      )
     order by number
     for update skip locked
   ) as slots
@@ -94,6 +112,29 @@ set
 from given
 where instance.key = given.key and instance.key = any(array(select key from given))
 returning instance.key, instance.generation, instance.rev, instance.workflow, instance.id, 0::float8
+
+-- slot_release: Those who wait although any number may run go on, in their order, so many at once: a breaker has closed.
+with next as (
+  select key from wf.instance
+  where workflow = %(workflow)s and queued_at is not null
+    and (
+      select coalesce((breaker ->> 'admits')::integer, concurrency) is null from wf.workflow where name = %(workflow)s
+    )
+  order by queue_class, queued_at, key
+  limit %(limit)s
+  for update skip locked
+), released as (
+  update wf.instance
+  set
+    queued_at = null, queue_class = null,
+    due_at = coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
+  from next
+  where instance.key = next.key and instance.key = any(array(select key from next))
+  returning instance.key, instance.generation, instance.rev, instance.workflow, instance.id
+)
+select key, generation, rev, workflow, id, 0::float8
+from released join (select key, row_number() over () as place from next) as ranked using (key)
+order by place
 
 -- slot_sweep: Workflows that have a free slot and somebody who waits for one: a nudge or a worker was lost. Slots that
 -- nobody uses any more are given back first, and the second one of an instance that took two at the same moment.

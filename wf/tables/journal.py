@@ -37,6 +37,7 @@ workflow = Table(
     Column(
         "overrides", JSONB, nullable=False, server_default=text("'{}'"), comment="What operators set over the class."
     ),
+    Column("breaker", JSONB, comment="The last change of its breaker; null means closed."),
 )
 
 instance = Table(

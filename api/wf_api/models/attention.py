@@ -2,6 +2,8 @@
 
 from pydantic import ConfigDict, Field
 
+from wf_api.models.breakers import EXAMPLE as _BREAKER
+from wf_api.models.breakers import Breaker
 from wf_api.models.common import Json, Moment, Told
 from wf_api.models.overview import Alarm, Queue
 
@@ -69,6 +71,7 @@ _EXAMPLE: dict[str, Json] = {
     "alarm": {"ticked_at": "2026-01-31T08:58:00Z", "late": True},
     "unserved": {"welcome": 3},
     "paused": {"welcome": 1},
+    "breakers": [_BREAKER],
     "cap": 1000,
 }  # fmt: skip
 
@@ -205,4 +208,5 @@ class Noticed(Told):
     alarm: Alarm
     unserved: dict[str, int] = Field(description="Live instances by workflow, of those that no living worker knows.")
     paused: dict[str, int] = Field(description="Paused instances by workflow.")
+    breakers: list[Breaker] = Field(description="Those that are not closed: they hold their workflow.")
     cap: int

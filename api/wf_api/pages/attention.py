@@ -50,6 +50,7 @@ def _wants(found: Answer) -> list[Want]:
     counted = [
         Want("queues", "queues without a worker", "queues", len(found.queues)),
         _by_workflow("unserved", "instances unserved", found),
+        Want("breakers", "workflows held", "breakers", len(found.breakers)),
         Want("workers", "workers gone", "workers.gone", len(found.workers.gone)),
         Want("poison", "deadly steps", "poison.total", found.poison.total, found.poison.total >= cap),
         Want("errors", "instances errored", "errors.looked", found.errors.looked, found.errors.capped),

@@ -26,7 +26,7 @@ CONCURRENCY_MAX = 50_000
 """As the API takes it."""
 
 _NO_CRON = "{} is no cron expression of five fields, such as '0 9 * * MON-FRI', that ever fires."
-_SHOWN = ("concurrency", "schedules", "default_retention", "limits", "strict")
+_SHOWN = ("concurrency", "schedules", "default_retention", "limits", "breaker", "strict")
 
 
 class Wanted(BaseModel):
@@ -138,6 +138,9 @@ def _lines(key: str, value: Any) -> list[str]:
             return list(value) or ["none"]
         case "default_retention":
             return [f"{name.partition('_')[0]}: {written(value[name])}" for name in RETENTION_KEYS if name in value]
+        case "breaker":
+            within, pause = written(value["within"]), written(value["pause"])
+            return [f"failures: {value['failures']} within {within}", f"pause: {pause}"]
         case "concurrency" | "limits":
             return [f"{name}: {number}" for name, number in value.items()]
         case _:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
+from wf.breakers import listed
 from wf.errors import WorkflowNotFound
 from wf.status import Status
 from wf.versions import CAP
@@ -32,6 +33,7 @@ def workflow(request: Request, name: str, caller: Reader, version: Annotated[str
         raise UnknownVersion(f"Workflow {name!r} has no version {version!r:.60}; its page lists those that there are.")
     graph = catalog.graph(name, shown)
     standing = parts.standing.look(name, version or None)
+    breaker = next(iter(listed(catalog.database, [name], with_closed=True)), None)
     counted = parts.charts.series(RANGE, name)
 
     def leads_to(status: str) -> str:
@@ -43,6 +45,7 @@ def workflow(request: Request, name: str, caller: Reader, version: Annotated[str
         pictures=[throughput(counted), failures(counted)], chosen=version,
         picture=None if graph is None else diagram(graph, standing, href=leads_to),
         outline=[] if graph is None else outline(graph, standing, href=leads_to),
+        breaker=breaker if breaker and (breaker.policy or breaker.state != "closed") else None,
         elsewhere=standing.steps if graph is None else unplaced(graph, standing),
         may_write=caller.principal.scope >= Scope.WRITE, may_configure=caller.principal.scope >= Scope.ADMIN,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from wf_api.routes import (
     attention,
     audit,
+    breakers,
     charts,
     creation,
     feed,
@@ -46,4 +47,5 @@ ROUTERS = (
     tokens.router,
     hooks.router,
     settings.router,
+    breakers.router,
 )

@@ -10,6 +10,10 @@ COMMENT ON COLUMN wf.version.params_schema IS 'JSON schema of its params; null i
 
 COMMENT ON COLUMN wf.version.event_schemas IS 'JSON schemas of the payloads of its events, by type.';
 
+ALTER TABLE wf.workflow ADD COLUMN breaker JSONB;
+
+COMMENT ON COLUMN wf.workflow.breaker IS 'The last change of its breaker; null means closed.';
+
 CREATE INDEX attempt_lost ON wf.attempt (ended_at) WHERE outcome = 'lost';
 
 CREATE TABLE wf.line (
