@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tests.support.dashboard import HOSTILE, fill
-from tests.support.pages import HTML, Reading
+from tests.support.pages import HTML, Reading, Unnamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,13 @@ EVERY = {
     "/workflows/doomed/instances/doomed-1",
 }  # fmt: skip
 """Some of each kind, so that a link that is missing is noticed."""
+
+
+FIXED = re.compile(
+    r"^(1h|6h|24h|7d|30d|Last 24h: steps, errors|at the 95th of 100|.*\bp(50|95)|(Cancel )?[Jj]ob \d+(: \w+)?"
+    r"|\d+ things want you\.|.* is kept for 7 d after a success and 7 d after an error \()$"
+)
+"""Names of ranges, quantiles and jobs, what the settings of this process say, and how many sections a page has."""
 
 
 class Counted:
@@ -76,6 +83,14 @@ def test_every_page_answers_with_a_handful_of_statements(rig: Rig, api: Api, mon
         counted.number = 0
     assert set(seen) >= EVERY
     assert {path: number for path, number in seen.items() if number > HANDFUL} == {}
+
+
+def test_every_number_has_a_name(rig: Rig, api: Api) -> None:
+    """Those of the texts that are the same everywhere aside, each number is marked, so that tests find it."""
+    fill(rig)
+    unnamed = {path: Unnamed(answer.text).texts for path, answer in crawl(api)}
+    left = {(path, text) for path, texts in unnamed.items() for text in texts if not FIXED.search(text)}
+    assert left == set()
 
 
 def test_hostile_texts_are_read_as_they_are(rig: Rig, api: Api) -> None:

@@ -14,6 +14,7 @@ from tests.support.errands import Errand
 from tests.support.pages import HTML, Pages
 from tests.support.parcels import Parcel
 from tests.support.plans import plan_of, scans
+from tests.support.told import told_by
 from wf.prospects import SHOWN
 from wf.sql import statements
 from wf.versions import CAP
@@ -193,3 +194,37 @@ def test_versions_are_looked_for_by_the_index(waiting: Any, rig: Rig) -> None:
     rig.sql("vacuum analyze wf.instance")
     with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
         assert "instance" not in set(scans(plan_of(connection, statements()["version_looked"])))
+
+
+def test_each_number_of_a_workflow_is_the_api_s(rig: Rig, api: Api, pages: Pages) -> None:
+    """Those of the last hour, of steps that no diagram knows, of versions, and of the diagram in words."""
+    fill(rig)
+    rig.sql("update wf.step set name = 'elsewhere' where name = 'let it settle'")
+    of = "/api/workflows/shipment"
+    versions = api.ok("GET", f"{of}/versions?exact=false")
+    told: dict[str, Any] = {
+        "totals": api.ok("GET", "/api/metrics/series?range=1h&workflow=shipment")["totals"],
+        "standing": api.ok("GET", f"{of}/standing"), "instances": api.ok("GET", of)["instances"],
+        "versions": {one["id"]: one["instances"] for one in versions},
+    }  # fmt: skip
+    told["outline"] = {step["name"]: step["statuses"] for step in told["standing"]["steps"]}
+    shown = pages.get("/workflows/shipment").numbers
+    assert shown == {name: told_by(told, name) for name in shown}
+    assert {"totals.steps_per_second", "totals.p50", "outline.charge.retrying", "versions.1.paused"} <= set(shown)
+    (at,) = (n for n, step in enumerate(told["standing"]["steps"]) if step["name"] == "elsewhere")
+    assert shown[f"standing.steps.{at}.instances"] == "2"
+
+
+def test_each_number_of_an_instance_is_the_api_s(waiting: Any, rig: Rig, api: Api, pages: Pages) -> None:
+    """Also how often it was restarted, by whomever, and how many attempts were lost."""
+    waiting.restart()
+    rig.settle()
+    rig.sql("update wf.instance set restarts = 3")
+    rig.sql("update wf.step set attempt = 1234, lost = 1200")
+    told = api.ok("GET", f"/api{ONE}")
+    shown = pages.get(ONE).numbers
+    for name in ("step_count", "retries", "recoveries", "restarts", "generation"):
+        assert shown[name] == f"{told[name]:,}", name
+    assert (shown["restarts"], shown["generation"], shown["steps.1.attempt"]) == ("3", "2", "1,234")
+    step = pages.get(f"{ONE}/steps/1").numbers
+    assert (step["attempts"], step["lost"]) == ("1,234", "1,200")

@@ -85,6 +85,41 @@ class Reading(HTMLParser):
             self._form[self._field] = [data.removeprefix("\n")]  # as browsers do
 
 
+class Unnamed(HTMLParser):
+    """What of a page's text has a digit and is no marked number.
+
+    Attributes:
+        texts: It, without times, pictures, payloads, names of rows, what users have written, commands and forms.
+    """
+
+    _SILENT = frozenset({"time", "pre", "svg", "bdi", "code", "form", "title", "progress"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._open: list[tuple[str, bool]] = []
+        self.feed(re.sub(r".*<main", "<main", html, count=1, flags=re.DOTALL).partition("</main>")[0])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        silent = (
+            tag in self._SILENT
+            or "data-number" in given
+            or given.get("scope") == "row"
+            or "mono" in (given.get("class") or "").split()
+        )
+        if tag not in {"input", "br", "wbr", "link", "img"}:
+            self._open.append((tag, silent))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:  # what HTML lets open, such as a list's entries
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if re.search(r"\d", data) and not any(silent for _, silent in self._open):
+            self.texts.append(" ".join(data.split()))
+
+
 class Pages:
     """Somebody who reads pages.
 

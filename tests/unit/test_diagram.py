@@ -538,7 +538,7 @@ def test_the_outline_tells_what_the_diagram_shows() -> None:
         '<span class="word">step</span> <a href="#rollingBack"><bdi>a</bdi></a> <bdi class="detail">1 retry</bdi>'
         in html
     )
-    assert '<span class="badge running">2 running</span>' in html
+    assert '<span class="badge running"><span data-number="outline.a.running">2</span> running</span>' in html
     ET.fromstring(html)
 
 
