@@ -228,3 +228,27 @@ def test_each_number_of_an_instance_is_the_api_s(waiting: Any, rig: Rig, api: Ap
     assert (shown["restarts"], shown["generation"], shown["steps.1.attempt"]) == ("3", "2", "1,234")
     step = pages.get(f"{ONE}/steps/1").numbers
     assert (step["attempts"], step["lost"]) == ("1,234", "1,200")
+
+
+@pytest.mark.parametrize(
+    ("status", "first", "last"),
+    [
+        ("waiting", "send-event", ["restart", "terminate", "delete"]),
+        ("queued", "send-event", ["restart", "terminate", "delete"]),
+        ("waitingForPause", "resume", ["restart", "terminate", "delete"]),
+        ("complete", "restart", ["fork", "delete"]), ("rollingBack", "send-event", ["restart", "terminate", "delete"]),
+    ],
+)  # fmt: skip
+def test_actions_stand_in_the_order_of_what_they_cost(
+    waiting: Any, rig: Rig, api: Api, pages: Pages, status: str, first: str, last: list[str]
+) -> None:
+    """The one that is most likely wanted comes first, and what cannot be undone last."""
+    due = "null" if status == "complete" else "now()"
+    rig.sql(f"update wf.instance set status = %s, due_at = {due}", status)
+    html = api("GET", ONE, headers=pages.headers).text
+    offered = re.findall(rf'<a class="button( main| danger|)" href="{ONE}/([\w-]+)" data-over>', html)
+    assert [action for _, action in offered][:1] + [action for _, action in offered][-len(last) :] == [first, *last]
+    assert [action for kind, action in offered if kind == " main"] == [first] * (status != "rollingBack")
+    assert [action for kind, action in offered if kind == " danger"] == [
+        a for a in last if a in {"terminate", "delete"}
+    ]

@@ -89,7 +89,7 @@ class Unnamed(HTMLParser):
     """What of a page's text has a digit and is no marked number.
 
     Attributes:
-        texts: It, without times, pictures, payloads, what users have written, commands and forms.
+        texts: It, without times, pictures, payloads, names of rows, what users have written, commands and forms.
     """
 
     _SILENT = frozenset({"time", "pre", "svg", "bdi", "code", "form", "title", "progress"})
@@ -102,7 +102,12 @@ class Unnamed(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        silent = tag in self._SILENT or "data-number" in given or "mono" in (given.get("class") or "").split()
+        silent = (
+            tag in self._SILENT
+            or "data-number" in given
+            or given.get("scope") == "row"
+            or "mono" in (given.get("class") or "").split()
+        )
         if tag not in {"input", "br", "wbr", "link", "img"}:
             self._open.append((tag, silent))
 

@@ -1,15 +1,17 @@
 """One instance: what it does, what it waits for, what it did, and each step of it in full."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
+from wf.answers import Answer
 from wf.descriptions import to_show
 from wf.inside import LINES, SEARCH
-from wf.lifecycle import offered
+from wf.lifecycle import Action, offered
 from wf.plain import plain
-from wf.status import STEP_ENDED, TERMINAL, StepStatus
+from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
 from wf_api.access import Caller, Reader, Scope
 from wf_api.flower_links import instance_link, step_link
 from wf_api.pages.render import view
@@ -24,6 +26,8 @@ NOW = 10
 
 CHARACTERS = 20_000
 """Of params, output and error on the page; the API tells the rest."""
+
+_BY_HARM = ("resume", "pause", "send_event", "fork", "restart", "terminate", "delete")
 
 _OPEN = sorted(frozenset(StepStatus) - STEP_ENDED)
 
@@ -48,11 +52,11 @@ def instance(
     going_on = [] if one.status in TERMINAL else catalog.steps(
         name, id, limit=NOW, status=_OPEN, newest_first=True, outputs=False
     )  # fmt: skip
-    now = datetime.fromtimestamp(catalog.clock.now(), UTC)
+    now, main = datetime.fromtimestamp(catalog.clock.now(), UTC), _main(one.status, going_on)
     return view(
         request, caller, "instance.html", here="workflows", name=name, one=one, now_steps=going_on,
         timeline=timeline(steps, now), cursor=steps.cursor, after=after, step=step, step_status=step_status,
-        step_statuses=list(StepStatus), offered=_offered(caller, one.status),
+        step_statuses=list(StepStatus), offered=_offered(caller, one.status, main), main=main,
         flower=instance_link(caller.parts.settings, name, id),
     )  # fmt: skip
 
@@ -77,6 +81,18 @@ def one_step(
     )  # fmt: skip
 
 
-def _offered(caller: Caller, status: str) -> list[str]:
-    """What the reader may do to the instance, and what makes sense as it stands."""
-    return [*offered(status), "fork"] if caller.principal.scope >= Scope.WRITE else []
+def _offered(caller: Caller, status: str, main: str) -> list[str]:
+    """What the reader may do and what makes sense: the main action first, what is worst as a mistake last."""
+    if caller.principal.scope < Scope.WRITE:
+        return []
+    return sorted([*offered(status), "fork"], key=lambda action: (action != main, _BY_HARM.index(action)))
+
+
+def _main(status: str, going_on: Sequence[Answer]) -> str:
+    """The action that is most likely wanted."""
+    if status in TERMINAL:
+        return Action.RESTART
+    if Action.RESUME in offered(status):
+        return Action.RESUME
+    waits = any(step.type == "waitForEvent" for step in going_on)
+    return Action.SEND_EVENT if waits and status != Status.ROLLING_BACK else Action.PAUSE

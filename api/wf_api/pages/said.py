@@ -21,7 +21,7 @@ SAID = {
         "cancelled": "The job was cancelled. What it has moved stays moved.",
     },
     "settings.html": {"configured": "The settings are in force."},
-    "breaker.html": {
+    "workflow.html": {
         "breaker-closed": "Closed: everybody goes on.",
         "breaker-open": "Open: nobody begins until the pause is over and a first instance has ended well.",
     },
