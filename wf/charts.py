@@ -6,6 +6,7 @@ workers have told of it: they write every few seconds.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer
@@ -15,7 +16,6 @@ from wf.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from datetime import datetime
 
     from wf.clock import Clock
     from wf.database import Database, Rows
@@ -40,6 +40,9 @@ RANGES = {
     "30d": Range(21_600, 120, 2),
 }  # fmt: skip
 """By their names."""
+
+JUMP = 5
+"""Seconds by which the running stretch grows, up: rates that fell from look to look would be news without any."""
 
 COUNTS = ("started", "completed", "errored", "steps", "failed", "retried", "lost")
 """What is counted: of instances, those that started, completed or errored; steps that ended well; and attempts."""
@@ -67,9 +70,9 @@ class Charts:
 
         Returns:
             `at`; `range`; `workflow`; `span`, the seconds of a point; `elapsed`, those of the running one that are
-            over; `points`, the oldest first, each with the time `at` which it begins, the counts, `stepsPerSecond`,
-            `p50` and `p95` of the seconds of steps, and `lagP95` of the seconds by which sleeps were noticed late,
-            which are None where there was nothing; and the same as `totals` over the whole range.
+            over, in jumps of `JUMP`; `points`, the oldest first, each with the time `at` which it begins, the counts,
+            `stepsPerSecond`, `p50` and `p95` of the seconds of steps, and `lagP95` of the seconds by which sleeps were
+            noticed late, which are None where there was nothing; and the same as `totals` over the whole range.
 
         Raises:
             ValueError: There is no such range.
@@ -82,7 +85,7 @@ class Charts:
         if workflow is not None and not known:
             names = (name for name, *_ in self._database.read(self._sql["workflow_known"]))
             raise WorkflowNotFound(workflow, [name for name in names if only is None or name in only])
-        elapsed = _elapsed(now, begin)
+        elapsed = _jumped((now - begin).total_seconds())
         seconds = [float(wanted.span)] * (wanted.points - 1) + [elapsed]
         points = [Answer(at=row[2], **_told(row[3:], over)) for row, over in zip(rows, seconds, strict=True)]
         totals = _told(_sum([row[3:] for row in rows]), sum(seconds))
@@ -109,7 +112,7 @@ class Charts:
         wanted = _range(range)
         rows = self._read("metric_workflows", wanted, only, each=wanted.each)
         now, since = rows[0][:2]
-        over = (now - since).total_seconds()
+        over = _jumped((now - since).total_seconds())
         found = [_workflow(row, over, wanted) for row in rows if row[2] is not None]
         return Answer(at=now, range=range, since=since, span=wanted.span * wanted.each, workflows=found)
 
@@ -127,9 +130,9 @@ def _range(name: str) -> Range:
     return RANGES[name]
 
 
-def _elapsed(now: datetime, begin: datetime) -> float:
-    """Seconds of the running stretch that are over; a whole one at least, or its rates would be wild at its start."""
-    return max((now - begin).total_seconds(), 1.0)
+def _jumped(seconds: float) -> float:
+    """Seconds that are over, up to the next jump; one at least, or rates would be wild at the start of a stretch."""
+    return float(max(math.ceil(seconds / JUMP), 1) * JUMP)
 
 
 def _sum(rows: list[tuple[Any, ...]]) -> list[Any]:

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
         ),
     )
     api_max_feeds: int = Field(1000, ge=1, description="Feeds that one caller of the API follows at a time.")
+    api_max_pages: int = Field(50, ge=1, description="Pages of the dashboard that one caller follows at a time.")
     api_max_body: int = Field(2_097_152, ge=1, description="Bytes of one request to the API.")
     api_feed_tick: float = Field(
         0.25, gt=0, description="Seconds between two looks at the instances that feeds follow."

@@ -15,13 +15,15 @@ from starlette.exceptions import HTTPException
 from wf.errors import WfError
 from wf.settings import Settings
 from wf_api.access import caller_of
+from wf_api.addresses import login_at
 from wf_api.bodies import Gate
 from wf_api.documented import TAGS, openapi, operation_id
 from wf_api.envelope import refused
 from wf_api.headers import STATIC, SecurityHeaders
 from wf_api.lean import NO_JSON, Express, LeanRoute, unreadable
 from wf_api.metrics import Measured
-from wf_api.pages import PAGES
+from wf_api.origins import SAFE
+from wf_api.pages import PAGES, SHOWN
 from wf_api.pages.render import STATIC_FOLDER, page, wants_page
 from wf_api.parts import Parts
 from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
@@ -70,6 +72,7 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
         redoc_url=None, openapi_tags=TAGS, generate_unique_id_function=operation_id,
     )  # fmt: skip
     app.state.parts = parts
+    app.state.pages = [route for router in SHOWN for route in router.routes]
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
     for router in (*ROUTERS, *PAGES):
         app.include_router(router)
@@ -80,8 +83,8 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:
-    if isinstance(error, Unauthenticated) and wants_page(request) and request.method == "GET":
-        return RedirectResponse("/login", 303)
+    if isinstance(error, Unauthenticated) and wants_page(request) and request.method in SAFE:
+        return RedirectResponse(login_at(request), 303)
     caller = caller_of(request)
     return _told(request, problem_of(error if caller is None else caller.readable(error)))
 
@@ -91,8 +94,9 @@ def _told(request: Request, *problems: Problem, headers: Mapping[str, str] | Non
     if not wants_page(request):
         return refused(*problems, headers=headers)
     first, caller = problems[0], caller_of(request)
+    login = login_at(request) if first.status == HTTPStatus.UNAUTHORIZED else None
     answer = page(
-        "error.html", status=first.status, problem=first, title=HTTPStatus(first.status).phrase, here="",
+        "error.html", status=first.status, problem=first, title=HTTPStatus(first.status).phrase, here="", login=login,
         who=None if caller is None else caller.principal,
     )  # fmt: skip
     answer.headers.update({**first.headers, **(headers or {})})

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from wf.tokens import LOCAL_NAME, Scope, Token, Tokens, hashed
+from wf_api.inside import is_inside
 from wf_api.origins import SAFE, from_other_site, from_own_page, is_local, peer
 from wf_api.problems import Forbidden, Unauthenticated
 from wf_api.sessions import COOKIE
@@ -103,6 +104,8 @@ class Door:
         except Unauthenticated:
             self.count(request)
             raise
+        if is_inside(request.scope):
+            return principal
         if principal is LOCAL:
             self.count(request)
         else:

@@ -1,4 +1,4 @@
-"""How many feeds one caller follows at a time. Counted in this process: each of several counts for itself."""
+"""How many feeds or pages one caller follows at a time. Counted in this process: each of several counts for itself."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ class Feeds:
 
     Args:
         most: That one caller may follow.
+        what: What is followed.
+        setting: Where the most stands.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._open = most, Counter[str]()
+    def __init__(self, most: int, what: str = "feeds", setting: str = "WF_API_MAX_FEEDS") -> None:
+        self._most, self._open, self._what, self._setting = most, Counter[str](), what, setting
 
     @contextmanager
     def one_more(self, name: str) -> Iterator[None]:
@@ -39,7 +41,7 @@ class Feeds:
         """
         if self._open[name] >= self._most:
             raise TooManyRequests(
-                f"{name} follows {self._most} feeds already (WF_API_MAX_FEEDS). End one first.", RETRY_AFTER
+                f"{name} follows {self._most} {self._what} already ({self._setting}). End one first.", RETRY_AFTER
             )
         self._open[name] += 1
         try:

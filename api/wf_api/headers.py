@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Pairs = list[tuple[bytes, bytes]]
 
 STATIC = "/static/"
-"""Below this path are the files that browsers may keep."""
+"""Below this path are the files that browsers may keep; they ask each time whether there is a newer one."""
 
 _ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
@@ -22,7 +22,7 @@ _PAGE = (
     b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
 )
 _DATA = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_NO_STORE = (b"cache-control", b"no-store")
+_NO_STORE, _ASK = (b"cache-control", b"no-store"), (b"cache-control", b"no-cache")
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -53,9 +53,8 @@ class SecurityHeaders:
 def _more(scope: Scope, given: Pairs) -> Pairs:
     is_page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in given)
     found = [*_ALWAYS, _PAGE if is_page else _DATA]
-    if not scope["path"].startswith(STATIC):
-        given[:] = [pair for pair in given if pair[0].lower() != b"cache-control"]
-        found.append(_NO_STORE)
+    given[:] = [pair for pair in given if pair[0].lower() != b"cache-control"]
+    found.append(_ASK if scope["path"].startswith(STATIC) else _NO_STORE)
     if scope["scheme"] == "https":
         found.append(_HTTPS_ONLY)
     return found

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from wf.errors import WfError
+from wf_api.inside import is_inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,14 +97,14 @@ class Engine(Collector):
 
 
 class Measured:
-    """Counts every request, by its route and not by its path: paths hold ids, of which there is no end."""
+    """Counts every request from outside, by its route and not by its path: paths hold ids, of which there is no end."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and look when its answer begins."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or is_inside(scope):
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()

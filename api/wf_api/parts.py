@@ -15,6 +15,7 @@ from wf_api.door import Door
 from wf_api.feeds import Feeds
 from wf_api.hooks import read_hooks
 from wf_api.limits import Limits
+from wf_api.live import Live
 from wf_api.metrics import Metrics
 from wf_api.nudging import Nudging
 from wf_api.payloads import Payloads
@@ -49,6 +50,8 @@ class Parts:
         self.door = Door(self.tokens, self.sessions, Limits(settings), self.clock)
         self.watch = Watch(self.client.database, settings.api_feed_tick)
         self.feeds = Feeds(settings.api_max_feeds)
+        self.pages = Feeds(settings.api_max_pages, "pages", "WF_API_MAX_PAGES")
+        self.live = Live()
         self.readiness = Readiness(self.client)
         self.overview = Overview(self.client.database, self.clock, settings)
         self.standing = Standing(self.client.database, self.clock)

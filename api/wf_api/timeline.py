@@ -22,7 +22,7 @@ LEAST = 3
 """No piece is thinner, however short it was."""
 
 JUMPS = 16
-"""The end of the scale moves on in jumps of at least a so manieth of the power of two below its length."""
+"""The end of the scale moves on in jumps: a so manieth of the power of two below its length, and a second at least."""
 
 TICKS = 6
 """Marks on the scale, at most."""
@@ -119,7 +119,7 @@ class _Scale(NamedTuple):
 def _jumped(start: datetime, now: datetime) -> datetime:
     """The next end of the scale after now."""
     passed = max((now - start).total_seconds(), 1.0)
-    jump = 2.0 ** int(log2(passed)) / JUMPS
+    jump = max(2.0 ** int(log2(passed)) / JUMPS, 1.0)
     return start + timedelta(seconds=ceil(passed / jump) * jump)
 
 

@@ -203,7 +203,9 @@ def test_every_answer_has_the_headers_of_its_kind(api: Api) -> None:
 
 def test_what_is_ours_may_be_kept(api: Api) -> None:
     """A style sheet is no secret."""
-    assert "cache-control" not in policy(api("GET", "/static/wf.css"))
+    sheet = api("GET", "/static/wf.css")
+    assert policy(sheet)["cache-control"] == "no-cache"  # kept, and asked for: a new release has new scripts
+    assert api("GET", "/static/wf.css", headers={"If-None-Match": sheet.headers["etag"]}).status_code == 304
 
 
 def test_an_error_of_the_server_is_in_the_envelope_and_has_the_headers(api: Api) -> None:

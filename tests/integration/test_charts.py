@@ -75,7 +75,7 @@ def test_points_are_what_was_counted(rig: Rig, charts: Charts) -> None:
 
 
 def test_rates_are_of_the_time_that_has_passed(rig: Rig, charts: Charts) -> None:
-    """The running stretch counts as far as it is over, and as a second at least."""
+    """The running stretch counts as far as it is over, and as five seconds at least."""
     assert START % 3600 == 0
     rig.clock.advance(15)
     put(rig, 60, "charts-a", 0, steps=30)
@@ -84,7 +84,32 @@ def test_rates_are_of_the_time_that_has_passed(rig: Rig, charts: Charts) -> None
     assert (found.elapsed, found.points[-1].steps_per_second, found.points[-2].steps_per_second) == (15, 2.0, 0.5)
     assert found.totals.steps_per_second == 60 / (59 * 60 + 15)
     rig.clock.advance(45)
-    assert charts.series("1h").elapsed == 1
+    assert charts.series("1h").elapsed == 5
+
+
+def test_rates_stand_still_between_jumps(rig: Rig, charts: Charts) -> None:
+    """So that what nothing has happened to is the same a moment later, in charts and in tables."""
+    put(rig, 60, "charts-a", 0, steps=30)
+
+    def rates() -> tuple[float, ...]:
+        series, table = charts.series("1h"), charts.by_workflow("1h").workflows[0]
+        return series.elapsed, series.totals.steps_per_second, table.steps_per_second
+
+    rig.clock.advance(5.1)
+    first = rates()
+    assert (first[0], first[1]) == (10, first[2])
+    rig.clock.advance(4.8)
+    assert rates() == first
+    rig.clock.advance(0.2)
+    assert rates()[0] == 15
+
+
+def test_what_lies_ahead_of_the_clock_is_not_told_yet(rig: Rig, charts: Charts) -> None:
+    """The clock of a worker may be fast by more than a stretch."""
+    put(rig, 600, "charts-a", 0, steps=1)
+    put(rig, 600, "charts-a", -3600, steps=7, errored=7)
+    (one, _), series = charts.by_workflow("24h").workflows, charts.series("24h")
+    assert (one.steps, one.points.steps[-1], series.totals.steps) == (1, 1, 1)
 
 
 def test_workflows_are_told_side_by_side(rig: Rig, charts: Charts) -> None:

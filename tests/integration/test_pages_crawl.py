@@ -94,6 +94,17 @@ def test_every_number_has_a_name(rig: Rig, api: Api) -> None:
     assert left == set()
 
 
+def test_a_page_is_the_same_a_moment_later(rig: Rig, api: Api) -> None:
+    """While nothing happens, or it would be sent again and again; and what is opened is found again by its id."""
+    fill(rig)
+    rig.clock.advance(2.1)
+    before = {path: answer.text for path, answer in crawl(api)}
+    rig.clock.advance(0.3)
+    after = {path: api("GET", path, headers=HTML).text for path in before}
+    assert [path for path, text in after.items() if text != before[path]] == []
+    assert [path for path, text in before.items() if re.search(r"<details(?! id=)", text)] == []
+
+
 def test_hostile_texts_are_read_as_they_are(rig: Rig, api: Api) -> None:
     """In logs, outputs, errors and events."""
     fill(rig)

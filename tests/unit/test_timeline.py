@@ -63,6 +63,8 @@ def test_the_end_of_the_scale_moves_on_in_jumps() -> None:
     """Else a page with something that goes on would change at each look."""
     ends = {timeline([step(0, None, "sleep", "waiting")], at(now / 10)).end for now in range(6400, 12800)}  # type: ignore[union-attr]
     assert len(ends) <= 40
+    ends = {timeline([step(0, None, "sleep", "waiting")], at(now / 10)).end for now in range(160)}  # type: ignore[union-attr]
+    assert len(ends) <= 16
 
 
 def test_a_step_that_took_no_time_is_seen() -> None:

@@ -61,7 +61,7 @@ with clock as (
   select m.*
   from shown cross join lateral (
     select * from wf.metric
-    where span = %(span)s and workflow = shown.name and at >= (select min(at) from stretch)
+    where span = %(span)s and workflow = shown.name and at between (select min(at) from stretch) and (select max(at) from stretch)
   ) m
 ), counted as (
   select
@@ -106,6 +106,7 @@ with clock as (
     select * from wf.metric
     where span = %(span)s and workflow = shown.name
       and at >= to_timestamp((select number from begin) * %(span)s::integer)
+      and at <= to_timestamp((select now from clock))
   ) m
 ), counted as (
   select

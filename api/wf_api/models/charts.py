@@ -10,7 +10,7 @@ _COUNTS: dict[str, Json] = {
     "steps_per_second": 0.5, "p50": 0.012, "p95": 0.8, "lag_p95": 0.2,
 }  # fmt: skip
 _SERIES: dict[str, Json] = {
-    "at": "2026-01-31T09:00:42Z", "range": "1h", "workflow": "welcome", "span": 60, "elapsed": 42.0,
+    "at": "2026-01-31T09:00:42Z", "range": "1h", "workflow": "welcome", "span": 60, "elapsed": 45.0,
     "points": [{"at": _AT, **_COUNTS}], "totals": _COUNTS,
 }  # fmt: skip
 _TABLE: dict[str, Json] = {
@@ -50,7 +50,7 @@ class Series(Told):
     range: str
     workflow: str | None
     span: int = Field(description="Seconds of a point.")
-    elapsed: float
+    elapsed: float = Field(description="Seconds of the last point that are over, in jumps of 5.")
     points: list[Point]
     totals: Counted
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from wf_api.access import Reader
+from wf_api.addresses import LOGIN, page_at
 from wf_api.door import same
 from wf_api.origins import from_other_site
 from wf_api.pages.render import page
@@ -28,37 +29,40 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 
 FORM_COOKIE = "wf_login"
-LOGIN = "/login"
 
 _SEE_OTHER = 303
 
 
 @router.get(LOGIN)
-async def login_form(request: Request) -> Any:
-    """Ask for a token."""
+async def login_form(request: Request, next: Annotated[str, Query()] = "") -> Any:
+    """Ask for a token; then `next`, a page of ours, is shown."""
     parts: Parts = request.app.state.parts
     parts.door.count(request)
-    return await _form(request)
+    return await _form(request, leads_to=next)
 
 
 @router.post(LOGIN)
-async def login(request: Request, token: Annotated[str, Form()] = "", csrf: Annotated[str, Form()] = "") -> Any:
+async def login(
+    request: Request, token: Annotated[str, Form()] = "", csrf: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Any:  # fmt: skip
     """Begin a session, always a new one: a cookie that somebody has planted here before becomes nobody's session."""
     parts: Parts = request.app.state.parts
     parts.door.count(request)
     wanted = request.cookies.get(FORM_COOKIE, "")
     if not wanted or not same(csrf, wanted) or from_other_site(request):
-        return await _form(request, 403, "This form is too old, or not ours. Try again.")
+        return await _form(request, 403, "This form is too old, or not ours. Try again.", leads_to=next)
     try:
         found = await parts.door.find_token(token.strip(), request)
     except (Unauthenticated, TooManyRequests) as error:
-        answer = await _form(request, error.row.status, str(error))
+        answer = await _form(request, error.row.status, str(error), leads_to=next)
         if error.retry_after is not None:
             answer.headers["Retry-After"] = str(error.retry_after)
         return answer
     await _end_session(request)
     cookie = await run_in_threadpool(parts.sessions.create, found)
-    answer = RedirectResponse("/", _SEE_OTHER)
+    address = page_at(request, next)
+    answer = RedirectResponse("/" if address is None else address.target, _SEE_OTHER)
     _set(answer, request, COOKIE, cookie, int(parts.sessions.ttl))
     answer.delete_cookie(FORM_COOKIE, path=LOGIN)
     return answer
@@ -73,10 +77,11 @@ async def logout(request: Request, _: Reader) -> Any:
     return answer
 
 
-async def _form(request: Request, status: int = 200, fault: str = "") -> Response:
+async def _form(request: Request, status: int = 200, fault: str = "", *, leads_to: str) -> Response:
     parts: Parts = request.app.state.parts
     csrf = secrets.token_urlsafe(32)
-    answer = page("login.html", status=status, csrf=csrf, fault=fault, open=await parts.door.is_open())
+    opened = await parts.door.is_open()
+    answer = page("login.html", status=status, csrf=csrf, fault=fault, open=opened, next=leads_to)
     _set(answer, request, FORM_COOKIE, csrf, 3600, path=LOGIN)
     return answer
 

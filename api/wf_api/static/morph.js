@@ -22,6 +22,9 @@ function attributes(from, to) {
 }
 
 function children(from, to) {
+  // What leaves goes first: else all that stands behind it would have to be moved, and what is moved loses the focus.
+  const wantedIds = new Set([...to.children].map(id));
+  for (const child of [...from.children]) if (id(child) && !wantedIds.has(id(child))) child.remove();
   const known = new Map([...from.children].filter(id).map((child) => [id(child), child]));
   let here = from.firstChild;
   for (const wanted of [...to.childNodes]) {
@@ -34,7 +37,7 @@ function children(from, to) {
     }
     if (found === here) here = here.nextSibling;
     else from.insertBefore(found, here);
-    morph(found, wanted);
+    become(found, wanted);
   }
   while (here) {
     const next = here.nextSibling;
@@ -43,7 +46,7 @@ function children(from, to) {
   }
 }
 
-export function morph(from, to) {
+function become(from, to) {
   if (from.nodeType !== Node.ELEMENT_NODE) {
     if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
     return;
@@ -52,4 +55,10 @@ export function morph(from, to) {
   if (from.nodeName === "TIME" && from.dateTime === to.dateTime) return; // its text is ours, see times.js
   attributes(from, to);
   children(from, to);
+}
+
+export function morph(from, to) {
+  const focused = document.activeElement;
+  become(from, to);
+  if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true }); // it was moved
 }
