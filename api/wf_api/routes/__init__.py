@@ -46,6 +46,6 @@ ROUTERS = (
     audit.router,
     tokens.router,
     hooks.router,
-    settings.router,
     breakers.router,
+    settings.router,
 )
