@@ -8,6 +8,8 @@ Scripts only make it quicker (`static/*.js`, ours, as they are): `/live` renders
 sends what has changed (`wf_api.live`), forms and steps open over the page they belong to, and keys move through rows.
 """
 
+from fastapi.routing import APIRoute
+
 from wf_api.pages import (
     actions,
     activity,
@@ -51,3 +53,11 @@ PAGES = (
     told.router,
     workflow.router,
 )
+
+SHOWN = tuple(router for router in PAGES if router not in (live.router, login.router))
+"""Those with pages that can be followed, and that a login leads back to."""
+
+for _router in (*SHOWN, login.router):
+    for _route in _router.routes:
+        if isinstance(_route, APIRoute) and _route.methods and "GET" in _route.methods:
+            _route.methods.add("HEAD")  # which Starlette adds to its own routes, and FastAPI to none
