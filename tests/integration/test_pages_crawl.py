@@ -37,7 +37,7 @@ EVERY = {
 
 
 FIXED = re.compile(
-    r"^(1h|6h|24h|7d|30d|Last 24h: steps, errors|at the 95th of 100|.*\bp(50|95)|(Cancel )?[Jj]ob \d+(: \w+)?"
+    r"^(1h|6h|24h|7d|30d|Last 24h: steps, errors|.*\bp(50|95)\)?,?|(Cancel )?[Jj]ob \d+(: \w+)?"
     r"|\d+ things want you\.|.* is kept for 7 d after a success and 7 d after an error \()$"
 )
 """Names of ranges, quantiles and jobs, what the settings of this process say, and how many sections a page has."""
