@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 ONE = "/workflows/parcel/instances/r-17"
 PAGES = (
-    *(f"{ONE}/{action}" for action in ("pause", "resume", "terminate", "restart", "delete")),
+    *(f"{ONE}/{action}" for action in ("pause", "resume", "terminate", "restart", "delete", "send-event", "fork")),
+    f"{ONE}/fork?from=pack", "/workflows/parcel/create",
     f"{ONE}/restart?from=pack", "/workflows/parcel/bulk?status=errored", "/workflows/parcel/settings",
     "/workflows/parcel/remove", "/workflows/parcel/breaker",
     "/jobs", "/jobs?workflow=parcel", "/jobs/1", "/jobs/1/cancel", "/audit",
