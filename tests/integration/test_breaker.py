@@ -470,7 +470,7 @@ def test_parallel_steps_that_are_retried_go_on_when_it_closes(rig: Rig) -> None:
     tried: list[str] = []
 
     class Pair(WorkflowEntrypoint, name="breaker-pair", breaker=RULES):
-        async def run(self, event: Any, step: Any) -> list[str]:
+        async def run(self, event: Any, step: Any) -> Any:
             def flaky(name: str) -> str:
                 tried.append(name)
                 if tried.count(name) == 1:
