@@ -10,7 +10,8 @@
 
 Coroutines and tasks that a callback starts inherit the context variable, and so does `asyncio.to_thread`; threads that
 it starts by itself do not. `ctx.log` needs no context variable. Whoever logs elsewhere pays for one look-up, and a
-worker whose steps log nothing for none.
+worker whose steps log nothing for none. Where no logging is set up, warnings are still printed; but as the root logger
+has a handler once a step has begun, `logging.basicConfig` does nothing then: call it before, or with `force=True`.
 
 Lines are no part of what is promised: those of the last half second die with a worker, and while Postgres is away they
 wait in the buffer, for a minute at most. How many were lost is logged.
@@ -22,7 +23,7 @@ import logging
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,12 +57,10 @@ PATIENCE = 60.0
 LEVEL = logging.INFO
 """Nothing below it is kept, even if its logger lets it through."""
 
-HIGHEST = 32_767
-"""What is above it is kept as this; the column holds no more."""
-
 CONTEXT_LOGGER = "wf.step"
 """The logger of `ctx.log`, whose lines come here by a way of their own."""
 
+_HIGHEST = 32_767  # level that the column holds
 _LOGGER_LENGTH = 200
 _PASSED_BY = frozenset({CONTEXT_LOGGER, "celery.redirected"})  # what is printed is no log line
 _MORE = "{} more line(s) of this attempt were not kept (WF_STEP_LINES is {})."
@@ -128,7 +127,7 @@ class Part:
         name = logger[:_LOGGER_LENGTH].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         self._lines.put(
             Line(
-                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), min(level, HIGHEST),
+                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), min(level, _HIGHEST),
                 name, encode(bounded(text, trace)), time.monotonic(),
             )
         )  # fmt: skip
@@ -190,10 +189,15 @@ class Lines:
                 return
             self._buffer.append(line)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._write_on, name="wf-lines", daemon=True)
-                self._thread.start()
+                self._begin()
             elif len(self._buffer) == 1:
                 self._changed.notify()
+
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._write_on, name="wf-lines", daemon=True)
+        with suppress(RuntimeError):  # no more threads are to be had; the next line tries again
+            thread.start()
+            self._thread = thread
 
     def flush(self) -> int:
         """Write what is in the buffer, once.
@@ -225,6 +229,8 @@ class Lines:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(EVERY * 10)
+        elif self._buffer:
+            self.flush()
 
     def _write_on(self) -> None:
         while True:
@@ -232,10 +238,7 @@ class Lines:
                 self._changed.wait_for(lambda: self._buffer or self._closed)
                 self._changed.wait_for(lambda: self._closed, EVERY)
                 closed = self._closed
-            try:
-                self.flush()
-            except Exception as error:  # this thread must outlive whatever a line brings along
-                log.warning("log lines of steps lost", reason=f"{type(error).__name__}: {error}")
+            self.flush()
             if closed:
                 return
 
@@ -248,7 +251,7 @@ class Lines:
             held = {key for (key,) in self._database.rows(self._sql["lines_keep"], params)}
         except WfError:  # of Postgres; whoever runs steps will say so
             return batch
-        except Exception as error:  # one of them is to blame; again it would stop the others, too
+        except Exception as error:  # one of them is to blame, and would be again; the thread must outlive it
             log.warning("log lines of steps lost", lines=len(batch), reason=f"{type(error).__name__}: {error}")
             return []
         return [line for line in batch if line.key in held]
@@ -259,6 +262,9 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the record, if it belongs to an attempt."""
+        resort = logging.lastResort
+        if resort is not None and record.levelno >= resort.level and _is_alone(record.name):
+            resort.handle(record)
         part = _CURRENT.get()
         if part is None or record.name in _PASSED_BY:
             return
@@ -281,3 +287,13 @@ def _install() -> None:
         _ROOT.addHandler(_HANDLER)
     if not _TASKS.propagate and _HANDLER not in _TASKS.handlers:  # Celery's get_task_logger
         _TASKS.addHandler(_HANDLER)
+
+
+def _is_alone(name: str) -> bool:
+    """Whether nobody but our handler gets what this logger logs: then `logging` would have printed it without us."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None:
+        if any(handler is not _HANDLER for handler in logger.handlers):
+            return False
+        logger = logger.parent if logger.propagate else None
+    return True
