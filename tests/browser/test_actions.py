@@ -23,7 +23,7 @@ ACTIONS = ("pause", "resume", "terminate", "restart", "delete")
 EVIL = '"><img src=x onerror=alert(1)><script>alert(1)</script>\u202e' + "x" * 150
 
 
-class Evil(WorkflowEntrypoint, name="evil"):
+class Evil(WorkflowEntrypoint, name="evil-browsed"):
     """Has a step with a hostile name."""
 
     async def run(self, event: Any, step: Any) -> None:

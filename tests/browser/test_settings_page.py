@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from tests.support import Rig
     from tests.support.api import Api
 
-PAGE = "/workflows/nightly/settings"
+PAGE = "/workflows/nightly-browsed/settings"
 
 
-class Nightly(WorkflowEntrypoint, name="nightly", schedules=["0 9 * * *"], concurrency=2):
+class Nightly(WorkflowEntrypoint, name="nightly-browsed", schedules=["0 9 * * *"], concurrency=2):
     """A workflow with settings."""
 
     async def run(self, event: Any, step: Any) -> None:
@@ -43,11 +43,11 @@ def test_settings_are_set_and_taken_back(rig: Rig, api: Api, page: Page) -> None
     page.get_by_role("button", name="Set", exact=True).click()
     expect(page.get_by_role("status")).to_have_text("The settings are in force.")
     expect(page.locator("#setting-concurrency")).to_contain_text("limit: 2limit: 7limit: 7")
-    told = api.ok("GET", "/api/workflows/nightly", headers=admin)["settings"]
+    told = api.ok("GET", "/api/workflows/nightly-browsed", headers=admin)["settings"]
     assert told == {"concurrency": {"limit": 7}, "schedules": ["15 * * * *"]}
     page.get_by_role("button", name="Take everything back").click()
     expect(page.locator("#setting-concurrency")).to_contain_text("nothing")
-    told = api.ok("GET", "/api/workflows/nightly", headers=admin)["settings"]
+    told = api.ok("GET", "/api/workflows/nightly-browsed", headers=admin)["settings"]
     assert told == {"concurrency": {"limit": 2}, "schedules": ["0 9 * * *"]}
 
 
@@ -56,8 +56,8 @@ def test_a_workflow_is_removed_in_a_dialog(rig: Rig, api: Api, page: Page) -> No
     admin = log_in(page, rig, "admin")
     page.goto(PAGE)
     page.get_by_role("link", name="Remove this workflow").click()
-    dialog = page.get_by_role("dialog", name="Remove workflow nightly")
-    dialog.get_by_label("Type nightly to confirm").fill("nightly")
+    dialog = page.get_by_role("dialog", name="Remove workflow nightly-browsed")
+    dialog.get_by_label("Type nightly-browsed to confirm").fill("nightly-browsed")
     assert barriers(page) == []
     dialog.get_by_role("button", name="Remove it").click()
     page.wait_for_url(re.compile("/jobs/"))
@@ -80,5 +80,5 @@ def test_settings_have_no_barriers(page: Page, complaints: Any, scheme: Any) -> 
     expect(page.get_by_label("Keep after success")).to_have_attribute("aria-invalid", "true")
     assert barriers(page) == []
     assert fits(page)
-    page.goto("/workflows/nightly/remove")
+    page.goto("/workflows/nightly-browsed/remove")
     assert barriers(page) == []

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from tests.support import Rig
     from tests.support.api import Api
 
-PAGE, REMOVE, API = "/workflows/nightly/settings", "/workflows/nightly/remove", "/api/workflows/nightly"
+PAGE, REMOVE, API = "/workflows/nightly-paged/settings", "/workflows/nightly-paged/remove", "/api/workflows/nightly-paged"
 
 
 class Nightly(
-    WorkflowEntrypoint, name="nightly", schedules=["0 9 * * *"], concurrency=2, limits={"steps": 50},
+    WorkflowEntrypoint, name="nightly-paged", schedules=["0 9 * * *"], concurrency=2, limits={"steps": 50},
     default_retention={"success_retention": "1 day"},
 ):  # fmt: skip
     """A workflow with settings."""
@@ -50,7 +50,7 @@ def test_the_page_tells_what_the_class_says_and_what_is_set_over_it(api: Api, pa
     assert "concurrency limit: 2 limit: 7 limit: 7" in after.words
     assert "retention success: 1 d success: 1 d 12 h success: 1 d 12 h" in after.words
     assert api.ok("GET", f"{API}/settings") == {
-        "workflow_id": "nightly", "version_id": "1", "script_name": Nightly.__module__, "class_name": "Nightly",
+        "workflow_id": "nightly-paged", "version_id": "1", "script_name": Nightly.__module__, "class_name": "Nightly",
         "declared": {
             "limits": {"steps": 50}, "concurrency": {"limit": 2}, "schedules": ["0 9 * * *"],
             "default_retention": {"success_retention": 86400.0},
@@ -139,11 +139,11 @@ def test_who_is_no_administrator_sees_settings_only(rig: Rig, api: Api) -> None:
     assert (page.forms, page.buttons, REMOVE in page.links) == ({}, [], False)
     assert writer.post(PAGE, {"concurrency": "7"}).status_code == 403
     writer.get(REMOVE, 403)
-    assert writer.post(REMOVE, {"typed": "nightly"}).status_code == 403
+    assert writer.post(REMOVE, {"typed": "nightly-paged"}).status_code == 403
     other = Pages(api, make_token(rig, "bob", "admin", workflows=["other"]))
     for path in (PAGE, REMOVE):
         other.get(path, 403)
-        assert other.post(path, {"typed": "nightly"}).status_code == 403
+        assert other.post(path, {"typed": "nightly-paged"}).status_code == 403
     assert rig.sql("select overrides from wf.workflow") == [({},)]
 
 
@@ -156,14 +156,14 @@ def test_an_unknown_workflow_has_no_such_pages(pages: Pages, api: Api) -> None:
 
 def test_a_workflow_is_removed_by_whoever_types_its_name(rig: Rig, api: Api, pages: Pages) -> None:
     """Asked twice it is done once; the page has said how many instances go with it."""
-    fill(rig, "waiting", 2, workflow="nightly")
-    fill(rig, "complete", 1, workflow="nightly")
+    fill(rig, "waiting", 2, workflow="nightly-paged")
+    fill(rig, "complete", 1, workflow="nightly-paged")
     assert pages.get(REMOVE).numbers == {"total": "3", "affected.waiting": "2", "affected.complete": "1"}
     for typed in ("", "Nightly", "nightl"):
         wrong = pages.read(pages.send(REMOVE, typed=typed), 400)
         assert "This is not the name of the workflow. Nothing was removed." in wrong.words
     assert api.ok("GET", "/api/jobs") == []
-    answers = [pages.send(REMOVE, typed=" nightly ") for _ in range(2)]
+    answers = [pages.send(REMOVE, typed=" nightly-paged ") for _ in range(2)]
     (job,) = api.ok("GET", "/api/jobs")
     assert [answer.headers["Location"] for answer in answers] == [f"/jobs/{job['id']}?said=started"] * 2
     assert "remove the workflow" in pages.get(f"/jobs/{job['id']}").words

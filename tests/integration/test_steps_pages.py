@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wf.answers import Answer, Page
 
 
-class Fan(WorkflowEntrypoint, name="fan"):
+class Fan(WorkflowEntrypoint, name="fan-paged"):
     """Ten branches, of which the fourth and the seventh fail."""
 
     async def run(self, event: Any, step: Any) -> Any:
@@ -53,16 +53,16 @@ def names(page: list[Answer]) -> list[str]:
 
 def all_pages(rig: Rig, limit: int, **how: Any) -> list[list[Answer]]:
     """Pages of the fan from the first to the last."""
-    pages: list[Page] = [rig.client.catalog.steps("fan", "f-1", limit=limit, **how)]
+    pages: list[Page] = [rig.client.catalog.steps("fan-paged", "f-1", limit=limit, **how)]
     while (cursor := pages[-1].cursor) is not None:
-        pages.append(rig.client.catalog.steps("fan", "f-1", limit=limit, after=cursor, **how))
+        pages.append(rig.client.catalog.steps("fan-paged", "f-1", limit=limit, after=cursor, **how))
     return list(pages)
 
 
 def test_pages_give_every_step_once_as_its_description_does(rig: Rig) -> None:
     """In both directions, whatever their size."""
     fan(rig)
-    described = rig.client.catalog.describe("fan", "f-1", read=plain).steps
+    described = rig.client.catalog.describe("fan-paged", "f-1", read=plain).steps
     assert len(described) == 10
     for limit in (1, 3, 10, 100):
         pages = all_pages(rig, limit)
@@ -70,7 +70,7 @@ def test_pages_give_every_step_once_as_its_description_does(rig: Rig) -> None:
         assert {len(page) for page in pages[:-1]} <= {limit}
         back = all_pages(rig, limit, newest_first=True)
         assert [step for page in back for step in page] == described[::-1]
-    assert rig.client.catalog.steps("fan", "f-1", limit=10).cursor is None
+    assert rig.client.catalog.steps("fan-paged", "f-1", limit=10).cursor is None
 
 
 def test_steps_of_every_kind_are_told_as_in_their_description(rig: Rig) -> None:
@@ -84,7 +84,7 @@ def test_steps_of_every_kind_are_told_as_in_their_description(rig: Rig) -> None:
     assert list(page) == described
     assert (page[0].output, page[1].attempts[0].error.name, page[3].event_type) == ("[REDACTED]", "RefusedError", "go")
     for step in described:
-        assert rig.client.catalog.step("parcel", "r-17", step.seq) == step
+        assert rig.client.catalog.step("parcel", "r-17", step.seq) == step | {"generation": 1}
 
 
 def test_a_filter_by_status_or_name_finds_the_same_on_every_page_size(rig: Rig) -> None:
@@ -97,9 +97,9 @@ def test_a_filter_by_status_or_name_finds_the_same_on_every_page_size(rig: Rig) 
         found = [step for page in all_pages(rig, limit, search="CH 7-1", newest_first=True) for step in page]
         assert names(found) == ["branch 7-1"]
     steps = rig.client.catalog.steps
-    assert steps("fan", "f-1", status="running") == []
-    assert names(steps("fan", "f-1", search="3", status="errored")) == ["branch 3-1"]
-    assert steps("fan", "f-1", search="%") == steps("fan", "f-1", search="_") == []
+    assert steps("fan-paged", "f-1", status="running") == []
+    assert names(steps("fan-paged", "f-1", search="3", status="errored")) == ["branch 3-1"]
+    assert steps("fan-paged", "f-1", search="%") == steps("fan-paged", "f-1", search="_") == []
 
 
 def test_an_outline_has_no_outputs_and_all_times(rig: Rig) -> None:
@@ -176,7 +176,7 @@ def test_the_summary_counts_what_the_description_lists(rig: Rig) -> None:
     """From when to when, how many in which status, and the time now."""
     rig.create(Errand, "empty", {"do": ""})
     fan(rig)
-    summary = rig.client.catalog.steps_summary("fan", "f-1")
+    summary = rig.client.catalog.steps_summary("fan-paged", "f-1")
     assert summary == {
         "at": moment(0), "start": moment(0), "end": moment(0), "steps": {"complete": 8, "errored": 2}, "total": 10,
         "termination": None,
@@ -202,13 +202,13 @@ def test_a_rare_step_among_many_is_looked_for_a_piece_at_a_time(rig: Rig) -> Non
     fan(rig)
     multiply(rig, LOOK + 5)
     steps = rig.client.catalog.steps
-    first = steps("fan", "f-1", search="branch 3")
+    first = steps("fan-paged", "f-1", search="branch 3")
     assert (names(first), first.cursor) == (["branch 3-1"], str(LOOK))
-    rest = steps("fan", "f-1", search="branch 3", after=first.cursor)
+    rest = steps("fan-paged", "f-1", search="branch 3", after=first.cursor)
     assert (names(rest), rest.cursor) == ([], None)
-    first = steps("fan", "f-1", search="branch 3", newest_first=True)
+    first = steps("fan-paged", "f-1", search="branch 3", newest_first=True)
     assert (names(first), first.cursor) == ([], "16")
-    rest = steps("fan", "f-1", search="branch 3", newest_first=True, after=first.cursor)
+    rest = steps("fan-paged", "f-1", search="branch 3", newest_first=True, after=first.cursor)
     assert (names(rest), rest.cursor) == (["branch 3-1"], None)
 
 
@@ -262,18 +262,18 @@ def test_what_is_not_there_is_not_found(rig: Rig) -> None:
     catalog = rig.client.catalog
     for call in (catalog.steps, catalog.steps_summary):
         with pytest.raises(InstanceNotFound):
-            call("fan", "nope")
+            call("fan-paged", "nope")
     with pytest.raises(InstanceNotFound):
-        catalog.step("fan", "nope", 1)
+        catalog.step("fan-paged", "nope", 1)
     with pytest.raises(StepOutputNotFound, match="has no step number 11"):
-        catalog.step("fan", "f-1", 11)
+        catalog.step("fan-paged", "f-1", 11)
     with pytest.raises(StepOutputNotFound):
-        catalog.step("fan", "f-1", 2**40)
+        catalog.step("fan-paged", "f-1", 2**40)
     for wrong in (
         {"after": "x"}, {"after": "-1"}, {"limit": 0}, {"limit": PAGE + 1}, {"limit": OUTLINES + 1, "outputs": False},
         {"status": "nope"}, {"search": "x" * 201}, {"search": "\0"},
     ):  # fmt: skip
         with pytest.raises(InvalidQuery):
-            catalog.steps("fan", "f-1", **wrong)
+            catalog.steps("fan-paged", "f-1", **wrong)
     for beyond in ("9" * 50, "11"):
-        assert catalog.steps("fan", "f-1", after=beyond) == []
+        assert catalog.steps("fan-paged", "f-1", after=beyond) == []
