@@ -108,9 +108,9 @@ def test_pages_of_actions_have_no_barriers(rig: Rig, page: Page, scheme: Any) ->
     for action in ("pause", "terminate", "restart", "delete", "resume"):
         if action == "resume":
             instance.pause()
-        page.goto(page_of(action, "evil"))
+        page.goto(page_of(action, "evil-browsed"))
         expect(page.get_by_role("button", name=f"{action.capitalize()} it")).to_be_visible()
         assert barriers(page) == []
         assert fits(page)
-    page.goto(page_of("terminate", "evil"))
+    page.goto(page_of("terminate", "evil-browsed"))
     expect(page.get_by_text(EVIL)).to_be_visible()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tests.support import Rig
     from tests.support.api import Api
 
-PAGE, REMOVE, API = "/workflows/nightly-paged/settings", "/workflows/nightly-paged/remove", "/api/workflows/nightly-paged"
+API = "/api/workflows/nightly-paged"
+PAGE, REMOVE = "/workflows/nightly-paged/settings", "/workflows/nightly-paged/remove"
 
 
 class Nightly(
