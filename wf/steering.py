@@ -174,7 +174,7 @@ class Steering:
         """
         moved = self._act(Action.DELETE, workflow, id, actor)
         if moved is not None:
-            self._catalog.database.rows(self._sql["lines_forget"], {"key": moved.key})
+            self._catalog.database.rows(self._sql["lines_forget"], {"keys": [moved.key]})
         return moved
 
     def look(self, workflow: str, id: str) -> Standing:

@@ -94,4 +94,6 @@ class Retention:
         params = {"keys": keys, "now": self._owner.journal.clock.override()}
         gone = [row[0] for row in self._owner.database.rows(self._sql["retention_expire"], params)] if keys else []
         self._owner.mailbox.forget(*gone)
+        if gone:
+            self._owner.database.rows(self._sql["lines_forget"], {"keys": gone})
         return len(gone)

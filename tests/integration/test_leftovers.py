@@ -1,4 +1,4 @@
-"""What restarts leave behind: many log lines, which go over or go, and hold nobody up."""
+"""What restarts and removals leave behind: many log lines, which go over or go, and hold nobody up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.support.plans import plan_of
 from wf import WorkflowEntrypoint
 from wf.leftovers import clear
 from wf.sql import statements
+from wf_reaper.retention import Retention
 
 if TYPE_CHECKING:
     import pytest
@@ -38,8 +39,8 @@ def logged(rig: Rig, lines: int) -> Instance:
 def say(rig: Rig, generation: int, lines: int) -> None:
     rig.sql(
         "insert into wf.line (instance, generation, seq, attempt, at, level, logger, message)"
-        f" select 1, {generation}, seq, 1, now(), 20, 'shop', '' from generate_series(1, 3) seq,"
-        f" generate_series(1, {lines})"
+        f" select 1, {generation}, seq, 1, now(), 20, 'shop', message from generate_series(1, 3) seq,"
+        f" generate_series(1, {lines}), (select params as message from wf.payload limit 1) stored"
     )
 
 
@@ -113,3 +114,24 @@ def test_lines_are_carried_by_the_index(rig: Rig) -> None:
         plan = str(plan_of(connection, statements()["lines_carry"]))
     assert "ROW(generation, seq, id) > ROW(" in plan
     assert plan.count("'Tid Scan'") == 2
+
+
+def test_lines_written_while_their_instance_expires_go_too(rig: Rig) -> None:
+    """The statement that removes it does not see them; the reaper looks again."""
+    logged(rig, 2)
+    rig.sql(
+        "create function wf.late() returns trigger language plpgsql as $$ begin insert into wf.line"
+        " (instance, generation, seq, attempt, at, level, logger, message)"
+        " values (old.key, 1, 1, 1, now(), 20, 'late', ''); return old; end $$"
+    )
+    rig.sql("create trigger late before delete on wf.instance for each row execute function wf.late()")
+    rig.clock.advance(rig.settings.success_retention + 1)
+    assert Retention(rig.workers[0]).run_once() == 1
+    assert counted(rig) == []
+
+
+def test_a_fork_has_no_lines_of_the_steps_that_it_keeps(rig: Rig) -> None:
+    """They stay with the original, which ran them."""
+    logged(rig, 2).fork("t-2", from_step="three")
+    assert rig.client.catalog.lines("three", "t-2", "one-1") == []
+    assert len(rig.client.catalog.lines("three", "t-1", "one-1")) == 2

@@ -18,9 +18,9 @@ with given as materialized (
 )
 select key from wf.instance where key = any(%(keys)s::bigint[]) and key not in (select key from held)
 
--- lines_forget: The lines of an instance that is gone; some may have been written while it was being deleted.
+-- lines_forget: The lines of instances that are gone; some may have been written while these were being deleted.
 delete from wf.line
-where instance = %(key)s and not exists (select 1 from wf.instance where instance.key = %(key)s)
+where instance = any(%(keys)s) and not exists (select 1 from wf.instance where instance.key = line.instance)
 
 -- lines_carry: After a restart, the next so many lines of the generations before it. Those of steps that it has kept go
 -- over into its generation, if they come from the last one; the others go. Rows are found by their place, not by a join,
