@@ -2,6 +2,7 @@
 
 What a fork from a step keeps is what `restart(from_step=)` keeps: the rule stands in wf/sql/restarts.sql, and for
 copies in wf/sql/forks.sql. The original is only read, in whatever status it is, and goes on as if nothing had happened.
+Log lines of the steps that a fork keeps stay with the original, which ran them; there may be too many to copy.
 
 A fork has an id and a time of creation of its own, which `run` sees in its event. What is drawn from chance and what
 `step.now()` gives are as in the original, as far as the kept history reaches.

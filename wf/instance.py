@@ -156,7 +156,7 @@ class Instance:
         """Create an instance of the same version that begins as a copy of this one, which stays as it is.
 
         Where `run` asks for other steps with other params, what is kept does not fit any more: then the rules for
-        changed code hold, a warning, or a pause if the workflow is strict.
+        changed code hold, a warning, or a pause if the workflow is strict. Log lines of kept steps stay with this one.
 
         Args:
             id: Its id; a random one by default.

@@ -3,8 +3,9 @@
 -- instance_fork: A new instance of the same workflow and version, from the start or from a step. From a step, it has what
 -- a restart from that step would keep (see instance_restart): rows, attempts, events that kept waits have taken, and
 -- the seed; open sleeps and waits keep their deadlines, later by a pause that still lasts. So it replays as a restarted
--- one does. Only the original's audit is written to: it is read in the one snapshot of this statement, so that neither
--- waits for the other, and a deletion that commits meanwhile has not happened yet.
+-- one does. Log lines are not copied: they tell what the original did, and there may be very many. Only the original's
+-- audit is written to: it is read in the one snapshot of this statement, so that neither waits for the other, and a
+-- deletion that commits meanwhile has not happened yet.
 with source as (
   select key, generation, rev, seq, version, started_rev, started_at, paused_at, keep_success, keep_error
   from wf.instance
