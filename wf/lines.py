@@ -108,8 +108,12 @@ class Part:
         self._numbers = count(1)  # several threads may take from it
         self._ended = False
 
-    def take(self, level: int, logger: str, text: str, trace: str = "") -> None:
-        """Keep a line, if there is room for one more.
+    def has_room(self, level: int) -> bool:
+        """Whether a line of this level is kept; it is counted. To be asked before a line is made, which costs more."""
+        return level >= LEVEL and not self._ended and next(self._numbers) <= self._lines.limit
+
+    def put(self, level: int, logger: str, text: str, trace: str = "") -> None:
+        """Keep a line for which there is room.
 
         Args:
             level: As `logging` numbers it.
@@ -117,16 +121,23 @@ class Part:
             text: What was logged.
             trace: The traceback, if an error was logged.
         """
-        if level >= LEVEL and not self._ended and next(self._numbers) <= self._lines.limit:
-            self._put(level, logger, bounded(text, trace))
+        instance, row = self._instance, self._row
+        name = logger[:_LOGGER_LENGTH].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        self._lines.put(
+            Line(
+                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), level, name,
+                encode(bounded(text, trace)), time.monotonic(),
+            )
+        )  # fmt: skip
 
     def keep(self, _logger: Any, method: str, event: Any) -> Any:
         """A processor for structlog: keeps what passes, and lets it pass as it is."""
         level = logging.ERROR if method == "exception" else logging.getLevelNamesMapping().get(method.upper(), LEVEL)
-        try:
-            self.take(level, CONTEXT_LOGGER, *rendered(event))
-        except Exception as error:  # a repr of the author's own; where the line goes to, that is dealt with
-            self.take(level, CONTEXT_LOGGER, f"[a line that cannot be shown: {type(error).__name__}]")
+        if self.has_room(level):
+            try:
+                self.put(level, CONTEXT_LOGGER, *rendered(event))
+            except Exception as error:  # a repr of the author's own; where the line goes to, that is dealt with
+                self.put(level, CONTEXT_LOGGER, f"[a line that cannot be shown: {type(error).__name__}]")
         return event
 
     @contextmanager
@@ -139,17 +150,7 @@ class Part:
             _CURRENT.reset(token)
             self._ended = True
             if (more := next(self._numbers) - 1 - self._lines.limit) > 0:
-                self._put(logging.WARNING, "wf", _MORE.format(more, self._lines.limit))
-
-    def _put(self, level: int, logger: str, message: str) -> None:
-        instance, row = self._instance, self._row
-        name = logger[:_LOGGER_LENGTH].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-        self._lines.put(
-            Line(
-                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), level, name,
-                encode(message), time.monotonic(),
-            )
-        )  # fmt: skip
+                self.put(logging.WARNING, "wf", _MORE.format(more, self._lines.limit))
 
 
 class Lines:
@@ -256,8 +257,9 @@ class _Handler(logging.Handler):
         if part is None or record.name in _PASSED_BY:
             return
         try:
-            error = record.exc_info[1] if record.exc_info else None
-            part.take(record.levelno, record.name, record.getMessage(), trace_of(error))
+            if part.has_room(record.levelno):
+                error = record.exc_info[1] if record.exc_info else None
+                part.put(record.levelno, record.name, record.getMessage(), trace_of(error))
         except Exception:  # an author's own arguments, which may refuse to become text
             self.handleError(record)
 

@@ -187,6 +187,29 @@ def test_of_too_many_lines_the_first_are_kept_and_the_others_counted(settings: S
         assert rig.sql("select count(*) from wf.line where attempt > 2") == [(0,)]
 
 
+def test_what_is_not_kept_is_not_rendered(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what is too fine nor what is too much: text and traceback are made for lines that have room."""
+    made: list[str] = []
+
+    class Dear:
+        def __repr__(self) -> str:
+            made.append("again")
+            return "dear"
+
+    def work() -> None:
+        part = lines._CURRENT.get()
+        assert part is not None
+        for level in (logging.DEBUG, logging.INFO, logging.INFO):
+            record = logging.LogRecord("shop", level, "", 1, "%r", (Dear(),), None)
+            lines._HANDLER.emit(record)
+        for method in ("debug", "info", "info"):
+            part.keep(None, method, {"event": "sold", "what": Dear()})
+
+    monkeypatch.setattr(of(rig), "limit", 3)
+    assert [line.message for line in run(rig, work)][:3] == ["dear", "dear", "sold what=dear"]
+    assert len(made) == 3
+
+
 def test_steps_of_transactions_and_rollbacks_have_lines(rig: Rig) -> None:
     """Also those of a transaction that was rolled back; a handler's are its own."""
 

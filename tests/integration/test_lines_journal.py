@@ -81,7 +81,7 @@ def test_lines_wait_for_whoever_is_at_work_on_their_instance(rig: Rig) -> None:
     logged = lines.of(*standing(rig))
     assert logged is not None
     with RowLock(rig.settings.database_url) as lock:
-        logged.take(logging.INFO, "shop", "one more")
+        logged.put(logging.INFO, "shop", "one more")
         assert lines.flush() == 1
         assert rows(rig) == []
         lock.release()
@@ -106,9 +106,9 @@ def test_lines_outlast_an_outage_for_a_while_and_are_counted_then(rig: Rig, monk
     part = lines.of(*standing(rig))
     assert part is not None
     for n in range(3):
-        part.take(logging.INFO, "shop", f"line {n}")
+        part.put(logging.INFO, "shop", f"line {n}")
     assert lines.flush() == 3
-    part.take(logging.INFO, "shop", "line 3")
+    part.put(logging.INFO, "shop", "line 3")
     database.away = False
     assert lines.flush() == 0
     found = rig.client.catalog.lines("heartbeat-outage", "r-17", "work-1")
@@ -117,7 +117,7 @@ def test_lines_outlast_an_outage_for_a_while_and_are_counted_then(rig: Rig, monk
     with structlog.testing.capture_logs() as said:
         monkeypatch.setattr("wf.lines.BUFFER", 5)
         for n in range(7):
-            part.take(logging.INFO, "shop", f"line {n}")
+            part.put(logging.INFO, "shop", f"line {n}")
         assert lines.flush() == 5
         monkeypatch.setattr("wf.lines.PATIENCE", 0.0)
         assert lines.flush() == 0
