@@ -56,6 +56,9 @@ PATIENCE = 60.0
 LEVEL = logging.INFO
 """Nothing below it is kept, even if its logger lets it through."""
 
+HIGHEST = 32_767
+"""What is above it is kept as this; the column holds no more."""
+
 CONTEXT_LOGGER = "wf.step"
 """The logger of `ctx.log`, whose lines come here by a way of their own."""
 
@@ -125,8 +128,8 @@ class Part:
         name = logger[:_LOGGER_LENGTH].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         self._lines.put(
             Line(
-                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), level, name,
-                encode(bounded(text, trace)), time.monotonic(),
+                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), min(level, HIGHEST),
+                name, encode(bounded(text, trace)), time.monotonic(),
             )
         )  # fmt: skip
 
@@ -245,6 +248,9 @@ class Lines:
             held = {key for (key,) in self._database.rows(self._sql["lines_keep"], params)}
         except WfError:  # of Postgres; whoever runs steps will say so
             return batch
+        except Exception as error:  # one of them is to blame; again it would stop the others, too
+            log.warning("log lines of steps lost", lines=len(batch), reason=f"{type(error).__name__}: {error}")
+            return []
         return [line for line in batch if line.key in held]
 
 

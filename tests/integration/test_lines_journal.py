@@ -7,24 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import structlog
 from cryptography.fernet import Fernet
 
 from tests.support import Rig, RowLock, wait_until
 from tests.support.attempts import Held, one_step
 from tests.support.errands import RefusedError
-from tests.support.lines import of, rows, run, shop
+from tests.support.lines import of, rows, run, shop, standing
 from tests.support.plans import plan_of, scans
 from wf import InstanceNotFound, WorkflowEntrypoint
-from wf.errors import JournalUnavailable, StepOutputNotFound
+from wf.errors import StepOutputNotFound
 from wf.leftovers import clear
-from wf.lines import Lines
 from wf.listing import LOOK, InvalidQuery
 from wf.sql import statements
 from wf_reaper.retention import Retention
 
 if TYPE_CHECKING:
-    from wf.database import Database
     from wf.settings import Settings
 
 
@@ -87,53 +84,6 @@ def test_lines_wait_for_whoever_is_at_work_on_their_instance(rig: Rig) -> None:
         lock.release()
         wait_until(lambda: lines.flush() == 0, what="the line is written")
     assert rows(rig) == [(1, 1, 1)]
-
-
-def standing(rig: Rig) -> Any:
-    """The only instance and its first step, as an attempt has them."""
-    found = rig.workers[0].journal.load(rig.sql("select max(key) from wf.instance")[0][0])
-    assert found is not None
-    return found.instance, found.rows[0]
-
-
-def test_lines_outlast_an_outage_for_a_while_and_are_counted_then(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are tried again, in their order; after a minute, or beyond the bounds, they are dropped, which is said."""
-    rig.create(one_step(lambda: None, "outage"), "r-17")
-    rig.settle()
-    database = Gone(rig.workers[0].database)
-    lines = Lines(database, rig.clock, 200)  # type: ignore[arg-type]  # as far as it is asked
-    monkeypatch.setattr("wf.lines.EVERY", 3600.0)  # the test writes, not the thread
-    part = lines.of(*standing(rig))
-    assert part is not None
-    for n in range(3):
-        part.put(logging.INFO, "shop", f"line {n}")
-    assert lines.flush() == 3
-    part.put(logging.INFO, "shop", "line 3")
-    database.away = False
-    assert lines.flush() == 0
-    found = rig.client.catalog.lines("heartbeat-outage", "r-17", "work-1")
-    assert [line.message for line in found] == [f"line {n}" for n in range(4)]
-    database.away = True
-    with structlog.testing.capture_logs() as said:
-        monkeypatch.setattr("wf.lines.BUFFER", 5)
-        for n in range(7):
-            part.put(logging.INFO, "shop", f"line {n}")
-        assert lines.flush() == 5
-        monkeypatch.setattr("wf.lines.PATIENCE", 0.0)
-        assert lines.flush() == 0
-    assert [entry["lines"] for entry in said] == [2, 5]
-
-
-class Gone:
-    """A database that can be away."""
-
-    def __init__(self, database: Database) -> None:
-        self.database, self.away = database, True
-
-    def rows(self, *args: Any) -> Any:
-        if self.away:
-            raise JournalUnavailable("away")
-        return self.database.rows(*args)
 
 
 def test_messages_are_sealed(settings: Settings) -> None:

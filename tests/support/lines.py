@@ -34,3 +34,10 @@ def run(rig: Rig, callback: Callable[..., Any], name: str = "lines", **config: A
 def rows(rig: Rig) -> list[tuple[Any, ...]]:
     """Of the table."""
     return rig.sql("select generation, seq, attempt from wf.line order by id")
+
+
+def standing(rig: Rig) -> Any:
+    """The newest instance and its first step, as an attempt has them."""
+    found = rig.workers[0].journal.load(rig.sql("select max(key) from wf.instance")[0][0])
+    assert found is not None
+    return found.instance, found.rows[0]

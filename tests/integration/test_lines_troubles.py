@@ -1,0 +1,79 @@
+"""Log lines of steps when something is wrong: what is lost, what is not, and whom it does no harm."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from tests.support.attempts import one_step
+from tests.support.lines import of, standing
+from wf.errors import JournalUnavailable
+from wf.lines import Lines
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.support import Rig
+    from wf.database import Database
+
+
+def test_lines_outlast_an_outage_for_a_while_and_are_counted_then(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are tried again, in their order; after a minute, or beyond the bounds, they are dropped, which is said."""
+    rig.create(one_step(lambda: None, "outage"), "r-17")
+    rig.settle()
+    database = Gone(rig.workers[0].database)
+    lines = Lines(database, rig.clock, 200)  # type: ignore[arg-type]  # as far as it is asked
+    monkeypatch.setattr("wf.lines.EVERY", 3600.0)  # the test writes, not the thread
+    part = lines.of(*standing(rig))
+    assert part is not None
+    for n in range(3):
+        part.put(logging.INFO, "shop", f"line {n}")
+    assert lines.flush() == 3
+    part.put(logging.INFO, "shop", "line 3")
+    database.away = False
+    assert lines.flush() == 0
+    found = rig.client.catalog.lines("heartbeat-outage", "r-17", "work-1")
+    assert [line.message for line in found] == [f"line {n}" for n in range(4)]
+    database.away = True
+    with structlog.testing.capture_logs() as said:
+        monkeypatch.setattr("wf.lines.BUFFER", 5)
+        for n in range(7):
+            part.put(logging.INFO, "shop", f"line {n}")
+        assert lines.flush() == 5
+        monkeypatch.setattr("wf.lines.PATIENCE", 0.0)
+        assert lines.flush() == 0
+    assert [entry["lines"] for entry in said] == [2, 5]
+
+
+def test_a_bad_line_costs_its_batch_at_most(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits goes on waiting, and the other batches are written; how many lines were lost is said."""
+    rig.create(one_step(lambda: None, "bad"), "r-17")
+    rig.settle()
+    lines, (instance, row) = of(rig), standing(rig)
+    monkeypatch.setattr("wf.lines.BATCH", 2)
+    monkeypatch.setattr("wf.lines.EVERY", 3600.0)  # the test writes, not the thread
+    part, poisoned = lines.of(instance, row), lines.of(instance, replace(row, attempt=2**31))
+    assert part is not None
+    assert poisoned is not None
+    part.put(2**15, "shop", "very high")
+    for by in (part, part, poisoned, part):
+        by.put(logging.INFO, "shop", "a line")
+    with structlog.testing.capture_logs() as said:
+        assert lines.flush() == 0
+    assert [entry["lines"] for entry in said] == [2]
+    assert rig.sql("select level from wf.line order by id") == [(2**15 - 1,), (20,), (20,)]
+
+
+class Gone:
+    """A database that can be away."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.away = database, True
+
+    def rows(self, *args: Any) -> Any:
+        if self.away:
+            raise JournalUnavailable("away")
+        return self.database.rows(*args)
