@@ -28,3 +28,15 @@ def test_a_workers_steps_have_their_lines(pool: str, settings: Settings, process
         assert lines("sync-1") == ["by logging", "by Celery", "by context n=1"]
         assert lines("async-1") == ["by a coroutine"]
     assert all(any(text in log for log in processes.logs().values()) for text in ("by logging", "by a coroutine"))
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_a_worker_that_stops_writes_its_last_lines(pool: str, settings: Settings, processes: Processes) -> None:
+    """In every pool, a clean stop loses none."""
+    worker = processes.worker("tests.acceptance.last_words", args=["--pool", pool])
+    with Client(settings=settings) as client:
+        client.workflow("last-words").create("l-1").result(timeout=20)
+        assert client.catalog.lines("last-words", "l-1", "speak-1") == []
+        worker.stop()
+        (line,) = client.catalog.lines("last-words", "l-1", "speak-1")
+    assert line.message == "good-bye"
