@@ -22,7 +22,7 @@ import logging
 import threading
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,12 +56,10 @@ PATIENCE = 60.0
 LEVEL = logging.INFO
 """Nothing below it is kept, even if its logger lets it through."""
 
-HIGHEST = 32_767
-"""What is above it is kept as this; the column holds no more."""
-
 CONTEXT_LOGGER = "wf.step"
 """The logger of `ctx.log`, whose lines come here by a way of their own."""
 
+_HIGHEST = 32_767  # level that the column holds
 _LOGGER_LENGTH = 200
 _PASSED_BY = frozenset({CONTEXT_LOGGER, "celery.redirected"})  # what is printed is no log line
 _MORE = "{} more line(s) of this attempt were not kept (WF_STEP_LINES is {})."
@@ -128,7 +126,7 @@ class Part:
         name = logger[:_LOGGER_LENGTH].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         self._lines.put(
             Line(
-                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), min(level, HIGHEST),
+                instance.key, instance.generation, row.seq, row.attempt, self._lines.clock.now(), min(level, _HIGHEST),
                 name, encode(bounded(text, trace)), time.monotonic(),
             )
         )  # fmt: skip
@@ -190,10 +188,15 @@ class Lines:
                 return
             self._buffer.append(line)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._write_on, name="wf-lines", daemon=True)
-                self._thread.start()
+                self._begin()
             elif len(self._buffer) == 1:
                 self._changed.notify()
+
+    def _begin(self) -> None:
+        thread = threading.Thread(target=self._write_on, name="wf-lines", daemon=True)
+        with suppress(RuntimeError):  # no more threads are to be had; the next line tries again
+            thread.start()
+            self._thread = thread
 
     def flush(self) -> int:
         """Write what is in the buffer, once.
@@ -225,6 +228,8 @@ class Lines:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join(EVERY * 10)
+        elif self._buffer:
+            self.flush()
 
     def _write_on(self) -> None:
         while True:
@@ -232,10 +237,7 @@ class Lines:
                 self._changed.wait_for(lambda: self._buffer or self._closed)
                 self._changed.wait_for(lambda: self._closed, EVERY)
                 closed = self._closed
-            try:
-                self.flush()
-            except Exception as error:  # this thread must outlive whatever a line brings along
-                log.warning("log lines of steps lost", reason=f"{type(error).__name__}: {error}")
+            self.flush()
             if closed:
                 return
 
@@ -248,7 +250,7 @@ class Lines:
             held = {key for (key,) in self._database.rows(self._sql["lines_keep"], params)}
         except WfError:  # of Postgres; whoever runs steps will say so
             return batch
-        except Exception as error:  # one of them is to blame; again it would stop the others, too
+        except Exception as error:  # one of them is to blame, and would be again; the thread must outlive it
             log.warning("log lines of steps lost", lines=len(batch), reason=f"{type(error).__name__}: {error}")
             return []
         return [line for line in batch if line.key in held]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -77,3 +78,25 @@ class Gone:
         if self.away:
             raise JournalUnavailable("away")
         return self.database.rows(*args)
+
+
+def test_lines_wait_until_a_thread_is_to_be_had(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process at its limit keeps its lines; the next line tries again, and so does the end of the process."""
+    for name in ("spared", "closed"):
+        lines = Lines(rig.workers[0].database, rig.clock, 200)
+        rig.create(one_step(lambda: None, name), "r-17")
+        rig.settle()
+        part = lines.of(*standing(rig))
+        assert part is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            part.put(logging.INFO, "shop", "one")
+        if name == "spared":
+            part.put(logging.INFO, "shop", "two")
+            assert lines._thread is not None
+        lines.close()
+    assert rig.sql("select instance, count(*) from wf.line group by 1 order by 1") == [(1, 2), (2, 1)]
+
+
+def refuse(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
