@@ -10,7 +10,8 @@
 
 Coroutines and tasks that a callback starts inherit the context variable, and so does `asyncio.to_thread`; threads that
 it starts by itself do not. `ctx.log` needs no context variable. Whoever logs elsewhere pays for one look-up, and a
-worker whose steps log nothing for none.
+worker whose steps log nothing for none. Where no logging is set up, warnings are still printed; but as the root logger
+has a handler once a step has begun, `logging.basicConfig` does nothing then: call it before, or with `force=True`.
 
 Lines are no part of what is promised: those of the last half second die with a worker, and while Postgres is away they
 wait in the buffer, for a minute at most. How many were lost is logged.
@@ -261,6 +262,9 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the record, if it belongs to an attempt."""
+        resort = logging.lastResort
+        if resort is not None and record.levelno >= resort.level and _is_alone(record.name):
+            resort.handle(record)
         part = _CURRENT.get()
         if part is None or record.name in _PASSED_BY:
             return
@@ -283,3 +287,13 @@ def _install() -> None:
         _ROOT.addHandler(_HANDLER)
     if not _TASKS.propagate and _HANDLER not in _TASKS.handlers:  # Celery's get_task_logger
         _TASKS.addHandler(_HANDLER)
+
+
+def _is_alone(name: str) -> bool:
+    """Whether nobody but our handler gets what this logger logs: then `logging` would have printed it without us."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None:
+        if any(handler is not _HANDLER for handler in logger.handlers):
+            return False
+        logger = logger.parent if logger.propagate else None
+    return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -100,3 +102,33 @@ def test_lines_wait_until_a_thread_is_to_be_had(rig: Rig, monkeypatch: pytest.Mo
 
 def refuse(_: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
+
+
+PLAIN = """
+import logging
+from wf import lines
+log = logging.getLogger("shop")
+def say(text):
+    log.info("fine " + text)
+    log.warning("bad " + text)
+say("before")
+lines._install()
+say("after")
+log.addHandler(logging.StreamHandler(sys.stdout))
+say("to a handler")
+log.propagate = False
+say("to a handler alone")
+log.handlers.clear()
+say("to nobody")
+logging.basicConfig(force=True, format="set up: %(message)s")
+lines._install()
+log.propagate = True
+say("at last")
+"""
+
+
+def test_a_process_that_has_set_up_no_logging_goes_on_to_print_its_warnings() -> None:
+    """As `logging` does without our handler, each of them once, and to nobody who has a handler."""
+    done = subprocess.run([sys.executable, "-c", "import sys" + PLAIN], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ["bad before", "bad after", "bad to nobody", "set up: bad at last"]
+    assert done.stdout.splitlines() == ["bad to a handler", "bad to a handler alone"]
