@@ -198,7 +198,7 @@ def test_many_go_in_bounded_batches(rig: Rig, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Database, "rows", listen)
     assert sweep(rig) == 2 * BATCH + 1
-    assert sizes == [BATCH, BATCH, 1]
+    assert sizes == [BATCH, BATCH, BATCH, BATCH, 1, 1]  # once for the instances, once for late lines of theirs
     assert left(rig) == ["e-1", "e-2", "e-3"]
     assert sweep(rig) == 0
 
