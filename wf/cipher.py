@@ -18,8 +18,11 @@ Who lacks a key gets a `CodecError` that says so, for that value; a worker gives
 
 Not sealed is what must be found, compared or shown without a key: ids, names of workflows and steps, types of events,
 versions, statuses and times; and the `jsonb` columns: step configuration, settings of workflows, warnings (names of
-steps), details of the audit, schedules, outcomes of rollbacks (but for their errors, which are sealed). No payload of
-yours goes there, so put no secret into a name or an id. Logs and Flower show the messages of errors.
+steps), details of the audit, schedules, outcomes of rollbacks (but for their errors, which are sealed), and what a
+version tells of its code: diagrams (`version.graph`: source text and constants) and the schemas of params and events
+(`version.params_schema`, `version.event_schemas`: without defaults where there is a key). So are names of loggers
+(`line.logger`). No payload of yours goes there, so put no secret into a name, an id or the source. Logs and Flower show
+the messages of errors.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from wf.workflow import version_order
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wf.cipher import Cipher
     from wf.workflow import WorkflowEntrypoint
 
 
@@ -75,7 +76,7 @@ class Deployments(Registered):
         told = {
             "name": name, "version": version, "settings": Jsonb(declared), "class_name": cls.__name__,
             "module": cls.__module__, "concurrency": _limit(declared), "now": self.clock.override(),
-            "graph": None if (graph := drawn(cls)) is None else Jsonb(graph), **_schemas(cls),
+            "graph": None if (graph := drawn(cls)) is None else Jsonb(graph), **_schemas(cls, self.database.cipher),
         }  # fmt: skip
         done = False
         while not done:  # once more if another version was registered between the two statements
@@ -160,10 +161,12 @@ def _newest(versions: Mapping[str, float]) -> str:
     return max(versions, key=lambda version: (version_order(version), versions[version]))
 
 
-def _schemas(cls: type[WorkflowEntrypoint]) -> dict[str, Any]:
+def _schemas(cls: type[WorkflowEntrypoint], cipher: Cipher | None) -> dict[str, Any]:
     """What forms and the API need to know of payloads; what cannot be said in JSON schema is left out."""
-    params = None if cls.params_model is None else json_schema(cls.params_model)
-    events = {type: schema for type, model in cls.event_models.items() if (schema := json_schema(model)) is not None}
+    defaults = cipher is None  # schemas are not sealed
+    params = None if cls.params_model is None else json_schema(cls.params_model, defaults=defaults)
+    told = {type: json_schema(model, defaults=defaults) for type, model in cls.event_models.items()}
+    events = {type: schema for type, schema in told.items() if schema is not None}
     return {"params_schema": None if params is None else Jsonb(params), "event_schemas": Jsonb(events)}
 
 

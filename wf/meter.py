@@ -10,7 +10,8 @@ A commit whose answer was lost is not counted, though it may have come through; 
 again, and may so be counted twice.
 
 A fact belongs to the minute of its own time, as the journal's row tells it, not to that of the flush. Durations are
-those of the row, too: from the claim of the attempt to its end. Handlers of rollbacks are steps like any other.
+those of the row, too: from the claim of the attempt to its end. Handlers of rollbacks are steps like any other. What
+goes on from a step, after a restart or as a fork, has not started again, though it ends again.
 """
 
 from __future__ import annotations

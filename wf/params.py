@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pydantic.fields import FieldInfo
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core.core_schema import WithDefaultSchema
 
 _PLAIN = frozenset(
     {type(None), bool, int, float, str, bytes, date, datetime, time, timedelta, Decimal, UUID},
@@ -69,10 +71,22 @@ class _Quiet(GenerateJsonSchema):
     ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # pydantic's own annotation
 
 
-def json_schema(model: type[BaseModel]) -> dict[str, Any] | None:
-    """What JSON fits a model; None if that cannot be said in JSON schema, or not be stored."""
+class _Discreet(_Quiet):
+    """Without defaults, which may come from anywhere, such as the environment."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+
+def json_schema(model: type[BaseModel], *, defaults: bool = True) -> dict[str, Any] | None:
+    """What JSON fits a model; None if that cannot be said in JSON schema, or not be stored.
+
+    Args:
+        model: The model.
+        defaults: Whether the defaults of its fields may be told.
+    """
     try:
-        schema = model.model_json_schema(schema_generator=_Quiet)
+        schema = model.model_json_schema(schema_generator=_Quiet if defaults else _Discreet)
         text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
         text.encode()  # half a character cannot be stored
     except Exception:  # pydantic has many for this, and authors' own hooks may raise anything

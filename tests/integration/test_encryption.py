@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import BaseModel
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
@@ -155,6 +156,40 @@ def test_the_search_finds_what_is_not_sealed(rig: Rig) -> None:
     everywhere = {"payload.params", "payload.output", "payload.error", "step.output", "step.error", "attempt.error"}
     assert found == everywhere | {"step.details", "event.payload", "mailbox"}
     assert output["flakes"] == MARK
+
+
+class Part(BaseModel):
+    """A model in another."""
+
+    key: str = MARK
+
+
+class Order(BaseModel):
+    """Defaults that an author has from the environment, say."""
+
+    key: str = MARK
+    part: Part = Part(key=MARK)
+    parts: list[Part] = [Part()]  # pydantic copies it
+    number: int
+
+
+class Modelled(WorkflowEntrypoint, name="encryption-modelled", params=Order, events={"paid": Part}):
+    """Has models."""
+
+    async def run(self, event: Any, step: Any) -> None: ...
+
+
+def test_defaults_of_models_are_not_told_where_there_are_keys(rig: Rig, sealed: Rig) -> None:
+    """Schemas are not sealed, and defaults may come from anywhere; what they say of fields is the same."""
+    schemas = "select params_schema, event_schemas from wf.version where workflow = 'encryption-modelled'"
+    rig.workers[0].catalog.register(Modelled)
+    ((open_params, open_events),) = rig.sql(schemas)
+    assert (MARK in json.dumps(open_params), MARK in json.dumps(open_events)) == (True, True)
+    sealed.workers[0].catalog.register(Modelled)
+    ((params, events),) = sealed.sql(schemas)
+    assert MARK not in json.dumps([params, events])
+    assert (params["required"], list(params["properties"])) == (["number"], ["key", "part", "parts", "number"])
+    assert events["paid"]["properties"]["key"]["type"] == "string"
 
 
 def test_what_clients_see_is_opened(sealed: Rig) -> None:

@@ -66,11 +66,24 @@ def test_a_worker_tells_the_diagram_of_a_class(rig: Rig) -> None:
     assert catalog.graph("drawn", "2") == graph(named(two_steps))
     catalog.register(named(two_steps))
     assert catalog.graph("drawn", "1") == graph(named(two_steps))
-    catalog.register(named(without_source()))
-    assert catalog.graph("drawn", "1") is None
+    catalog.register(named(without_source(), "3"))
     assert catalog.graph("drawn", "3") is None
+    assert catalog.graph("drawn", "4") is None
     assert catalog.graph("nobody", "1") is None
-    assert [(each.version, each.has_graph) for each in catalog.versions("drawn")] == [("2", True), ("1", False)]
+    told = [(each.version, each.has_graph) for each in catalog.versions("drawn")]
+    assert told == [("3", False), ("2", True), ("1", True)]
+
+
+def test_a_worker_without_source_leaves_the_diagram_of_others(rig: Rig) -> None:
+    """As long as it is the same class; another class under the same name has none until somebody draws it."""
+    catalog = rig.workers[0].catalog
+    catalog.register(named(one_step))
+    catalog.register(named(without_source()))
+    assert catalog.graph("drawn", "1") == graph(named(one_step))
+    other = named(without_source())
+    other.__module__ = "elsewhere"
+    catalog.register(other)
+    assert catalog.graph("drawn", "1") is None
 
 
 def test_a_class_that_cannot_be_drawn_is_registered_all_the_same(rig: Rig) -> None:

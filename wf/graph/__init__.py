@@ -25,8 +25,9 @@ the journal match. `starts` and `resolves` number the moments at which something
 one place; without `resolves`, nobody awaits it. What is a constant is given as it is, all else as its source. Durations
 are as the author wrote them, numbers are seconds; the defaults of a `config` are filled in.
 
-Nothing is guessed: calls of functions whose source is not at hand, and steps behind objects of other classes, are not
-drawn. A function that gets other texts is another function: `charge`, `charge (2)`.
+Nothing is guessed: calls of functions whose source is not at hand, or around which a decorator may have put steps, and
+steps behind objects of other classes, are not drawn. A function that gets other texts is another function: `charge`,
+`charge (2)`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ log = structlog.get_logger("wf")
 
 
 def graph_of(cls: type) -> dict[str, Any] | None:
-    """The diagram of a workflow class, as JSON; None if its source cannot be read."""
+    """The diagram of a workflow class, as JSON; None if its source cannot be read.
+
+    Raises:
+        TooBig: It would take too long to follow it.
+    """
     drawing = Statements(cls)
     run = drawing.method("run")
     if run is None:

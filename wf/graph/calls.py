@@ -84,7 +84,8 @@ class Calls(Steps):
         """`tasks.append(...)` and its like."""
         added = joined([self.value(arg, scope) for arg in node.args])
         if isinstance(added, CARRIERS | Many):
-            scope.values[name] = joined([scope.values[name], added])
+            scope.values[name] = known = joined([scope.values[name], added])
+            self.effort.spend(copies=len(leaves_of(known)))
         elif not isinstance(scope.values[name], Pending):
             scope.values[name] = None  # any text may be in it now
         return None

@@ -1,9 +1,12 @@
-"""Settings of steps, durations and the like: constants as JSON, all else as source."""
+"""Settings of steps, durations and the like: constants as JSON, all else as source.
+
+Of the text that a variable outside of `run` holds only that under a name in capitals is told: diagrams are never sealed
+(see `wf.cipher`), and such a name says that what it stands for is no secret.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +27,11 @@ def config_of(node: ast.expr | None, scope: Scope) -> dict[str, Any]:
     """How a step is retried, defaults filled in; what cannot be known is null, with the `source` of it all."""
     given = None if node is None else constant(node, scope)
     given = {} if given is None else given
-    if not isinstance(given, Mapping):
-        return {"retries": dict.fromkeys(_RETRIES), "timeout": None, "source": str(given)}
+    if not isinstance(given, dict):
+        source = "None" if node is None else text_of(node)
+        return {"retries": dict.fromkeys(_RETRIES), "timeout": None, "source": source}
     retries = given.get("retries") or {}
-    if not isinstance(retries, Mapping):
+    if not isinstance(retries, dict):
         retries = dict.fromkeys(_RETRIES, retries)
     return {
         "retries": {
@@ -41,6 +45,7 @@ def config_of(node: ast.expr | None, scope: Scope) -> dict[str, Any]:
 
 def constant(node: ast.expr, scope: Scope, depth: int = 0) -> Any:  # noqa: PLR0911  # a kind of expression each
     """A constant as JSON; the source text of what is none."""
+    scope.effort.spend()
     match node:
         case _ if depth > DEPTH_MAX:
             return text_of(node)
@@ -67,10 +72,23 @@ def _known_constant(node: ast.expr, scope: Scope, depth: int) -> Any:
     match known(node, scope):
         case Source() as source if source.node is not node:
             return constant(source.node, source.scope, depth + 1)
+        case Real(object=str()) if not _in_capitals(node):
+            return text_of(node)
         case Real(object=value):
             return _plain(value, node)
         case _:
             return text_of(node)
+
+
+def _in_capitals(node: ast.expr) -> bool:
+    """Whether a name is one of a constant; `Color.RED.value` is, too."""
+    match node:
+        case ast.Name(id=name):
+            return name.isupper()
+        case ast.Attribute(value=base, attr=name):
+            return name.isupper() or (name in ("name", "value") and _in_capitals(base))
+        case _:
+            return False
 
 
 def _dict(node: ast.expr, keys: list[Any], values: list[Any]) -> Any:
@@ -95,6 +113,6 @@ def _plain(value: Any, node: ast.expr) -> Any:
         return value.total_seconds()
     if isinstance(value, int | float):
         return value if abs(value) <= _NUMBER_MAX else text_of(node)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, node) for key, item in value.items()}
+    if isinstance(value, dict):
+        return {str(key): _plain(item, node) for key, item in dict.items(value) if isinstance(key, str)}
     return text_of(node)

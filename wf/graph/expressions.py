@@ -40,7 +40,10 @@ class Expressions(Calls):
 
     def value(self, node: ast.expr | None, scope: Scope) -> Value:
         """Draw what an expression does, and tell what it gives."""
-        return None if node is None else self._followers.get(type(node), self._others)(node, scope)
+        if node is None:
+            return None
+        self.effort.spend()
+        return self._followers.get(type(node), self._others)(node, scope)
 
     @cached_property
     def _followers(self) -> Mapping[type[ast.expr], Callable[[Any, Scope], Value]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 from abc import abstractmethod
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from wf.graph.effort import Effort
 from wf.graph.names import known_text
 from wf.graph.nodes import Block, Drawing, Node
 from wf.graph.source import definition_of, surroundings
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 FUNCTIONS_MAX = 200
 """Functions that are followed."""
+METHODS = frozenset({"do", "transaction", "sleep", "sleep_until", "wait_for_event"})
+"""Methods of the step object that make steps; `asyncio.sleep` does, too."""
 CALLS_MAX = 25
 """Functions that are followed into functions."""
 
@@ -48,6 +51,7 @@ class Functions(Drawing):
     def __init__(self, workflow: type) -> None:
         super().__init__()
         self.workflow = workflow
+        self.effort = Effort()
         self.functions: dict[str, Block] = {}
         self.attributes: dict[str, Value] = {}
         self.decorated: dict[str, Decorated] = {}
@@ -69,11 +73,13 @@ class Functions(Drawing):
     ) -> Function | None:
         """A function of a module, or of a class, with its source."""
         inner: object = inspect.unwrap(function)
-        if not isinstance(inner, FunctionType):
+        if not isinstance(inner, FunctionType) or _has_steps_around(function, inner):
             return None
         if inner not in self._sources:
             node = definition_of(inner)
-            scope = Scope(None, [], outside=surroundings(inner), workflow=self.workflow, owner=owner)
+            scope = Scope(
+                None, [], outside=surroundings(inner), workflow=self.workflow, owner=owner, effort=self.effort
+            )
             self._sources[inner] = None if node is None else (node, scope)
         found = self._sources[inner]
         return None if found is None else Function(*found, bound or [])
@@ -148,6 +154,21 @@ class Functions(Drawing):
         finally:
             del self._active[id(node)]
         return scope.returned
+
+
+def _has_steps_around(function: FunctionType, inner: FunctionType) -> bool:
+    """Whether what is wrapped around a function may have steps of its own; these would be missing in a diagram."""
+    around: object = function
+    while around is not inner:
+        if isinstance(around, FunctionType) and not METHODS.isdisjoint(_names_in(around.__code__)):
+            return True
+        around = getattr(around, "__wrapped__", inner)
+    return False
+
+
+def _names_in(code: CodeType) -> set[str]:
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return {*code.co_names}.union(*map(_names_in, inner))
 
 
 def _bound(function: Function, args: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:

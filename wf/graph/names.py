@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 _SPECIAL = re.compile(r"([\\.^$*+?{}\[\]|()])")
 _PERCENT = re.compile(r"(%(?:\(\w+\))?[-#0 +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%])")
 _FIELD = re.compile(r"(\{\{|\}\}|\{[^{}]*\})")
+TEXT_MAX = 2_000
+"""Characters of a text, or of its regular expression; of longer ones nothing is known."""
+_PRICE = 40
+"""References that could be copied meanwhile."""
 DEPTH_MAX = 10
 """Variables that stand for variables are followed so far."""
+
+
+class _TooLong(Exception):
+    """A text is."""
 
 
 class Template(NamedTuple):
@@ -48,8 +56,18 @@ def hole(node: ast.expr) -> Template:
     return Template(f"{{{text_of(node)}}}", ".*", fixed=False)
 
 
-def template(node: ast.expr, scope: Scope, depth: int = 0) -> Template:  # noqa: PLR0911  # a kind of expression each
+def template(node: ast.expr, scope: Scope, depth: int = 0) -> Template:
     """What is known of a text."""
+    scope.effort.spend(copies=_PRICE)
+    try:
+        return _template(node, scope, depth)
+    except _TooLong:  # as a whole: there may be as many such parts as there is time
+        if depth:
+            raise
+        return hole(node)
+
+
+def _template(node: ast.expr, scope: Scope, depth: int) -> Template:  # noqa: PLR0911  # a kind of expression each
     match node:
         case _ if depth > DEPTH_MAX:
             return hole(node)
@@ -97,12 +115,16 @@ def _of_value(node: ast.expr, value: Value, depth: int, *, upper: bool) -> Templ
 def _one_of(node: ast.expr, found: list[Template]) -> Template:
     if not found or any(each.regex == ".*" for each in found):
         return hole(node)
-    return Template(f"{{{text_of(node)}}}", f"(?:{'|'.join(dict.fromkeys(each.regex for each in found))})", fixed=False)
+    regex = f"(?:{'|'.join(dict.fromkeys(each.regex for each in found))})"
+    return hole(node) if len(regex) > TEXT_MAX else Template(f"{{{text_of(node)}}}", regex, fixed=False)
 
 
 def _concatenated(parts: list[Template]) -> Template:
     regex = re.sub(r"(?:(?<!\\)\.\*){2,}", ".*", "".join(part.regex for part in parts))
-    return Template("".join(part.text for part in parts), regex, all(part.fixed for part in parts))
+    text = "".join(part.text for part in parts)
+    if max(len(text), len(regex)) > TEXT_MAX:
+        raise _TooLong
+    return Template(text, regex, all(part.fixed for part in parts))
 
 
 def _formatted(pieces: list[str], escaped: Mapping[str, str]) -> Template:

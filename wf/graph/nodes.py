@@ -151,20 +151,23 @@ class Drawing:
 
     def _movable(self, leaves: list[Node]) -> tuple[list[Node], list[Node]]:
         """The nodes of the open block that hold nothing but these leaves and stand at its end; and the other leaves."""
-        here, roots, apart = self._open[-1], list[Node](), list[Node]()
-        wanted = {id(leaf) for leaf in leaves}
+        here, roots, left, wanted = self._open[-1], dict[Node, bool](), set[Node](), set(leaves)
         for leaf in leaves:
             root = _root(leaf, here)
-            if root is None or leaf.resolves is not None or any(id(node) not in wanted for node in _begun(root)):
-                apart.append(leaf)
-            elif root not in roots:
-                roots.append(root)
+            if root is not None and leaf.resolves is None:
+                if root not in roots:
+                    roots[root] = wanted.issuperset(_begun(root))
+                if roots[root]:
+                    continue
+            left.add(leaf)
+        whole = [root for root, is_whole in roots.items() if is_whole]
         last = len(here)
-        while last and (here[last - 1] in roots or not any(here[last - 1].busy())):
+        while last and (roots.get(here[last - 1]) or not any(here[last - 1].busy())):
             last -= 1
-        moved = [root for root in roots if root in here[last:] or all(node.lazy for node in _begun(root))]
-        left = {id(node) for root in roots if root not in moved for node in _begun(root)}
-        return moved, [leaf for leaf in leaves if id(leaf) in left or leaf in apart]
+        tail = set(here[last:])
+        moved = [root for root in whole if root in tail or all(node.lazy for node in _begun(root))]
+        left.update(node for root in set(whole).difference(moved) for node in _begun(root))
+        return moved, [leaf for leaf in leaves if leaf in left]
 
 
 def _begun(root: Node) -> list[Node]:

@@ -41,6 +41,7 @@ class Statements(Expressions):
             self._statement(statement, scope, last=last and number == len(statements))
 
     def _statement(self, node: ast.stmt, scope: Scope, *, last: bool) -> None:
+        self.effort.spend()
         if isinstance(node, ast.Return):
             self._return(node, scope, last=last)
         elif (follow := self._statements.get(type(node))) is not None:
@@ -112,6 +113,7 @@ class Statements(Expressions):
             outcomes.append(scope.values)
             blocks.append(block)
             labels.append(label)
+        self.effort.spend(copies=len(outcomes) * max(map(len, outcomes)))
         scope.values = _merged(outcomes)
         self.add(Node(type, dict(facts), blocks, labels))
 
@@ -166,10 +168,13 @@ class Statements(Expressions):
             begun = [node for root in fresh for node in root.busy() if node.starts is not None]
             for node in self.gather("all", begun, fresh):
                 node.starts = None
-        elif found in (asyncio.timeout, asyncio.timeout_at) and isinstance(call, ast.Call):
+        elif (found is asyncio.timeout or found is asyncio.timeout_at) and isinstance(call, ast.Call):
             self._timeout(call, rest, body, scope)
         else:
-            self.value(call, scope)
+            if isinstance(call, ast.Call):
+                self._call(kind, call, scope)
+            else:
+                self.value(call, scope)
             self._with(rest, body, scope)
 
     def _timeout(self, call: ast.Call, rest: list[ast.withitem], body: list[ast.stmt], scope: Scope) -> None:

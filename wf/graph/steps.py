@@ -11,6 +11,7 @@ from wf.graph.constants import config_of, constant
 from wf.graph.functions import Functions
 from wf.graph.names import Template, hole, literal, template
 from wf.graph.nodes import Node
+from wf.graph.source import text_of
 from wf.graph.values import Decorated, Factory, Function, Many, Method, Pending, Real, Scope, Value
 
 _PARAMETERS = {
@@ -21,6 +22,8 @@ _PARAMETERS = {
     "wait_for_event": ("name", "event_type", "timeout"),
 }
 """Arguments by their place."""
+_FUNCTIONS = frozenset({"callback", "rollback", "depends"})
+"""Arguments that are functions, or lists of such."""
 _DAY = "24 hours"
 """How long an event is waited for if nothing is said."""
 
@@ -34,13 +37,17 @@ class Steps(Functions):
             return None
         whole = ast.Call(node.func, [*method.args, *node.args], [*method.keywords, *node.keywords])
         given = arguments(whole, *_PARAMETERS[method.name])
-        for name in given.keys() - {"callback", "rollback", "depends"}:
-            self.value(given[name], scope)  # there may be an `await` in it
+        told = {  # there may be an `await` in it
+            name: self.value(each, scope) for name, each in given.items() if name not in _FUNCTIONS
+        }
         named = template(given["name"], scope) if "name" in given else None
         facts: dict[str, Any] = {"line": node.lineno}
         match method.name:
             case "do" | "transaction":
-                return self._do(method.name, given, named, facts, scope)
+                facts |= _settings(method.name, given, scope)
+                if "callback" not in given and _is_function(first := told.get("name")):
+                    return self.decorate(Factory(None, facts), first)
+                return self._do(given, named, facts, scope)
             case "sleep":
                 facts["duration"] = _told(given.get("duration"), scope)
             case "sleep_until":
@@ -50,16 +57,7 @@ class Steps(Functions):
                 facts["options"] = {"event_type": _told(given.get("event_type"), scope), "timeout": timeout}
         return self._begin(f"step_{method.name}", named or hole(node), facts)
 
-    def _do(
-        self, kind: str, given: dict[str, ast.expr], named: Template | None, facts: dict[str, Any], scope: Scope
-    ) -> Value:
-        facts["config"] = config_of(given.get("config"), scope)
-        if "rollback" in given and constant(given["rollback"], scope) is not None:
-            facts["rollback"] = True
-        if kind == "transaction":
-            facts["transaction"] = True
-        if "name" in given and "callback" not in given and _is_function(first := self.value(given["name"], scope)):
-            return self.decorate(Factory(None, facts), first)
+    def _do(self, given: dict[str, ast.expr], named: Template | None, facts: dict[str, Any], scope: Scope) -> Value:
         callback = given.get("callback")
         depends = self._steps(given.get("depends"), scope) or self._steps(callback, scope)
         if callback is not None and depends is None:
@@ -125,8 +123,18 @@ def timer(duration: Any, line: int) -> Node:
     return Node("step_sleep", {"name": "timer", "duration": duration, "line": line})
 
 
+def _settings(kind: str, given: dict[str, ast.expr], scope: Scope) -> dict[str, Any]:
+    facts: dict[str, Any] = {"config": config_of(given.get("config"), scope)}
+    if "rollback" in given and constant(given["rollback"], scope) is not None:
+        facts["rollback"] = True
+    if kind == "transaction":
+        facts["transaction"] = True
+    return facts
+
+
 def _told(node: ast.expr | None, scope: Scope) -> Any:
-    return None if node is None else constant(node, scope)
+    found = None if node is None else constant(node, scope)
+    return text_of(node) if isinstance(found, dict) and node is not None else found
 
 
 def _is_function(value: Value) -> bool:

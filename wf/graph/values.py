@@ -10,6 +10,7 @@ from enum import Enum
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from wf.graph.effort import Effort
 from wf.graph.source import bindings
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ class Special(Enum):
     SUPER = "super()"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Real:
-    """An object that is there, such as a module or a function in one."""
+    """An object that is there, such as a module or a function in one. It is never compared: that would run its code."""
 
     object: Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """An expression of which no more is known."""
 
@@ -121,6 +122,7 @@ class Scope:
         outside: What is known beyond the outermost scope.
         workflow: The class whose diagram it is.
         owner: The class whose method it is.
+        effort: What may still be looked at.
     """
 
     def __init__(
@@ -131,10 +133,12 @@ class Scope:
         outside: Mapping[str, Any] | None = None,
         workflow: type | None = None,
         owner: type | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self.parent, self.outside = parent, outside
         self.workflow: type | None = workflow if parent is None else parent.workflow
         self.owner: type | None = owner if parent is None else parent.owner
+        self.effort: Effort = (effort or Effort()) if parent is None else parent.effort
         self.counts = bindings(body)
         self.values: dict[str, Value] = {}
         self.returned: Value = None
@@ -191,10 +195,21 @@ def joined(values: Iterable[Value]) -> Value:
     if futures := [leaf for value in there for leaf in leaves_of(value)]:
         return Pending(list(dict.fromkeys(futures)))
     flat = [each for value in there for each in (value.values if isinstance(value, Many) else [value])]
-    unique = [each for number, each in enumerate(flat) if each not in flat[:number]]
+    unique = list({_identity(each): each for each in flat}.values())
     if len(unique) == 1:
         return unique[0]
     return Many(unique) if unique and len(unique) <= CHOICES_MAX else None
+
+
+def _identity(value: Value) -> tuple[int, ...]:
+    """What makes a value another than the next, without asking it."""
+    match value:
+        case Real(object=found):
+            return (id(found),)
+        case Source(node=node, scope=scope):
+            return id(node), id(scope)
+        case _:
+            return (id(value),)
 
 
 def leaves_of(value: Value) -> list[Node]:

@@ -82,7 +82,8 @@ from stored
 where key = stored.instance
 returning stored.id, key, generation, rev, extract(epoch from stored.accepted_at)::float8
 
--- workflow_register: A worker knows this workflow, in this version, by this class.
+-- workflow_register: A worker knows this workflow, in this version, by this class. One that has no source at hand, as
+-- some have that are packed into one file, leaves the diagram as others have drawn it.
 with told as (
   insert into wf.version (
     workflow, version, class_name, module, settings, graph, params_schema, event_schemas, created_at, modified_at
@@ -94,7 +95,12 @@ with told as (
   on conflict (workflow, version) do update
   set
     class_name = excluded.class_name, module = excluded.module, settings = excluded.settings,
-    graph = excluded.graph, params_schema = excluded.params_schema, event_schemas = excluded.event_schemas,
+    graph = case
+      when excluded.graph is null and (version.class_name, version.module) = (excluded.class_name, excluded.module)
+        then version.graph
+      else excluded.graph
+    end,
+    params_schema = excluded.params_schema, event_schemas = excluded.event_schemas,
     modified_at = excluded.modified_at
 )
 insert into wf.workflow (name, version, versions, settings, concurrency, created_at, modified_at)

@@ -22,7 +22,10 @@ _TABLE: dict[str, Json] = {
 class Counted(Told):
     """What was counted in a stretch of time."""
 
-    started: int = Field(description="Instances whose `run` began, anew after a restart from the start.")
+    started: int = Field(
+        description="Instances whose `run` began, anew after a restart from the start. What goes on from a step, after "
+        "a restart or as a fork, has not begun again: more may complete than start."
+    )
     completed: int
     errored: int = Field(description="Instances that ended with an error.")
     steps: int = Field(description="Steps that ended well.")
