@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Self
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from tests.support.access import make_token, router
 from tests.support.api import Api
+from tests.support.sessions import Browser
 from wf.tokens import Tokens
 from wf_api.door import TRUST
 
@@ -30,35 +29,6 @@ def api(rig: Rig) -> Iterator[Api]:
     with Api(rig.settings.model_copy(update={"login_ttl": TTL}), rig.clock) as made:
         made.app.include_router(router)
         yield made
-
-
-class Browser:
-    """Sends what a browser sends, cookies included."""
-
-    def __init__(self, api: Api) -> None:
-        self.url = api.url
-        self.http = httpx.Client(base_url=api.url, headers={"Accept": "text/html,*/*"}, timeout=30)
-
-    def get(self, path: str) -> httpx.Response:
-        return self.http.get(path)
-
-    def post(self, path: str, origin: str = "", headers: dict[str, str] | None = None, **form: str) -> httpx.Response:
-        return self.http.post(path, data=form, headers={"Origin": origin or self.url, **(headers or {})})
-
-    def csrf(self, path: str) -> str:
-        """What the form of a page sends along."""
-        found = re.search(r'name="csrf" value="([^"]+)"', self.get(path).text)
-        assert found is not None
-        return found[1]
-
-    def log_in(self, token: str) -> httpx.Response:
-        return self.post("/login", token=token, csrf=self.csrf("/login"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
 
 
 @pytest.fixture
@@ -93,56 +63,6 @@ def test_login_leads_to_a_page_that_tells_who_one_is(browser: Browser, token: st
     for shown in ("ada", "write", "mail, report", "/api/openapi.json", 'action="/logout"'):
         assert shown in page
     assert token not in page
-
-
-@pytest.mark.parametrize(
-    "page", ["/jobs?workflow=report", "/workflows/report/instances/r-17/steps/1", "/workflows/report/create"]
-)
-def test_a_login_leads_back_to_where_one_wanted_to_go(browser: Browser, token: str, page: str) -> None:
-    """Through the form, also after a token that was wrong."""
-    login = browser.get(page).headers["Location"]
-    assert login == f"/login?{urlencode({'next': page})}"
-    wrong = browser.post("/login", token="wf_x", csrf=browser.csrf(login), next=page)
-    assert f'name="next" value="{page}"' in wrong.text
-    answer = browser.post("/login", token=token, csrf=browser.csrf(login), next=page)
-    assert (answer.status_code, answer.headers["Location"]) == (303, page)
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        "//evil.example/", "https://evil.example/", "/\\evil.example", "/x/..//evil.example", "/%2F/evil.example",
-        "/live", "/login", "/logout", "/api/workflows", "evil.example", "@evil.example", "/%0d%0aX: y",
-        "\t//evil.example", "/nowhere", "/?search=" + "x" * 3000,
-    ],
-)  # fmt: skip
-def test_a_login_leads_to_our_own_pages_only(browser: Browser, token: str, page: str) -> None:
-    """Whatever a link to it says."""
-    csrf = browser.csrf(f"/login?{urlencode({'next': page})}")
-    answer = browser.post("/login", token=token, csrf=csrf, next=page)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-
-
-def test_a_form_that_is_sent_after_the_end_of_a_login_leads_to_a_new_one(rig: Rig, ada: Browser) -> None:
-    """In words, with a link that leads back to the form; programs are told as ever."""
-    csrf = ada.csrf("/")
-    rig.clock.advance(TTL + TRUST)
-    answer = ada.post("/workflows/report/create", csrf=csrf)
-    assert answer.status_code == 401
-    assert 'href="/login?next=%2Fworkflows%2Freport%2Fcreate"' in answer.text
-    assert "you are not logged in any more" in answer.text
-    assert ada.http.post("/workflows/report/create", headers={"Accept": "*/*"}).json()["errors"][0]["code"] == 10000
-
-
-def test_pages_have_heads(browser: Browser, ada: Browser) -> None:
-    """As whoever looks after links asks for them: the same headers, and no body."""
-    for path in ("/", "/jobs", "/workflows/report/instances", "/login"):
-        page, head = ada.get(path), ada.http.head(path)
-        assert (head.status_code, head.content) == (page.status_code, b""), path
-        assert head.headers["Content-Type"] == page.headers["Content-Type"]
-    browser.http.cookies.clear()
-    assert browser.http.head("/jobs").headers["Location"] == "/login?next=%2Fjobs"
-    assert browser.http.head("/live").status_code == 405
 
 
 def test_cookies_that_are_made_up_are_counted_before_they_are_looked_up(rig: Rig, token: str) -> None:
