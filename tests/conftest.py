@@ -157,8 +157,9 @@ def api(rig: Rig) -> Iterator[Api]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the logs of the test's processes to the report of its failure."""
+    """Add the logs of the test's processes to the report of its failure; half a character breaks no report."""
     report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     started: Any = getattr(item, "funcargs", {}).get("processes")
     if report.failed and isinstance(started, Processes):
         report.sections.extend((f"log of {name}", text) for name, text in started.logs().items())
