@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from fastapi import Response
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
     from wf.clock import Clock
@@ -74,12 +76,20 @@ def make_app(settings: Settings | None = None, clock: Clock | None = None) -> Fa
     app.state.parts = parts
     app.state.pages = [route for router in SHOWN for route in router.routes]
     app.openapi = lambda: openapi(app)  # type: ignore[method-assign]  # FastAPI's own way to change it
-    for router in (*ROUTERS, *PAGES):
-        app.include_router(router)
+    app.router.routes.extend(_routes())
     app.mount(STATIC, StaticFiles(directory=STATIC_FOLDER))
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """Those of all routers, made once for all apps of this process: it takes longer than all else together."""
+    whole = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, generate_unique_id_function=operation_id)
+    for router in (*ROUTERS, *PAGES):
+        whole.include_router(router)
+    return whole.router.routes
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:

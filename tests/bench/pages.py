@@ -1,4 +1,4 @@
-"""The dashboard: how long each page takes among a million instances, and how soon a page shows what has happened."""
+"""The dashboard: how long pages take among a million instances, made and painted, and how soon news are seen."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import psycopg
 from tests.bench.api import MILLION, fill
 from tests.bench.figures import Figure, Goal, percentile
 from tests.bench.workflows import Chain
+from tests.support.browsing import browsing
 from wf import Client
 from wf.codec import encode
 from wf.faults import encode_error
@@ -86,6 +87,31 @@ def pages(stage: Stage) -> list[Figure]:
                     "ms",
                     goal=Goal(100, at_most=True),
                     detail={"p50_ms": percentile(times, 0.5) * 1000},
+                )
+            )
+        figures += _paints(url)
+    return figures
+
+
+def _paints(url: str) -> list[Figure]:
+    """Milliseconds from the click to the first paint, as a browser tells them."""
+    figures = []
+    with browsing() as browser:
+        for name in ("list", "workflow", "5,000 steps"):
+            times = []
+            for _ in range(LOOKS // 2):
+                page = browser.new_page()
+                page.goto(url + PAGES[name])
+                times.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+                page.close()
+            figures.append(
+                Figure(
+                    "pages",
+                    f"first paint of page {name!r}, p95",
+                    percentile(times, 0.95),
+                    "ms",
+                    goal=Goal(1000, at_most=True),
+                    detail={"p50_ms": percentile(times, 0.5)},
                 )
             )
     return figures

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support import Rig
     from tests.support.api import Api
 
-ORDER = "/workflows/order/instances/r-17"
+ORDER = "/workflows/paged-order/instances/r-17"
 EVIL = '</textarea><script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e' + "x" * 150
 
 
@@ -46,9 +46,9 @@ def errand(rig: Rig) -> Rig:
 def test_an_order_is_created_over_the_page_of_its_workflow(order: Rig, api: Api, page: Page, complaints: Any) -> None:
     """A fault is told beside its field, and the rest is as it was typed."""
     ada = log_in(page, order, "write")
-    page.goto("/workflows/order")
+    page.goto("/workflows/paged-order")
     page.get_by_role("link", name="Create…").click()
-    over = page.get_by_role("dialog", name="Create an instance of order")
+    over = page.get_by_role("dialog", name="Create an instance of paged-order")
     expect(over.get_by_label("Id", exact=True)).to_be_focused()
     over.get_by_label("Id", exact=True).fill("r-17")
     over.get_by_label("Item").fill("hat")
@@ -66,9 +66,9 @@ def test_an_order_is_created_over_the_page_of_its_workflow(order: Rig, api: Api,
     assert barriers(page) == []
     page.get_by_label("Id", exact=True).fill("r-18")
     page.get_by_role("button", name="Create it").click()
-    page.wait_for_url("/workflows/order/instances/r-18?said=created")
+    page.wait_for_url("/workflows/paged-order/instances/r-18?said=created")
     expect(page.locator("#params")).to_contain_text("<img src=x onerror=alert(1)>")
-    assert api.ok("GET", at("r-18", "?simple=true", "order"), headers=ada)["params"] == {
+    assert api.ok("GET", at("r-18", "?simple=true", "paged-order"), headers=ada)["params"] == {
         "item": "hat", "number": 3, "colour": "blue", "due": "2027-02-03", "price": "1.10", "gift": True,
         "customer": {"name": EVIL, "email": None},
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_an_event_is_sent_from_the_wait(order: Rig, api: Api, page: Page, compla
     page.get_by_label("Your own id of the event").fill("m-1")
     page.get_by_role("button", name="Send it").click()
     page.wait_for_url(f"{ORDER}?said=sent")
-    (event,) = api.ok("GET", at("r-17", "/events", "order"), headers=ada)
+    (event,) = api.ok("GET", at("r-17", "/events", "paged-order"), headers=ada)
     assert (event["payload"], event["event_id"]) == ({"by": EVIL, "stars": 5}, "m-1")
     page.goto(f"{ORDER}/events")
     expect(page.get_by_text("<img src=x onerror=alert(1)>")).to_be_visible()
@@ -148,8 +148,8 @@ def test_a_fork_is_made_from_a_step(order: Rig, api: Api, page: Page, complaints
     page.get_by_label("Price").fill("9.99")
     page.get_by_label("Id of the new instance").fill("again")
     page.get_by_role("button", name="Fork it").click()
-    page.wait_for_url("/workflows/order/instances/again?said=forked")
-    found = api.ok("GET", at("again", "", "order"), headers=ada)
+    page.wait_for_url("/workflows/paged-order/instances/again?said=forked")
+    found = api.ok("GET", at("again", "", "paged-order"), headers=ada)
     assert [step["name"] for step in found["steps"]] == ["pack-1"]
     assert (found["params"]["due"], found["params"]["price"]) == ("2027-03-04", "9.99")
 
@@ -198,7 +198,7 @@ def test_forms_of_values_have_no_barriers(order: Rig, page: Page, complaints: An
     page.set_viewport_size({"width": 390, "height": 800})
     complaints.expected.add(400)
     for path, button in (
-        ("/workflows/order/create", "Create it"), (f"{ORDER}/send-event", "Send it"), (f"{ORDER}/fork", "Fork it"),
+        ("/workflows/paged-order/create", "Create it"), (f"{ORDER}/send-event", "Send it"), (f"{ORDER}/fork", "Fork it"),
     ):  # fmt: skip
         page.goto(path)
         assert barriers(page) == []
@@ -211,7 +211,7 @@ def test_forms_of_values_have_no_barriers(order: Rig, page: Page, complaints: An
         assert barriers(page) == []
         assert fits(page)
     expect(page.get_by_text(HOSTILE)).to_be_visible()
-    page.goto("/workflows/order/instances")
+    page.goto("/workflows/paged-order/instances")
     page.get_by_label("Tick r-17").check()
     expect(page.get_by_role("button", name="Act on the ticked…")).to_be_visible()
     assert barriers(page) == []

@@ -140,7 +140,7 @@ def test_versions_are_told_newest_first(rig: Rig, api: Api) -> None:
     assert {name: newest[name] for name in newest if name not in ("newest", "instances", "registered_on")} == {
         "id": "10", "workflow_id": "told", "class_name": "told", "script_name": new.__module__,
         "created_on": "2027-01-15T08:00:00Z", "modified_on": "2027-01-15T08:00:00Z", "language": "python",
-        "has_dag": True, "limits": None, "concurrency": None, "default_retention": None, "settings": {},
+        "has_dag": True, "capped": [], "limits": None, "concurrency": None, "default_retention": None, "settings": {},
     }  # fmt: skip
     assert api.ok("GET", "/api/workflows/told/versions/2") == oldest
     assert [each["id"] for each in api.ok("GET", "/api/workflows/told/versions?per_page=1&page=2")] == ["2"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wf.settings import Settings
 
 
-class Trip(WorkflowEntrypoint, name="trip", schedules="0 12 * * *", limits={"steps": 7}):
+class Trip(WorkflowEntrypoint, name="trip", schedules="0 12 * * *", limits={"steps": 7}, breaker={}):
     """A step, then a wait."""
 
     async def run(self, event: Event, step: Step) -> Any:
@@ -146,6 +146,9 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     "trigger": (("trip", "{}"), ("trap",), ("trip", "{")),
     "versions": (("trip",), ("trap",), ("trip", "more")),
     "delete": (("trip", "--no-wait"), ("trap", "--no-wait"), ("trip", "more")),
+    "breaker describe": (("trip",), ("trap",), ("trip", "more")),
+    "breaker open": (("trip",), ("trap",), ()),
+    "breaker close": (("trip",), ("trap",), ()),
     "jobs list": ((), (), ("--per-page", "0")),
     "jobs describe": (("1",), ("9",), ("one",)),
     "jobs cancel": (("1",), ("9",), ("one",)),
@@ -159,6 +162,8 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     "instances resume": (NAMED, ("trip", "t-9"), ("trip",)),
     "instances terminate": (NAMED, ("trip", "t-9"), ("trip",)),
     "instances restart": (NAMED, ("trip", "t-9"), (*NAMED, "--from-step-count", "1")),
+    "instances fork": (NAMED, ("trip", "t-9"), (*NAMED, "--from-step-count", "1")),
+    "instances logs": ((*NAMED, "pack-1"), ("trip", "t-9", "pack-1"), NAMED),
     "instances delete": (NAMED, ("trip", "t-9"), ("trip",)),
     "instances terminate-all": (("trip",), ("trap",), ("trip", "--status", "done")),
     "instances bulk": (("pause", "trip", "--no-wait"), ("pause", "trap"), ("explode", "trip")),

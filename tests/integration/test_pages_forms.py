@@ -54,11 +54,11 @@ EXACT: dict[Any, Any] = {
 """What JSON cannot say."""
 
 
-def one(id: str, what: str, workflow: str = "order") -> str:
+def one(id: str, what: str, workflow: str = "paged-order") -> str:
     return f"/workflows/{workflow}/instances/{id}/{what}"
 
 
-def params_of(api: Api, id: str, workflow: str = "order") -> Any:
+def params_of(api: Api, id: str, workflow: str = "paged-order") -> Any:
     return api.ok("GET", at(id, "?simple=true", workflow))["params"]
 
 
@@ -104,18 +104,18 @@ def errand(rig: Rig) -> Rig:
 
 def test_an_order_is_created_by_its_fields(order: Rig, api: Api, pages: Pages) -> None:
     """What is filled in is what the API stores for the same JSON; defaults stand in the form."""
-    page = pages.get(CREATE.format("order"))
+    page = pages.get(CREATE.format("paged-order"))
     assert "It is of version 1, the newest one" in page.words
     assert "begins as soon as a worker takes it" in page.words
-    shown = page.forms[CREATE.format("order")]
+    shown = page.forms[CREATE.format("paged-order")]
     assert (shown["payload/colour"], shown["payload/price"]) == (['"red"'], ["1.10"])
     sent = FILLED | {"id": "r-18", "success_retention": "2 days"}
-    assert led_to(pages.send(CREATE.format("order"), **sent), "created") == "r-18"
+    assert led_to(pages.send(CREATE.format("paged-order"), **sent), "created") == "r-18"
     assert params_of(api, "r-18") == GOOD | {"colour": "blue", "price": "3.50", "gift": False}
-    found = api.ok("GET", at("r-18", "", "order"))
+    found = api.ok("GET", at("r-18", "", "paged-order"))
     assert found["trigger"]["source"] == "api"
     assert order.sql("select keep_success, keep_error from wf.instance where id = 'r-18'") == [(172_800.0, None)]
-    random = led_to(pages.send(CREATE.format("order"), **FILLED), "created")
+    random = led_to(pages.send(CREATE.format("paged-order"), **FILLED), "created")
     assert len(random) == 36
 
 
@@ -148,7 +148,7 @@ def test_what_is_wrong_stands_beside_what_was_typed(
     order: Rig, pages: Pages, changes: dict[str, Any], status: int, told: str
 ) -> None:
     """And everything else is in the form as it was; nothing was created."""
-    path = CREATE.format("order")
+    path = CREATE.format("paged-order")
     sent = FILLED | {"payload/gift": "on", "error_retention": "3 days"} | changes
     page = pages.read(pages.send(path, **sent), status)
     assert told in page.words
@@ -214,7 +214,7 @@ def test_a_limit_of_concurrency_is_told_of(rig: Rig, pages: Pages) -> None:
 
 def test_a_version_that_came_meanwhile_is_told_of(order: Rig, pages: Pages) -> None:
     """The params may have to look different now: nothing is created."""
-    path = CREATE.format("order")
+    path = CREATE.format("paged-order")
     old = pages.get(path).forms[path]
     order.sql("update wf.version set params_schema = null")
     page = pages.read(pages.post(path, old | FILLED), 409)
@@ -229,12 +229,12 @@ def test_a_version_that_came_meanwhile_is_told_of(order: Rig, pages: Pages) -> N
 def test_a_class_that_the_server_knows_checks_for_itself(rig: Rig, api: Api, pages: Pages) -> None:
     """As it checks what the API gets."""
     rig.workers[0].catalog.register(OrderFlow)
-    path = CREATE.format("order")
+    path = CREATE.format("paged-order")
     page = pages.read(pages.send(path, **FILLED | {"payload/number": "12"}), 400)
     assert "Input should be less than or equal to 9" in page.words
     made = led_to(pages.send(path, **FILLED), "created")
     rig.settle()
-    assert api.ok("GET", at(made, "", "order"))["status"] == "waiting"
+    assert api.ok("GET", at(made, "", "paged-order"))["status"] == "waiting"
 
 
 def test_there_is_no_form_for_a_workflow_that_nobody_knows(api: Api, pages: Pages) -> None:
@@ -256,7 +256,7 @@ def test_the_type_that_is_awaited_has_its_fields(order: Rig, api: Api, pages: Pa
     assert page.forms[path]["payload/stars"] == ["5"]
     assert led_to(pages.send(path, **{"payload/by": "Ada", "event_id": "m-1"}), "sent") == "r-17"
     assert led_to(pages.send(path, **{"payload/by": "Eve", "event_id": "m-1"}), "sent") == "r-17"
-    (event,) = api.ok("GET", at("r-17", "/events", "order"))
+    (event,) = api.ok("GET", at("r-17", "/events", "paged-order"))
     assert (event["payload"], event["event_id"]) == ({"by": "Ada", "stars": 5}, "m-1")
 
 
@@ -274,10 +274,10 @@ def test_another_type_has_other_fields(order: Rig, api: Api, pages: Pages) -> No
     page = pages.read(pages.post(path, mine | {"type": "free"}), 409)
     assert "Nothing was sent yet: these are the fields of the other type now." in page.words
     assert json.loads(page.forms[path]["json:payload"][0]) == {"by": "Ada", "stars": 5}
-    assert api.ok("GET", at("r-17", "/events", "order")) == []
+    assert api.ok("GET", at("r-17", "/events", "paged-order")) == []
     led_to(pages.post(path, free | {"type": "signed", "json:payload": '{"by": "Ada"}'}), "sent")
     led_to(pages.post(path, free | {"json:payload": ""}), "sent")
-    found = [(event["type"], event["payload"]) for event in api.ok("GET", at("r-17", "/events", "order"))]
+    found = [(event["type"], event["payload"]) for event in api.ok("GET", at("r-17", "/events", "paged-order"))]
     assert found == [("signed", {"by": "Ada"}), ("free", None)]
 
 
@@ -306,7 +306,7 @@ def test_an_event_that_cannot_be_sent_stays_in_the_form(
         name: [value] for name, value in changes.items() if name != "shown"
     }
     assert "<script>alert" not in answer.text
-    assert api.ok("GET", at("r-17", "/events", "order")) == []
+    assert api.ok("GET", at("r-17", "/events", "paged-order")) == []
 
 
 def test_what_will_become_of_an_event_is_said(errand: Rig, pages: Pages) -> None:
@@ -332,14 +332,14 @@ def test_what_will_become_of_an_event_is_said(errand: Rig, pages: Pages) -> None
 
 def test_a_fork_with_other_params(order: Rig, api: Api, pages: Pages) -> None:
     """They stand in the form; the original is as it was."""
-    before, path = api.ok("GET", at("r-17", "", "order")), one("r-17", "fork")
+    before, path = api.ok("GET", at("r-17", "", "paged-order")), one("r-17", "fork")
     page = pages.get(path)
     assert "This one stays as it is" in page.words
     assert page.forms[path]["payload/item"] == ["hat"]
     made = led_to(pages.send(path, **{"id": "again", "payload/item": "coat"}), "forked")
     assert params_of(api, made) == before["params"] | {"item": "coat"}
-    assert api.ok("GET", at(made, "", "order"))["steps"] == []
-    assert api.ok("GET", at("r-17", "", "order")) == before
+    assert api.ok("GET", at(made, "", "paged-order"))["steps"] == []
+    assert api.ok("GET", at("r-17", "", "paged-order")) == before
     (entry,) = api.ok("GET", "/api/audit?action=fork&instance=again")
     assert (entry["actor"], entry["detail"]["edited"]) == ("api:local", True)
 
@@ -351,7 +351,7 @@ def test_a_fork_begins_where_one_says(order: Rig, api: Api, pages: Pages) -> Non
     address = f"{path}?from=signature&count=1&type=waitForEvent"
     assert pages.get(address).forms[path]["begin"] == ["waitForEvent:1:signature"]
     made = led_to(pages.send(address), "forked")
-    assert [step["name"] for step in api.ok("GET", at(made, "", "order"))["steps"]] == ["pack-1"]
+    assert [step["name"] for step in api.ok("GET", at(made, "", "paged-order"))["steps"]] == ["pack-1"]
     assert stored(order, made) == stored(order, "r-17")
     page = pages.get(f"{path}?from=nope", 409)
     assert 'Step "nope" not found' in page.words
@@ -383,7 +383,7 @@ def test_defaults_of_the_model_do_not_count_as_a_change(rig: Rig, pages: Pages, 
     """The form shows them, and what the instance lacks; left as it stands, the fork has the stored params."""
     rig.create(Errand, "r-17", {"do": "wait"})
     only_workers_know(rig, monkeypatch)
-    rig.sql("update wf.instance set workflow = 'order'")
+    rig.sql("update wf.instance set workflow = 'paged-order'")
     path = one("r-17", "fork")
     for params in (b'\x01{"item":"hat","number":2}', b'\x01{"price":{"~":"Decimal","v":"1.10"}}', b"\x01[1,2]"):
         rig.sql("update wf.payload set params = %s where instance = (select min(key) from wf.instance)", params)
@@ -449,7 +449,7 @@ def test_a_restart_meanwhile_is_told_before_a_fork(order: Rig, pages: Pages) -> 
     """The steps that the page has offered are others now."""
     path = one("r-17", "fork")
     old = pages.get(path).forms[path]
-    order.client.workflow("order").get("r-17").restart()
+    order.client.workflow("paged-order").get("r-17").restart()
     assert "It has moved on" in pages.read(pages.post(path, old), 409).words
     assert order.sql("select count(*) from wf.instance") == [(1,)]
 
@@ -491,7 +491,7 @@ def test_who_may_only_look_gets_no_form(order: Rig, api: Api) -> None:
     """Neither the pages nor what their forms would do; and who may touch another workflow only, neither."""
     for token in (make_token(order, "eve", "read"), make_token(order, "bob", "write", workflows=["other"])):
         theirs = Pages(api, token)
-        for path in (CREATE.format("order"), one("r-17", "send-event"), one("r-17", "fork")):
+        for path in (CREATE.format("paged-order"), one("r-17", "send-event"), one("r-17", "fork")):
             theirs.get(path, 403)
             assert theirs.post(path, FILLED | {"type": "signed", "json:payload": "1"}).status_code == 403
     assert order.sql("select count(*) from wf.instance") == [(1,)]
@@ -500,7 +500,7 @@ def test_who_may_only_look_gets_no_form(order: Rig, api: Api) -> None:
 
 def test_a_page_of_another_site_changes_nothing(order: Rig, api: Api) -> None:
     """Also before there is any token."""
-    for path in (CREATE.format("order"), one("r-17", "send-event"), one("r-17", "fork")):
+    for path in (CREATE.format("paged-order"), one("r-17", "send-event"), one("r-17", "fork")):
         answer = api("POST", path, data=FILLED | {"type": "x"}, headers={"Origin": "https://evil.example"})
         assert answer.status_code == 403
     assert order.sql("select count(*) from wf.instance") == [(1,)]
@@ -509,7 +509,7 @@ def test_a_page_of_another_site_changes_nothing(order: Rig, api: Api) -> None:
 def test_hostile_texts_are_text(order: Rig, api: Api, pages: Pages) -> None:
     """Of authors, of senders, and of whoever makes up an address."""
     for path in (
-        CREATE.format("order"),
+        CREATE.format("paged-order"),
         one("r-17", "fork"),
         one("r-17", "send-event?type=%22%3E%3Cscript%3Ealert(1)"),
     ):
@@ -517,7 +517,7 @@ def test_hostile_texts_are_text(order: Rig, api: Api, pages: Pages) -> None:
         assert answer.status_code == 200
         assert "<script>alert" not in answer.text
         assert "<img src=x" not in answer.text
-    assert HOSTILE in pages.get(CREATE.format("order")).words
+    assert HOSTILE in pages.get(CREATE.format("paged-order")).words
 
 
 def test_a_form_that_is_too_big_is_told_of_in_words(errand: Rig, api: Api, pages: Pages) -> None:

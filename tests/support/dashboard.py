@@ -62,3 +62,4 @@ def fill(rig: Rig) -> None:
     rig.settle()
     for worker in rig.workers:
         worker.meter.flush()
+        worker.engine.runner.lines.flush()

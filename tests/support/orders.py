@@ -45,7 +45,7 @@ class Signed(BaseModel):
     stars: int = Field(default=5, le=5)
 
 
-class OrderFlow(WorkflowEntrypoint, name="order", params=Order, events={"signed": Signed}):
+class OrderFlow(WorkflowEntrypoint, name="paged-order", params=Order, events={"signed": Signed}):
     """Packs, and waits for a signature."""
 
     async def run(self, event: Any, step: Any) -> Any:
