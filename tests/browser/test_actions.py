@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.support.browsing import barriers
 from tests.support.parcels import Parcel, at
-from tests.support.sessions import fits, log_in
+from tests.support.sessions import log_in
 from wf import WorkflowEntrypoint
 
 if TYPE_CHECKING:
@@ -96,21 +96,3 @@ def test_who_may_only_look_is_told_so(parcel: Rig, page: Page, complaints: Any) 
         page.goto(page_of(action))
         expect(page.get_by_role("alert")).to_contain_text("This needs a token of scope write; yours has read.")
         expect(page.get_by_role("button", name=f"{action.capitalize()} it")).to_have_count(0)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_of_actions_have_no_barriers(rig: Rig, page: Page, scheme: Any) -> None:
-    """Whatever steps are named, which is text; and on a phone nothing is cut off."""
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 390, "height": 800})
-    instance = rig.create(Evil, "r-17")
-    rig.settle()
-    for action in ("pause", "terminate", "restart", "delete", "resume"):
-        if action == "resume":
-            instance.pause()
-        page.goto(page_of(action, "evil-browsed"))
-        expect(page.get_by_role("button", name=f"{action.capitalize()} it")).to_be_visible()
-        assert barriers(page) == []
-        assert fits(page)
-    page.goto(page_of("terminate", "evil-browsed"))
-    expect(page.get_by_text(EVIL)).to_be_visible()

@@ -81,6 +81,7 @@ def test_keys_lead_to_it_and_through_it(rig: Rig, page: Page) -> None:
     page.keyboard.press("g")
     page.keyboard.press("a")
     expect(page.locator("h1")).to_have_text("6 things want you.")
+    expect(page.locator("#live-text")).to_have_text("live")
     for _ in range(2):
         page.keyboard.press("j")
     expect(

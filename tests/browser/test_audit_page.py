@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browsing import barriers
 from tests.support.errands import Errand
-from tests.support.sessions import fits
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,19 +55,3 @@ def test_filters_are_filled_in(acted: Rig, page: Page) -> None:
     expect(page.locator("tbody tr")).to_contain_text("from nap-1")
     page.get_by_role("link", name="All", exact=True).click()
     expect(page.locator("tbody tr")).to_have_count(3)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_audit_has_no_barriers(acted: Rig, page: Page, scheme: Any) -> None:
-    """Whatever actors and details are called; also on a phone, and when there is nothing."""
-    insert = "insert into wf.audit (actor, action, workflow, instance, detail) values (%s, 'x', %s, %s, %s)"
-    acted.sql(insert, EVIL, EVIL, EVIL, '{"said": "</script><img src=x>"}')
-    page.emulate_media(color_scheme=scheme)
-    page.goto("/audit")
-    expect(page.locator("tbody tr")).to_have_count(4)
-    assert barriers(page) == []
-    page.set_viewport_size({"width": 390, "height": 800})
-    assert fits(page)
-    page.goto("/audit?actor=nobody")
-    expect(page.get_by_text("Nobody has done anything like this.")).to_be_visible()
-    assert barriers(page) == []

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browsing import barriers
 from tests.support.errands import Errand
 from tests.support.jobs import fill, statuses, work
-from tests.support.sessions import fits, log_in
+from tests.support.sessions import log_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -58,26 +57,3 @@ def test_a_conflict_leads_to_the_job_in_the_way(rig: Rig, page: Page, complaints
     expect(page.get_by_role("alert")).to_contain_text(f"Job {job} is at work already")
     page.get_by_role("link", name=f"See job {job}").click()
     expect(page.get_by_role("heading", name=f"Job {job}: pause")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_of_bulk_actions_have_no_barriers(rig: Rig, page: Page, complaints: Any, scheme: Any) -> None:
-    """The form, the form with a fault, and the preview; also on a phone."""
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 390, "height": 800})
-    fill(rig, "waiting", 3)
-    fill(rig, "complete", 3)
-    complaints.expected.add(400)
-    page.goto("/workflows/errand/bulk?action=restart&step=nap")
-    assert barriers(page) == []
-    assert fits(page)
-    page.get_by_label("Ids").fill("ä")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("alert")).to_contain_text("Instance id 'ä' is invalid")
-    assert barriers(page) == []
-    page.get_by_label("Ids").fill("")
-    page.get_by_label("Action").select_option("pause")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("button", name="Pause 3 instances")).to_be_visible()
-    assert barriers(page) == []
-    assert fits(page)

@@ -73,15 +73,6 @@ def test_keys_lead_through_a_page(parcel: Rig, page: Page) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_home_has_no_barriers(parcel: Rig, page: Page, scheme: Any) -> None:
-    """Labels, contrast and structure, in both themes."""
-    page.emulate_media(color_scheme=scheme)
-    page.goto("/")
-    expect(page.locator("#live-text")).to_have_text("live")
-    assert barriers(page) == []
-
-
 def test_home_can_be_read_without_scripts(parcel: Rig, api: Api, browser: Browser) -> None:
     """Everything is in the page itself."""
     with browser.new_context(base_url=api.url, java_script_enabled=False) as context:

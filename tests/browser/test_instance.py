@@ -175,18 +175,6 @@ def test_five_thousand_steps_come_in_pages(rig: Rig, page: Page) -> None:
     expect(rows).to_have_count(1)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("part", ["", "events", "feed", "steps/3"])
-def test_pages_of_an_instance_have_no_barriers(order: Rig, page: Page, scheme: Any, part: str) -> None:
-    """In both themes."""
-    order.client.workflow(Order).get("o-1").send_event("approved", {"by": "ada"})
-    order.settle()
-    page.emulate_media(color_scheme=scheme)
-    page.goto(place("o-1", *filter(None, [part])))
-    expect(page.locator("#live-text")).to_have_text("live")
-    assert barriers(page) == []
-
-
 def test_a_phone_need_not_scroll_sideways(order: Rig, page: Page) -> None:
     """Only the timeline scrolls, by itself."""
     page.set_viewport_size({"width": 390, "height": 800})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.support.browsing import barriers
 from tests.support.errands import Errand
-from tests.support.jobs import break_at, fill, work
-from tests.support.sessions import fits, log_in
+from tests.support.jobs import fill, work
+from tests.support.sessions import log_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -58,24 +58,3 @@ def test_a_job_is_cancelled_in_a_dialog(rig: Rig, api: Api, page: Page) -> None:
     dialog.get_by_role("button", name="Cancel the job").click()
     expect(page.get_by_role("status")).to_have_text("The job was cancelled. What it has moved stays moved.")
     assert api.ok("GET", f"/api/jobs/{job}", headers=ada)["status"] == "cancelled"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_of_jobs_have_no_barriers(rig: Rig, page: Page, monkeypatch: pytest.MonkeyPatch, scheme: Any) -> None:
-    """The list, a job that waits, one that has failed in part; also on a phone."""
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.goto("/jobs")
-    assert barriers(page) == []
-    ids = fill(rig, "waiting", 4)
-    restart = rig.client.jobs.start("errand", "restart", {"status": "waiting"}, {"from_step": "nap"}).id
-    work(rig)
-    break_at(monkeypatch, ids[0], RuntimeError("unlucky"))
-    pause = rig.client.jobs.start("errand", "pause", {"ids": ids}).id
-    for path in ("/jobs", f"/jobs/{restart}", f"/jobs/{pause}", f"/jobs/{pause}/cancel"):
-        page.goto(path)
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        assert barriers(page) == []
-        assert fits(page)
-    page.goto(f"/jobs/{restart}")
-    expect(page.get_by_role("link", name=ids[0], exact=True)).to_be_visible()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browsing import barriers
-from tests.support.sessions import fits, log_in
+from tests.support.sessions import log_in
 from wf import WorkflowEntrypoint
 
 if TYPE_CHECKING:
@@ -63,22 +63,3 @@ def test_a_workflow_is_removed_in_a_dialog(rig: Rig, api: Api, page: Page) -> No
     page.wait_for_url(re.compile("/jobs/"))
     (job,) = api.ok("GET", "/api/jobs", headers=admin)
     assert job["action"] == "delete_workflow"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_settings_have_no_barriers(page: Page, complaints: Any, scheme: Any) -> None:
-    """With faults beside their fields, too; also on a phone."""
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(PAGE)
-    assert barriers(page) == []
-    assert fits(page)
-    complaints.expected.add(400)
-    page.get_by_label("Keep after success").fill("soon")
-    page.get_by_label("Instances that run at once").fill("0")
-    page.get_by_role("button", name="Set", exact=True).click()
-    expect(page.get_by_label("Keep after success")).to_have_attribute("aria-invalid", "true")
-    assert barriers(page) == []
-    assert fits(page)
-    page.goto("/workflows/nightly-browsed/remove")
-    assert barriers(page) == []
