@@ -19,8 +19,9 @@ ONE = "/workflows/shipment/instances/unsigned"
 PAGES = (
     "/", "/attention", "/activity", "/jobs", "/jobs/1", "/jobs/1/cancel", "/audit", "/workflows/shipment",
     "/workflows/shipment/instances", "/workflows/shipment/instances?status=nonsense", "/workflows/shipment/create",
-    "/workflows/shipment/bulk", "/workflows/shipment/settings", "/workflows/shipment/remove", "/workflows/shipment/breaker", ONE, f"{ONE}/events",
-    f"{ONE}/feed", f"{ONE}/audit", f"{ONE}/steps/1", f"{ONE}/pause", "/workflows/shipment/instances/paused/resume", f"{ONE}/terminate", f"{ONE}/restart",
+    "/workflows/shipment/bulk", "/workflows/shipment/settings", "/workflows/shipment/remove",
+    "/workflows/shipment/breaker", ONE, f"{ONE}/events", f"{ONE}/feed", f"{ONE}/audit", f"{ONE}/steps/1",
+    f"{ONE}/pause", "/workflows/shipment/instances/paused/resume", f"{ONE}/terminate", f"{ONE}/restart",
     f"{ONE}/fork", f"{ONE}/send-event", f"{ONE}/delete", "/workflows/doomed/instances/doomed-1", "/login",
 )  # fmt: skip
 

@@ -198,7 +198,8 @@ def test_forms_of_values_have_no_barriers(order: Rig, page: Page, complaints: An
     page.set_viewport_size({"width": 390, "height": 800})
     complaints.expected.add(400)
     for path, button in (
-        ("/workflows/paged-order/create", "Create it"), (f"{ORDER}/send-event", "Send it"), (f"{ORDER}/fork", "Fork it"),
+        ("/workflows/paged-order/create", "Create it"), (f"{ORDER}/send-event", "Send it"),
+        (f"{ORDER}/fork", "Fork it"),
     ):  # fmt: skip
         page.goto(path)
         assert barriers(page) == []

@@ -110,8 +110,7 @@ def test_a_node_of_the_diagram_leads_to_those_that_stand_there(rig: Rig, api: Ap
     shown = "/workflows/shipment"
     drawn = [node for node in api("GET", shown, headers=HTML).text.split('<a href="') if '"><g class="node' in node]
     led = {
-        re.findall(r"<title>\w+[^:]*: (.*)", node)[0]: node.partition('"')[0].replace("&amp;", "&")
-        for node in drawn
+        re.findall(r"<title>\w+[^:]*: (.*)", node)[0]: node.partition('"')[0].replace("&amp;", "&") for node in drawn
     }
     assert led == {
         "let it settle": f"{shown}/instances?status=waiting", "charge": f"{shown}/instances?status=waiting",
