@@ -22,7 +22,7 @@ demo: install  ## 20 reports through two workers, one of which is killed, and a 
 	$(BIN)/python examples/report/demo.py $(ARGS)
 
 pictures: install  ## the pictures of the dashboard in examples/report/pictures, taken of that pipeline at work; needs Chromium
-	$(BIN)/python examples/report/pictures.py $(ARGS)
+	$(BIN)/python examples/report/photographer.py $(ARGS)
 
 test: install  ## all tests, on embedded Postgres and Valkey; ARGS='-k sleep' chooses some
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
