@@ -51,5 +51,5 @@ def _version(
     return Answer(
         workflow=workflow, version=version, scriptName=module, className=class_name, createdOn=created,
         modifiedOn=modified, registeredOn=at, settings=settings or {}, newest=newest, instances={},
-        hasGraph=bool(graph),
+        capped=[], hasGraph=bool(graph),
     )  # fmt: skip

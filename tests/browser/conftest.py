@@ -1,4 +1,4 @@
-"""Fixtures: one browser for a process of pytest, and for each test a page, which must have nothing to complain of."""
+"""Fixtures: one browser for a module, and for each test a page, which must have nothing to complain of."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from tests.support.api import Api
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser."""
+    """A browser, for one module: as long as Playwright is there, no other test of this process can run an event loop."""
     with browsing() as made:
         yield made
 

@@ -118,7 +118,7 @@ def test_a_waiting_instance_shows_what_it_waits_for(shell: Shell, worked: Worked
     assert shown["Params"] == '{"n": 1}'
     assert (shown["Retries"], shown["Recoveries"]) == ("1", "0")
     assert shown["Last Successful Step"] == "nap-1"
-    assert re.search(r"UTC \(in 59 min \d+ s\)$", shown["Next Wake-up"])
+    assert re.search(r"UTC \(in (1 h|59 min \d+ s)\)$", shown["Next Wake-up"])
     assert [labels(step)["Type"] for step in steps] == ["🎯 Step", "🎯 Step", "💤 Sleeping", "👀 Waiting for event"]
     assert [labels(step)["Success"] for step in steps] == ["✅ Yes", "✅ Yes", "✅ Yes", "▶ Running"]
     assert re.search(r"❌ Error +│ ConnectionError: no \[link\]route\[/link\]", steps[1])
