@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser, for one module: as long as Playwright is there, no other test of this process can run an event loop."""
+    """A browser for one module: while Playwright is there, no other test of this process can run an event loop."""
     with browsing() as made:
         yield made
 
