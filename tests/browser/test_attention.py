@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -73,11 +74,20 @@ def test_it_has_no_barriers(rig: Rig, page: Page, scheme: Any) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_keys_lead_to_it(rig: Rig, page: Page) -> None:
-    """`g`, then `a`."""
+def test_keys_lead_to_it_and_through_it(rig: Rig, page: Page) -> None:
+    """`g` `a`, then `j` from row to row, Enter to what can be done; also past links that are folded away."""
     troubled(rig)
+    workflows = {f"other-{n}": ["1"] for n in range(5)}
+    rig.sql("update wf.worker set workflows = workflows || %s::jsonb", json.dumps(workflows))
     page.goto("/")
     expect(page.locator("#live-text")).to_have_text("live")
     page.keyboard.press("g")
     page.keyboard.press("a")
     expect(page.locator("h1")).to_have_text("6 things want you.")
+    expect(page.locator("#live-text")).to_have_text("live")
+    page.keyboard.press("j")
+    expect(page.locator("#workers summary")).to_be_focused()
+    page.keyboard.press("j")
+    expect(
+        page.get_by_role("region", name="Steps that may kill").get_by_role("link", name="wait-0").first
+    ).to_be_focused()

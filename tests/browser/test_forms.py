@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.support.browsing import barriers
 from tests.support.errands import Errand
 from tests.support.jobs import fill
-from tests.support.orders import GOOD, HOSTILE, OrderFlow, only_workers_know
+from tests.support.orders import HOSTILE, wait_for_signature
 from tests.support.parcels import at
 from tests.support.sessions import fits, log_in
 
@@ -28,9 +28,7 @@ EVIL = '</textarea><script>alert(1)</script>"><img src=x onerror=alert(1)>\u202e
 @pytest.fixture
 def order(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
     """An order that waits for its signature; the server does not know its class."""
-    rig.create(OrderFlow, "r-17", GOOD)
-    rig.settle()
-    only_workers_know(rig, monkeypatch)
+    wait_for_signature(rig, monkeypatch)
     return rig
 
 

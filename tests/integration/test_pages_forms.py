@@ -17,7 +17,7 @@ from tests.support.access import make_token
 from tests.support.api import Api
 from tests.support.errands import Errand
 from tests.support.jobs import fill
-from tests.support.orders import FILLED, GOOD, HOSTILE, OrderFlow, only_workers_know
+from tests.support.orders import FILLED, GOOD, HOSTILE, OrderFlow, only_workers_know, wait_for_signature
 from tests.support.pages import Pages
 from tests.support.parcels import at
 from tests.support.standing import Door
@@ -84,9 +84,7 @@ def pages(api: Api) -> Pages:
 @pytest.fixture
 def order(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
     """An order that waits for its signature; the server does not know its class."""
-    rig.create(OrderFlow, "r-17", GOOD)
-    rig.settle()
-    only_workers_know(rig, monkeypatch)
+    wait_for_signature(rig, monkeypatch)
     return rig
 
 

@@ -118,7 +118,7 @@ def test_who_may_do_less_sees_less(rig: Rig, api: Api) -> None:
 @pytest.mark.parametrize(("id", "status"), [("99", 404), ("0", 400), ("x", 400)])
 def test_there_is_no_such_job(pages: Pages, id: str, status: int) -> None:
     """It is said in words."""
-    pages.get(f"/jobs/{id}", status)
+    assert str(status) in pages.get(f"/jobs/{id}", status).words
 
 
 @pytest.fixture

@@ -67,3 +67,10 @@ def only_workers_know(rig: Rig, monkeypatch: pytest.MonkeyPatch, cls: type[Workf
     """Register a class as a worker does; from here on this process looks for it in vain, as the server of pages may."""
     rig.workers[0].catalog.register(cls)
     monkeypatch.delitem(registry._classes, cls.workflow_name)
+
+
+def wait_for_signature(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bring an order, `r-17`, to where it waits for its signature; the server does not know its class."""
+    rig.create(OrderFlow, "r-17", GOOD)
+    rig.settle()
+    only_workers_know(rig, monkeypatch)

@@ -17,8 +17,8 @@ from wf.prospects import Prospects, Stand
 from wf.status import Status
 from wf_api.access import Caller, Writer
 from wf_api.pages.beginnings import START, Count, From, StepType, asked, choice, from_step
-from wf_api.pages.refusals import told
-from wf_api.pages.render import path, view
+from wf_api.pages.refusals import form
+from wf_api.pages.render import path
 from wf_api.pages.whynot import why_not
 from wf_api.paths import ONE
 from wf_api.problems import as_given
@@ -128,18 +128,14 @@ class _Page:
             StepNotFound: There is no such step.
             WfError: The error, if the form cannot help.
         """
-        problem = None if error is None else told(error)
         possible = self.action in self.stand.offered
-        answer = view(
-            self.request, self.caller, f"actions/{self.action}.html", here="workflows",
-            status=status if problem is None else problem.status, fault=fault if problem is None else problem.detail,
-            name=self.name, id=self.id, stand=self.stand, possible=possible,
+        return form(
+            self.request, self.caller, f"actions/{self.action}.html", error, fault=fault, status=status, name=self.name,
+            id=self.id, stand=self.stand, possible=possible,
             why="" if possible else why_not(self.action, self.stand.status),
             where=path("workflows", self.name, "instances", self.id, self.action),
             back=path("workflows", self.name, "instances", self.id), **(self._ahead(begin) if possible else {}),
         )  # fmt: skip
-        answer.headers.update({} if problem is None else problem.headers)
-        return answer
 
     def _ahead(self, begin: str | None) -> dict[str, Any]:
         """What this action would come to."""

@@ -15,8 +15,8 @@ from wf.job_actions import OPTIONS, JobAction, read_options
 from wf.listing import InvalidQuery, read_moment
 from wf.status import Status
 from wf_api.access import Caller, Writer
-from wf_api.pages.refusals import told
-from wf_api.pages.render import path, view
+from wf_api.pages.refusals import form
+from wf_api.pages.render import path
 from wf_api.problems import InvalidRequest
 
 router = APIRouter(prefix="/workflows/{name}/bulk", include_in_schema=False)
@@ -156,10 +156,8 @@ class _Bulk:
         Raises:
             WfError: The error, if the form cannot help.
         """
-        problem = None if error is None else told(error)
-        return self._view(
-            "bulk.html", 200 if problem is None else problem.status, fault="" if problem is None else problem.detail,
-            actions=ACTIONS, statuses=list(Status), most=IDS_MAX,
+        return self._form(
+            "bulk.html", error, actions=ACTIONS, statuses=list(Status), most=IDS_MAX,
             triggers=TRIGGERS if self.wish.trigger in ("", *TRIGGERS) else (*TRIGGERS, self.wish.trigger),
         )  # fmt: skip
 
@@ -177,10 +175,9 @@ class _Bulk:
         options = read_options(self.wish.kind, self.wish.options())
         meant = Filter.of(self.wish.filter())
         found = self.caller.client.jobs.preview(self.name, self.wish.action, meant)
-        return self._view(
-            "bulk_preview.html", 200 if active is None else 409, fault="" if active is None else str(active),
-            active=active, found=found, meant=meant, options=options, matching=sum(found.matching.values()),
-            untouched=sum(found.noEffect.values()), why="",
+        return self._form(
+            "bulk_preview.html", active, active=active, found=found, meant=meant, options=options,
+            matching=sum(found.matching.values()), untouched=sum(found.noEffect.values()), why="",
         )  # fmt: skip
 
     def start(self) -> RedirectResponse | HTMLResponse:
@@ -198,9 +195,9 @@ class _Bulk:
             return self.preview(error)
         return RedirectResponse(path("jobs", job.id, said="started"), 303)
 
-    def _view(self, template: str, status: int, **values: Any) -> HTMLResponse:
-        return view(
-            self.request, self.caller, template, here="workflows", status=status, name=self.name, wish=self.wish,
+    def _form(self, template: str, error: WfError | None, **values: Any) -> HTMLResponse:
+        return form(
+            self.request, self.caller, template, error, name=self.name, wish=self.wish,
             where=path("workflows", self.name, "bulk"), back=path("workflows", self.name, "instances"), possible=True,
             **values,
         )  # fmt: skip

@@ -13,9 +13,9 @@ from wf.prospects import Prospects
 from wf.schemas import declared
 from wf_api.access import Caller, Writer
 from wf_api.pages.durations import read_retention, written
-from wf_api.pages.filled import BESIDE, Filled, Sent, digest, id_fault
-from wf_api.pages.refusals import told
-from wf_api.pages.render import path, view
+from wf_api.pages.filled import Filled, Sent, digest, id_fault
+from wf_api.pages.refusals import BESIDE, form
+from wf_api.pages.render import path
 from wf_api.problems import InvalidRequest, as_given
 
 router = APIRouter(prefix="/workflows/{name}/create", include_in_schema=False)
@@ -93,12 +93,10 @@ class _Page:
         Raises:
             WfError: The error, if the form cannot help.
         """
-        problem = None if error is None else told(error)
         settings, force = self.caller.client.settings, self.found.settings.get("default_retention", {})
-        answer = view(
-            self.request, self.caller, "create.html", here="workflows", name=self.name, found=self.found,
-            status=status if problem is None else problem.status,
-            fault=fault if problem is None else BESIDE if self.wrong else problem.detail,
+        return form(
+            self.request, self.caller, "create.html", error, beside=bool(self.wrong), fault=fault, status=status,
+            name=self.name, found=self.found,
             room=Prospects(self.caller.client.catalog).room(self.name), params=self.params, sent=self.sent,
             wrong=self.wrong, seen=self.seen, possible=True, where=path("workflows", self.name, "create"),
             back=path("workflows", self.name),
@@ -106,5 +104,3 @@ class _Page:
                 key: written(force.get(key, getattr(settings, key))) for key in ("success_retention", "error_retention")
             },
         )  # fmt: skip
-        answer.headers.update({} if problem is None else problem.headers)
-        return answer

@@ -15,9 +15,9 @@ from wf.schemas import declared
 from wf_api.access import Caller, Writer
 from wf_api.filled import ABSENT, read_form
 from wf_api.pages.actions import MOVED_ON
-from wf_api.pages.filled import BESIDE, Filled, Sent
-from wf_api.pages.refusals import told
-from wf_api.pages.render import path, view
+from wf_api.pages.filled import Filled, Sent
+from wf_api.pages.refusals import form
+from wf_api.pages.render import path
 from wf_api.pages.whynot import why_not
 from wf_api.paths import ONE
 from wf_api.problems import as_given
@@ -132,11 +132,9 @@ class _Page:
         Raises:
             WfError: The error, if the form cannot help.
         """
-        problem = None if error is None else told(error)
-        answer = view(
-            self.request, self.caller, "actions/send_event.html", here="workflows", name=self.name, id=self.id,
-            status=status if problem is None else problem.status,
-            fault=fault if problem is None else BESIDE if self.wrong else problem.detail,
+        return form(
+            self.request, self.caller, "actions/send_event.html", error, beside=bool(self.wrong), fault=fault,
+            status=status, name=self.name, id=self.id,
             stand=self.stand, possible=self.possible, type=self.type, types=self.types, waits=self.waits,
             takers=[wait for wait in self.waits if wait.type == self.type], declared=self.type in self.events,
             payload=self.payload, sent=self.sent | {"type": self.type}, wrong=self.wrong,
@@ -144,5 +142,3 @@ class _Page:
             where=path("workflows", self.name, "instances", self.id, "send-event"),
             back=path("workflows", self.name, "instances", self.id),
         )  # fmt: skip
-        answer.headers.update({} if problem is None else problem.headers)
-        return answer

@@ -12,6 +12,7 @@ from wf.errors import InstanceAlreadyExists
 from wf_api.door import BIG
 from wf_api.filled import ABSENT, Read, faults_of, read_form
 from wf_api.forms import Field, fields, misplaced
+from wf_api.pages.refusals import BESIDE
 from wf_api.problems import InvalidRequest
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from wf.errors import InvalidInstanceId, InvalidPayload
 
-BESIDE = "Nothing was done: what is wrong stands beside it below."
 NOT_JSON = "Numbers beyond 1.8e308 are not JSON; send them as text."
 
 

@@ -23,9 +23,9 @@ from wf_api.filled import read_form, same
 from wf_api.forms import fields, untouched
 from wf_api.pages.actions import MOVED_ON
 from wf_api.pages.beginnings import START, Count, From, StepType, asked, choice, from_step
-from wf_api.pages.filled import BESIDE, Filled, Sent, digest, id_fault
-from wf_api.pages.refusals import told
-from wf_api.pages.render import path, view
+from wf_api.pages.filled import Filled, Sent, digest, id_fault
+from wf_api.pages.refusals import form
+from wf_api.pages.render import path
 from wf_api.paths import ONE
 from wf_api.problems import as_given
 
@@ -167,17 +167,13 @@ class _Page:
             StepNotFound: There is no such step.
             WfError: The error, if the form cannot help.
         """
-        problem = None if error is None else told(error)
-        answer = view(
-            self.request, self.caller, "actions/fork.html", here="workflows", name=self.name, id=self.id,
-            status=status if problem is None else problem.status,
-            fault=fault if problem is None else BESIDE if self.wrong else problem.detail,
+        return form(
+            self.request, self.caller, "actions/fork.html", error, beside=bool(self.wrong), fault=fault, status=status,
+            name=self.name, id=self.id,
             stand=self.stand, possible=True, params=self.params, sent=self.sent, wrong=self.wrong, seen=self.seen,
             where=path("workflows", self.name, "instances", self.id, "fork"),
             back=path("workflows", self.name, "instances", self.id), **self._choice(begin, error),
         )  # fmt: skip
-        answer.headers.update({} if problem is None else problem.headers)
-        return answer
 
     def _choice(self, begin: str, error: WfError | None) -> dict[str, Any]:
         try:

@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from wf.errors import JobActive
 from wf.job_actions import JobAction
 from wf_api.access import Admin, Caller
-from wf_api.pages.render import path, view
+from wf_api.pages.refusals import form
+from wf_api.pages.render import path
 
 router = APIRouter(prefix="/workflows/{name}/remove", include_in_schema=False)
 
@@ -37,8 +38,8 @@ def remove_workflow_by_page(request: Request, name: str, caller: Admin, typed: A
 def _form(request: Request, caller: Caller, name: str, typed: str = "", wrong: str = "") -> HTMLResponse:
     caller.check(name)
     found = caller.client.jobs.preview(name, JobAction.DELETE_WORKFLOW)
-    return view(
-        request, caller, "remove.html", here="workflows", status=400 if wrong else 200, name=name, found=found,
-        typed=typed, wrong=wrong, fault="", possible=True, why="", where=path("workflows", name, "remove"),
+    return form(
+        request, caller, "remove.html", status=400 if wrong else 200, name=name, found=found, typed=typed, wrong=wrong,
+        possible=True, why="", where=path("workflows", name, "remove"),
         back=path("workflows", name),
     )  # fmt: skip

@@ -16,8 +16,8 @@ from wf.keywords import RETENTION_KEYS
 from wf.overrides import settings_of
 from wf_api.access import Admin, Caller, Reader, Scope
 from wf_api.pages.durations import read_retention, written
-from wf_api.pages.refusals import told
-from wf_api.pages.render import path, view
+from wf_api.pages.refusals import form
+from wf_api.pages.render import path
 from wf_api.problems import InvalidRequest, as_given
 
 router = APIRouter(prefix="/workflows/{name}/settings", include_in_schema=False)
@@ -110,14 +110,13 @@ def _page(
     wrong: dict[str, str] | None = None,
 ) -> HTMLResponse:  # fmt: skip
     caller.check(name)
-    problem = None if error is None else told(error)
     catalog, kept = caller.client.catalog, caller.client.settings
     found = settings_of(catalog, name)
-    return view(
-        request, caller, "settings.html", here="workflows", status=problem.status if problem else 400 if wrong else 200,
-        name=name, found=found, rows=[_row(found, key) for key in _SHOWN], firings=catalog.schedules(name),
+    return form(
+        request, caller, "settings.html", error, beside=bool(wrong), status=400 if wrong else 200, name=name,
+        found=found, rows=[_row(found, key) for key in _SHOWN], firings=catalog.schedules(name),
         wanted=wanted or Wanted.of(found.overrides), wrong=wrong or {},
-        fault=problem.detail if problem and not wrong else "", may=caller.principal.scope >= Scope.ADMIN,
+        may=caller.principal.scope >= Scope.ADMIN,
         kept=(written(kept.success_retention), written(kept.error_retention)), most=CONCURRENCY_MAX,
         where=path("workflows", name, "settings"), back=path("workflows", name),
     )  # fmt: skip

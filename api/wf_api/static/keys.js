@@ -3,14 +3,21 @@
 const places = { w: "/", a: "/attention", m: "/activity", j: "/jobs" };
 let afterG = 0;
 
+// What stands for a row: the link in its head, or else what can be seen of others. A link in a closed <details> takes no
+// focus.
+function mark(row) {
+  const found = [...row.querySelectorAll("th a"), ...row.querySelectorAll("a, summary")];
+  return found.find((element) => element.checkVisibility());
+}
+
 function move(by) {
-  const rows = [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a"));
+  const rows = [...document.querySelectorAll("main tbody tr")].filter(mark);
   if (!rows.length) return;
   const at = rows.findIndex((row) => row.classList.contains("at"));
   const next = rows[Math.min(Math.max(at + by, 0), rows.length - 1)];
   rows[at]?.classList.remove("at");
   next.classList.add("at");
-  next.querySelector("th a, a").focus({ preventScroll: true });
+  mark(next).focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }
 
