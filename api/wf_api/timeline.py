@@ -140,7 +140,8 @@ def _pieces(step: Answer, scale: _Scale) -> Iterator[Piece]:
                 ("backoff", "waits for the next attempt") if attempt.attempt > 1 else ("ready", "waits for a worker")
             )
             yield scale.piece(free, begun, *between)
-        yield scale.piece(begun, attempt.end, attempt.outcome, f"attempt {attempt.attempt}: {attempt.outcome}")
+        where = f" on {attempt.worker}" if attempt.worker else ""
+        yield scale.piece(begun, attempt.end, attempt.outcome, f"attempt {attempt.attempt}: {attempt.outcome}{where}")
         free = attempt.end or scale.end
     if step.status == "retrying":
         yield scale.piece(free, None, "backoff", "waits for the next attempt")

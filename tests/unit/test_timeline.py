@@ -20,7 +20,9 @@ def at(seconds: float) -> datetime:
 
 
 def attempt(number: int, start: float, end: float | None, outcome: str) -> Answer:
-    return Answer(attempt=number, start=at(start), end=None if end is None else at(end), outcome=outcome)
+    return Answer(
+        attempt=number, start=at(start), end=None if end is None else at(end), outcome=outcome, worker="host:1"
+    )
 
 
 def step(start: float, end: float | None, type: str = "step", status: str = "complete", *attempts: Answer) -> Answer:
@@ -40,6 +42,13 @@ def test_attempts_and_the_time_between_them_have_pieces_of_their_own() -> None:
     """A worker is waited for, then each attempt, then the time before the next."""
     tried = step(0, 10, "step", "complete", attempt(1, 1, 2, "errored"), attempt(2, 7, 10, "complete"))
     assert pieces(tried) == [[(0, 100, "ready"), (100, 100, "errored"), (200, 500, "backoff"), (700, 300, "complete")]]
+
+
+def test_an_attempt_tells_its_worker() -> None:
+    """In the words of its piece."""
+    found = timeline([step(0, 2, "step", "complete", attempt(1, 0, 2, "complete"))], T0)
+    assert found is not None
+    assert [piece.title for piece in found.rows[0].pieces] == ["attempt 1: complete on host:1 for 2 s"]
 
 
 def test_sleeps_and_waits_are_one_piece() -> None:
