@@ -33,11 +33,19 @@ class AsyncClient:
     Args:
         database_url: The journal's Postgres; `WF_DATABASE_URL` by default.
         redis_url: The broker's Redis; `WF_REDIS_URL` by default.
+        client: A client that is there already, to be used in place of all that.
         more: What else `Client` takes.
     """
 
-    def __init__(self, database_url: str | None = None, redis_url: str | None = None, **more: Any) -> None:
-        self._client = Client(database_url, redis_url, **more)
+    def __init__(
+        self,
+        database_url: str | None = None,
+        redis_url: str | None = None,
+        *,
+        client: Client | None = None,
+        **more: Any,
+    ) -> None:
+        self._client = client or Client(database_url, redis_url, **more)
 
     def workflow(self, workflow: str | type[WorkflowEntrypoint]) -> AsyncWorkflow:
         """A workflow, by its name or by its class; may be awaited, need not be."""

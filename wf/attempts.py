@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from wf.attempt import Attempt
     from wf.core import Request
+    from wf.interceptor import Interceptor
     from wf.journal import Journal
     from wf.settings import Settings
 
@@ -38,13 +39,17 @@ class Attempts:
         settings: `lease` and `stop_tick` are used.
         journal: Where leases are extended.
         on_overdue: Called, on a thread of its own, with a sync attempt whose time is over.
+        interceptor: Is asked to call the callbacks.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, on_overdue: Callable[[Attempt], None]) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, on_overdue: Callable[[Attempt], None],
+        interceptor: Interceptor | None = None,
+    ) -> None:  # fmt: skip
         self._lease, self._tick = settings.lease, settings.stop_tick
         self._journal, self._on_overdue = journal, on_overdue
         self._leases = Leases(journal.database)
-        self._callbacks = Callbacks()
+        self._callbacks, self._interceptor = Callbacks(), interceptor
         self._running: dict[int, Attempt] = {}
         self._changed = threading.Condition()
         self._minder: threading.Thread | None = None
@@ -68,7 +73,7 @@ class Attempts:
         self._begin(attempt)
         try:
             crashpoints.reached(crashpoints.IN_USER_CODE)
-            result = self._callbacks.result(attempt, request, begin)
+            result = self._call(attempt, request, begin)
         except BaseException as error:
             # If the minder has spoken for this attempt it counts no more; if it was stopped, that is why it failed.
             if not attempt.settle() or attempt.stopped:
@@ -85,6 +90,11 @@ class Attempts:
         if not attempt.settle():
             raise AttemptGone
         return result
+
+    def _call(self, attempt: Attempt, request: Request, begin: Callable[[], Any] | None) -> Any:
+        if self._interceptor is None:
+            return self._callbacks.result(attempt, request, begin)
+        return self._interceptor.call(attempt, request, lambda: self._callbacks.result(attempt, request, begin))
 
     def _begin(self, attempt: Attempt) -> None:
         with self._changed:

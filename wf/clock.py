@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -48,6 +49,24 @@ class DatabaseClock:
     def override(self) -> float | None:
         """Statements take the database's own time."""
         return None
+
+
+def journal_clock() -> Clock:
+    """The clock of whoever brings none: the database's, or that of the test that runs."""
+    return _stand_ins[-1] if _stand_ins else DatabaseClock()
+
+
+@contextmanager
+def standing_in(clock: Clock) -> Iterator[None]:
+    """Let a clock of a test be that of everybody in this process who brings none."""
+    _stand_ins.append(clock)
+    try:
+        yield
+    finally:
+        _stand_ins.remove(clock)
+
+
+_stand_ins: list[Clock] = []
 
 
 class ManualClock:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from wf.breakers import Breakers
 from wf.catalog import Catalog
-from wf.clock import Clock, DatabaseClock
+from wf.clock import Clock, journal_clock
 from wf.database import Database
 from wf.dispatch import Dispatcher
 from wf.errors import WorkflowNotFound
@@ -51,7 +51,7 @@ class Connections:
         self.database = Database(self.settings)
         self.dispatcher = dispatcher or Dispatcher(self.settings)
         self.mailbox = Mailbox(self.settings, Journal(self.database, clock))
-        clock = clock or DatabaseClock()
+        clock = clock or journal_clock()
         self.catalog = Catalog(self.database, clock)
         self.steering = Steering(self.settings, self.catalog)
         self.rates = Rates(self.settings, clock)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from wf.attempt import Attempt
     from wf.dispatch import Dispatcher, Nudge
     from wf.facts import Commit, End, StepRow
+    from wf.interceptor import Interceptor
     from wf.journal import Journal
     from wf.live import Live
     from wf.mailbox import Mailbox
@@ -75,18 +76,19 @@ class Engine:
         registry: Finds workflow classes.
         meter: Counts what was committed.
         env: What these find in `self.env`.
+        interceptor: Steps between these and their classes, in tests.
     """
 
     def __init__(
         self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry,
-        *, meter: Meter, env: Any = None,
+        *, meter: Meter, env: Any = None, interceptor: Interceptor | None = None,
     ) -> None:  # fmt: skip
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry, self._meter = mailbox, dispatcher, registry, meter
         self._slots = Slots(journal.database, journal.clock, dispatcher)
         self._recorder = Recorder(settings, journal, dispatcher, meter)
-        self.runner = Runner(settings, journal, self._recorder, meter)
-        self.passes = Passes(settings, journal, registry, env)
+        self.runner = Runner(settings, journal, self._recorder, meter, interceptor)
+        self.passes = Passes(settings, journal, registry, env, interceptor)
 
     def advance(self, nudge: Nudge) -> Progress:
         """Move an instance on by one step, or by up to `steps_per_task`.

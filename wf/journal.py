@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
-from wf.clock import Clock, DatabaseClock
+from wf.clock import Clock, journal_clock
 from wf.commits import statement
 from wf.core import Key, Kind
 from wf.facts import Given, InstanceRow, Loaded, PendingEvent, StepRow, Wake
@@ -45,7 +45,7 @@ class Journal:
 
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self.database = database
-        self.clock: Clock = clock or DatabaseClock()
+        self.clock: Clock = clock or journal_clock()
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._sql = statements()
 

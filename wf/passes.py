@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from wf.core import Step
     from wf.dispatch import Nudge
     from wf.facts import InstanceRow, Loaded
+    from wf.interceptor import Interceptor
     from wf.journal import Journal
     from wf.settings import Settings
     from wf.workflow import Registry, WorkflowEntrypoint
@@ -49,10 +51,15 @@ class Passes:
         journal: What is replayed.
         registry: Finds workflow classes.
         env: What these find in `self.env`.
+        interceptor: Is shown what `run` asks for.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, registry: Registry, env: Any = None) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, registry: Registry, env: Any = None,
+        interceptor: Interceptor | None = None,
+    ) -> None:  # fmt: skip
         self._settings, self._journal, self._registry, self._env = settings, journal, registry, env
+        self._interceptor = interceptor
         self._kept: OrderedDict[int, list[tuple[float, Live]]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
@@ -191,6 +198,7 @@ class Passes:
         instance = live.instance
         cls = self._class_for(instance)
         strict = cls is not None and cls.workflow_settings.get("strict", False)
+        strict = strict or (self._interceptor is not None and self._interceptor.strict)
         log.warning(
             "the journal holds steps that this code does not ask for; was `run` changed, or does it depend on "
             "time, randomness or I/O outside a step?",
@@ -250,7 +258,9 @@ class Passes:
             return ReceivedEvent({**event, "payload": payload})
 
         reading = received if cls.event_models else None
-        return Pass(run, event, at=at, limits=self._limits(cls), seed=given.seed.bytes, received=reading)
+        seeing = None if self._interceptor is None else partial(self._interceptor.asked, instance)
+        limits, seed = self._limits(cls), given.seed.bytes
+        return Pass(run, event, at=at, limits=limits, seed=seed, received=reading, asked=seeing)
 
     def _limits(self, cls: type[WorkflowEntrypoint]) -> Limits:
         own, settings = cls.workflow_settings.get("limits", {}), self._settings

@@ -18,6 +18,7 @@ from wf.log import log_failure
 if TYPE_CHECKING:
     from wf.core import Request
     from wf.facts import InstanceRow, StepRow
+    from wf.interceptor import Interceptor
     from wf.journal import Journal
     from wf.meter import Meter
     from wf.recording import Recorder
@@ -46,13 +47,17 @@ class Runner:
         journal: Whose clock counts, and where leases are.
         recorder: Keeps what attempts tell, and records those that take too long.
         meter: Counts the ends of transactions.
+        interceptor: Is asked to call the callbacks.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, recorder: Recorder, meter: Meter) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, recorder: Recorder, meter: Meter,
+        interceptor: Interceptor | None = None,
+    ) -> None:  # fmt: skip
         self._settings, self._journal, self._recorder = settings, journal, recorder
         self._transactions = Transactions(settings, journal, meter)
         self.lines = Lines(journal.database, journal.clock, settings.step_lines)
-        self.attempts = Attempts(settings, journal, recorder.record_timeout)
+        self.attempts = Attempts(settings, journal, recorder.record_timeout, interceptor)
 
     def run(self, instance: InstanceRow, row: StepRow, request: Request) -> Ran | None:
         """Run the callback of a claimed step.
@@ -83,7 +88,7 @@ class Runner:
             return None
         except Exception as error:
             self._recorder.keep_details(attempt)
-            ended = failed(row, config, error, now=self._journal.clock.now(), delay=delay_of(attempt))
+            ended = failed(row, attempt.config, error, now=self._journal.clock.now(), delay=delay_of(attempt))
             problem = error
         crashpoints.reached(crashpoints.AFTER_USER_CODE)
         if problem is not None:

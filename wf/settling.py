@@ -95,12 +95,13 @@ def _next_due(live: Live, requests: list[Request], now: float) -> _Due | None:
                 found.append(_Due(now, row.seq, row, None))
             continue
         assert row.wake_at is not None, "sleeps, timers and waits have a wake_at"
-        event = _event_for(live, request.event_type, row.wake_at, spoken_for) if request.event_type else None
+        waits = request.event_type and not request.at_once
+        event = _event_for(live, request.event_type, row.wake_at, spoken_for) if waits else None
         if event is not None:
             spoken_for.add(event.id)
             found.append(_Due(event.accepted_at, row.seq, row, event))
-        elif row.wake_at <= now:
-            found.append(_Due(row.wake_at, row.seq, row, None))
+        elif row.wake_at <= now or request.at_once:
+            found.append(_Due(min(row.wake_at, now), row.seq, row, None))
     return min(found, key=lambda due: due[:2], default=None)
 
 

@@ -27,6 +27,15 @@ def database_url(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
+def with_database(url: str, name: str) -> str:
+    """The URL of another database on the same Postgres, as users write it.
+
+    Raises:
+        JournalUnavailable: As `database_url`.
+    """
+    return database_url(url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+
 def redis_url(url: str) -> str:
     """The same Redis as redis-py reads it; Celery writes Unix sockets in another way."""
     return url.replace("redis+socket://", "unix://").replace("?virtual_host=", "?db=")

@@ -139,6 +139,14 @@ class Registry:
         versions.pop(cls.workflow_version, None)
         versions[cls.workflow_version] = cls
 
+    def remove(self, cls: type[WorkflowEntrypoint]) -> None:
+        """Forget a class; without effect if another one has taken its place."""
+        versions = self._classes.get(cls.workflow_name, {})
+        if versions.get(cls.workflow_version) is cls:
+            del versions[cls.workflow_version]
+            if not versions:
+                del self._classes[cls.workflow_name]
+
     def names(self) -> list[str]:
         """The known workflows."""
         return sorted(self._classes)

@@ -47,7 +47,7 @@ class Alarm:
             How many instances were nudged because they were due.
         """
         self._journal.ticked()
-        woken = self._wake()
+        woken = self.wake()
         self._grant()
         self._schedules.run_once()
         return woken
@@ -62,7 +62,8 @@ class Alarm:
                     raise
                 log.warning("slots not given", workflow=workflow, reason=f"{type(error).__name__}: {error}")
 
-    def _wake(self) -> int:
+    def wake(self) -> int:
+        """Wake what is due; how many instances were nudged."""
         settings, woken = self._settings, 0
         while True:
             wakes = self._journal.due(

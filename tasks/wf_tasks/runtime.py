@@ -24,6 +24,7 @@ from wf_tasks.alarm import Alarm
 
 if TYPE_CHECKING:
     from wf.clock import Clock
+    from wf.interceptor import Interceptor
 
 log = structlog.get_logger("wf")
 
@@ -34,19 +35,27 @@ class Runtime:
     Args:
         settings: Read once.
         clock: Takes the place of the database's clock, in tests.
+        dispatcher: Publishes nudges, in place of one of its own.
+        interceptor: Steps between the engine and the classes of workflows, in tests.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, *, dispatcher: Dispatcher | None = None,
+        interceptor: Interceptor | None = None,
+    ) -> None:  # fmt: skip
         guard.install()
         self.settings = settings
         self.database = Database(settings)
         self.journal = Journal(self.database, clock)
         self.catalog = Catalog(self.database, self.journal.clock)
-        self.dispatcher = Dispatcher(settings)
+        self.dispatcher = dispatcher or Dispatcher(settings)
         self.mailbox = Mailbox(settings, self.journal)
         self.environment = Environment(settings, clock)
         self.meter, env = Meter(self.database, self.journal.clock), self.environment.env
-        self.engine = Engine(settings, self.journal, self.mailbox, self.dispatcher, registry, meter=self.meter, env=env)
+        self.engine = Engine(
+            settings, self.journal, self.mailbox, self.dispatcher, registry,
+            meter=self.meter, env=env, interceptor=interceptor,
+        )  # fmt: skip
         self.alarm = Alarm(settings, self.journal, self.dispatcher)
 
     def prepare(self) -> None:

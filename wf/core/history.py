@@ -61,6 +61,7 @@ class Request:
         rollback: The author's function that undoes a `do`.
         rollback_config: Retries and timeout of it.
         transaction: Whether the callback writes in the transaction in which its result is journaled.
+        at_once: Whether a sleep, timer or wait is over as soon as it is asked for; a test wants that.
     """
 
     key: Key
@@ -76,6 +77,7 @@ class Request:
     rollback: Callable[..., Any] | None = None
     rollback_config: StepConfig | None = None
     transaction: bool = False
+    at_once: bool = False
 
 
 class Rollback(NamedTuple):

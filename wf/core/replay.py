@@ -78,6 +78,7 @@ class Pass:
         limits: Limits = LIMITS,
         seed: bytes | str = "",
         received: Callable[[ReceivedEvent], ReceivedEvent] | None = None,
+        asked: Callable[[Request], None] | None = None,
     ) -> None:
         # Other instances begin with another hash, lest all of them meet in asyncio's set of all tasks.
         salt = zlib.crc32(str(event.get("instanceId")).encode("utf-8", "replace"))
@@ -96,7 +97,7 @@ class Pass:
         self._timers: dict[int, Key] = {}
         self._failed: list[tuple[Key, asyncio.Future[Any]]] = []
         self._max_steps, self._steps = limits.steps, 0
-        self._rolls_back, self._received = False, received
+        self._rolls_back, self._received, self._observe = False, received, asked
         with self.loop.entered():
             self._main = self.loop.create_task(_main(run, event, self.step))
             self._turn()
@@ -194,6 +195,8 @@ class Pass:
         counts[name] = count = counts.get(name, 0) + 1
         key = Key(kind, name, count)
         request = Request(key, *what, **more)
+        if self._observe is not None:
+            self._observe(request)
         if more:  # a plain step has nothing more
             if request.handle is not None:
                 self._timers[id(request.handle)] = key

@@ -87,6 +87,7 @@ class Postgres:
 
     folder: Path
     settings: Mapping[str, str] = field(default_factory=dict)  # as in postgresql.conf; they last until `stop`
+    template: Path | None = None  # data of another one, at rest, with which this one begins
     url: str = ""
     _process: subprocess.Popen[bytes] | None = None
     _socket: Path | None = None
@@ -98,7 +99,7 @@ class Postgres:
             EmbeddedUnavailable: The wheel is not installed, or the server does not start.
         """
         data = self.folder / "postgres"
-        binary, account = _prepare_postgres(data)
+        binary, account = _prepare_postgres(data, self.template)
         _end_leftover(data / "postmaster.pid", "postgres", signal.SIGINT)
         self._socket = _socket_folder(data, account)
         settings = {"listen_addresses": "", "unix_socket_directories": str(self._socket)} | dict(self.settings)
@@ -171,7 +172,7 @@ class Valkey:
                 return False
 
 
-def _prepare_postgres(data: Path) -> tuple[Path, dict[str, Any]]:
+def _prepare_postgres(data: Path, template: Path | None = None) -> tuple[Path, dict[str, Any]]:
     """Make the data folder; give the server's binary and the account to run it as."""
     if os.geteuid() == 0:
         _warn_of_root(data)
@@ -184,6 +185,8 @@ def _prepare_postgres(data: Path) -> tuple[Path, dict[str, Any]]:
     data.parent.mkdir(parents=True, exist_ok=True)
     try:
         server = get_server(data, start=False)
+        if template is not None and not (data / "PG_VERSION").exists():
+            _copy(template, data, server.system_user)
         server.ensure_pgdata_inited()
     except subprocess.CalledProcessError as error:
         raise EmbeddedUnavailable(f"Postgres cannot prepare {data}: {error}. The log lines above say why.") from error
@@ -191,6 +194,15 @@ def _prepare_postgres(data: Path) -> tuple[Path, dict[str, Any]]:
     if server.system_user is not None:
         account = {"user": server.system_user, "group": data.stat().st_gid, "extra_groups": []}
     return server.bin_path / "postgres", account
+
+
+def _copy(template: Path, data: Path, user: str | None) -> None:
+    """Begin with the data of another server; it must belong to the account that runs this one."""
+    shutil.copytree(template, data, symlinks=True, dirs_exist_ok=True)
+    data.chmod(0o700)
+    if user is not None:
+        for path in data.rglob("*"):
+            shutil.chown(path, user, user)
 
 
 def _valkey_binary() -> Path:

@@ -1,0 +1,86 @@
+"""The pytest plugin: the fixture `wf`, and options. Installed with the library; it costs nothing until it is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wf.testing.registrations import Registrations
+    from wf.testing.servers import Servers
+    from wf.testing.workbench import Workbench
+
+# What is slow to import is imported in the fixtures: this module is loaded in every run of pytest.
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the fixture."""
+    group = parser.getgroup("wf", "durable workflows (wf)")
+    group.addoption(
+        "--wf-always-replay", action="store_true",
+        help="After every step replay `run` from its first line, as after a crash; a replay that differs is an error.",
+    )  # fmt: skip
+    group.addoption(
+        "--wf-database-url", default="", metavar="URL",
+        help="Make a database for the tests on this Postgres; by default an embedded one is started.",
+    )  # fmt: skip
+    group.addoption(
+        "--wf-redis-url", default="", metavar="URL",
+        help="Use this Redis, with keys of the tests' own; by default an embedded Valkey is started.",
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers", "wf(**settings): settings of the `wf` fixture, such as max_lost=1, workers=1 or always_replay=True"
+    )
+
+
+@pytest.fixture(scope="session")
+def wf_servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
+    """Postgres and Redis for the tests of this process; started by the first test that needs them."""
+    from wf.testing.servers import servers  # noqa: PLC0415
+
+    cache = getattr(pytestconfig, "cache", None)
+    folder = None if cache is None else Path(cache.mkdir("wf"))
+    urls = {name: pytestconfig.getoption(f"wf_{name}") for name in ("database_url", "redis_url")}
+    with servers(cache=folder, **urls) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def _wf_registrations(wf_servers: Servers) -> Iterator[Registrations]:
+    from wf.database import Database  # noqa: PLC0415
+    from wf.settings import Settings  # noqa: PLC0415
+    from wf.testing.registrations import Registrations  # noqa: PLC0415
+
+    database = Database(Settings(database_url=wf_servers.database_url))
+    yield Registrations(database)
+    database.close()
+
+
+@pytest.fixture
+def wf(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    wf_servers: Servers,
+    _wf_registrations: Registrations,
+) -> Iterator[Workbench]:
+    """An engine of this test's own: `wf.workflow`, `wf.introspect`, `wf.introspect_instance`, `wf.time`, `wf.client`.
+
+    While it is there, `wf.Client()` and what else reads `WF_...` variables find it, too.
+    """
+    from wf.testing.workbench import Workbench  # noqa: PLC0415
+
+    options = {"always_replay": request.config.getoption("wf_always_replay")}
+    for marker in reversed(list(request.node.iter_markers("wf"))):
+        options |= marker.kwargs
+    with Workbench(wf_servers, _wf_registrations, **options) as bench:
+        for name, value in bench.environment.items():
+            monkeypatch.setenv(name, value)
+        yield bench

