@@ -60,3 +60,9 @@ delete from wf.workflow where name = any(%(workflows)s) or overrides <> '{}' or 
 
 -- testing_unschedule: No schedule fires.
 delete from wf.schedule returning cron
+
+-- testing_seed: What an instance draws its random numbers from.
+update wf.payload set seed = %(seed)s
+from wf.instance
+where payload.instance = instance.key and workflow = %(workflow)s and instance.id = %(id)s
+returning payload.instance

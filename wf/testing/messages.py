@@ -13,8 +13,8 @@ from wf.dispatch import Dispatcher, Nudge, connect
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wf.clock import Clock
     from wf.settings import Settings
-    from wf.testing.clock import MovableClock
 
 STOP = b"stop"
 """A message that ends the worker that takes it."""
@@ -31,7 +31,7 @@ class Messages(Dispatcher):
         clock: Whose time counts for countdowns.
     """
 
-    def __init__(self, settings: Settings, clock: MovableClock) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         super().__init__(settings)
         self._clock, self._settings = clock, settings
         self._taken = f"{self._key}:taken"

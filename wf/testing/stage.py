@@ -77,6 +77,14 @@ class Stage(Interceptor):
         with self._lock:
             self._changes.pop((workflow, id), None)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._changes.clear()
+            self._recorded.clear()
+            self._events.clear()
+            self._waits.clear()
+
     def owed(self) -> list[tuple[InstanceRow, str, str, Any]]:
         """Mocked events to send now: the instance, the event's id and type, the payload."""
         with self._lock:
@@ -115,7 +123,7 @@ class Stage(Interceptor):
         if step in changes.results:
             value = changes.results[step]
         elif crash == "during":
-            value = self._cut(request, result)
+            value = self.cut(request, result)
         else:
             value = result()
         if crash is not None:
@@ -137,7 +145,7 @@ class Stage(Interceptor):
             with self._lock:
                 self._events.append((instance, id, type, event[0]))
 
-    def _cut(self, request: Request, result: Callable[[], Any]) -> Any:
+    def cut(self, request: Request, result: Callable[[], Any]) -> Any:
         """Run the callback up to its middle."""
         callback = request.callback
         assert callback is not None, "a `do` has one"

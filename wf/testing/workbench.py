@@ -12,6 +12,7 @@ from wf.errors import WfError
 from wf.settings import Settings
 from wf.testing.clock import MovableClock
 from wf.testing.crew import Crew
+from wf.testing.exploring import explore
 from wf.testing.introspection import InstanceIntrospector, WorkflowIntrospector
 from wf.testing.looks import Looks
 from wf.testing.messages import Messages
@@ -21,8 +22,11 @@ from wf.workflow import WorkflowEntrypoint
 from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wf.client import Workflow
     from wf.instance import Instance
+    from wf.testing.exploring import Explored
     from wf.testing.registrations import Registrations
     from wf.testing.servers import Servers
 
@@ -123,6 +127,13 @@ class Workbench:
             raise SessionActive(f'Workflow "{name}" already has an active introspection session; dispose of it first.')
         self._sessions.add(name)
         return WorkflowIntrospector(self, name)
+
+    def explore(self, workflow: Binding, *, check: Callable[[Explored], Any], **more: Any) -> int:
+        """Run a workflow in many orders of events, with crashes and failures; see `wf.testing.exploring.explore`.
+
+        The journal of this test is emptied before each run.
+        """
+        return explore(workflow, check=check, bench=self, **more)
 
     def end_session(self, workflow: str) -> None:
         """An introspector of a workflow was disposed."""

@@ -1,0 +1,226 @@
+"""One run of a workflow in which somebody else decides what happens next: who works, what crashes, when events come.
+
+Everything is done on one thread, so a story with the same decisions is the same story.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from structlog.testing import capture_logs
+
+from wf.client import Client
+from wf.clock import ManualClock
+from wf.errors import WfError
+from wf.sql import statements
+from wf.status import TERMINAL
+from wf.testing.fates import Fates
+from wf.testing.introspection import apply
+from wf.testing.looks import Looks
+from wf.testing.messages import Messages
+from wf.testing.stage import WorkerCrash
+from wf_tasks.runtime import Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wf.dispatch import Nudge
+    from wf.testing.fates import Choose
+    from wf.testing.modifier import Modifier
+    from wf.testing.workbench import Workbench
+
+START = 4_000_000_000.0
+"""When each story begins, in seconds since the epoch: what a workflow sees of time is the same each time, too."""
+
+SEED = UUID(int=1)
+"""Of `step.random()` and `step.uuid4()`, for the same reason."""
+
+ID = "explored"
+"""Of the instance."""
+
+LENGTH = 5_000
+"""Things that may happen in one story."""
+
+WORKERS = 2
+
+_ONCE, _TWICE, _LOST, _FORGETS = "once", "twice", "lost", "forgets"
+_WAYS = (_ONCE,) * 6 + (_TWICE, _LOST, _FORGETS)
+"""What may become of a nudge."""
+
+
+class EndlessStory(WfError):
+    """An instance does not come to its end, whatever happens."""
+
+    code = "testing.endless_story"
+
+
+class Story:
+    """What happened in one run.
+
+    Attributes:
+        id: The instance.
+        status: How it ended.
+        output: What `run` returned, or None.
+        error: What it failed with, or None.
+        lines: A sentence for each thing that happened.
+    """
+
+    def __init__(self) -> None:
+        self.id, self.status = ID, ""
+        self.output: Any = None
+        self.error: BaseException | None = None
+        self.lines: list[str] = []
+        self._waited = 0.0
+
+    def waits(self, seconds: float) -> None:
+        """Time passes, and nothing else happens."""
+        self._waited += seconds
+
+    def tell(self, line: str) -> None:
+        """Something happens."""
+        if self._waited:
+            self.lines.append(f"{self._waited:g} s pass")
+            self._waited = 0.0
+        self.lines.append(line)
+
+
+class Theatre:
+    """Plays stories of one workflow, one after the other; the journal of the test is empty before each.
+
+    Args:
+        bench: The engine whose servers are used; its own workers must have nothing to do.
+        workflow: Which workflow.
+        params: Of each instance.
+        events: What is sent to it, in this order.
+        modify: Changes each instance.
+        crashes: Attempts of one step that may lose their worker.
+        failures: Attempts of one step that may fail for no reason of its own.
+    """
+
+    def __init__(
+        self, bench: Workbench, workflow: str, params: Any, events: Sequence[Mapping[str, Any]],
+        *, modify: Callable[[Modifier], Any] | None, crashes: int, failures: int,
+    ) -> None:  # fmt: skip
+        self._workflow, self._params, self._events, self._modify = workflow, params, events, modify
+        self._bench, self._sql, self._quiet = bench, statements(), ExitStack()
+        self._settings = bench.settings.model_copy(update={"queue": "explored"})
+        self._clock = ManualClock(START)
+        self._messages = Messages(self._settings, self._clock)
+        self._taker = self._messages.taker()
+        self._client = Client(settings=self._settings, clock=self._clock)
+        self._looks = Looks(self._client.database)
+        self._fates = Fates(crashes=crashes, failures=failures, max_lost=self._settings.max_lost)
+        self._workers = [self._worker() for _ in range(WORKERS)]
+
+    def play(self, choose: Choose) -> Story:
+        """Play a story to its end.
+
+        Args:
+            choose: Picks one of several things; the first one is the plainest.
+
+        Raises:
+            EndlessStory: It comes to none.
+        """
+        story, instance = self._begin(choose)
+        left, pending = list(self._events), list[Any]()
+        for _ in range(LENGTH):
+            found = self._looks.instance(self._workflow, ID)
+            if found is None or found.status in TERMINAL:
+                break
+            while (nudge := self._taker.try_take()) is not None:
+                pending.append(nudge)
+                self._taker.done()
+            things: list[Any] = [*left[:1], *pending]
+            if not things:
+                self._pass_time(story)
+                continue
+            thing = choose(things)
+            if left and thing is left[0]:
+                event = left.pop(0)
+                story.tell(f"event {event['type']!r} arrives")
+                instance.send_event(event["type"], event.get("payload"))
+            else:
+                self._deliver(thing, pending, choose, story)
+        else:
+            raise EndlessStory(
+                f"The instance has not ended after {LENGTH} things that happened. Does `run` come to an end?"
+            )
+        self._end(story)
+        return story
+
+    def _begin(self, choose: Choose) -> tuple[Story, Any]:
+        self._client.database.rows(self._sql["testing_reset"], {"workflows": []})
+        self._messages.clear()
+        self._clock.advance(START - self._clock.now())
+        self._fates.begin(story := Story(), choose)
+        if self._modify is not None:
+            apply(self._modify, self._fates.changes(self._workflow, ID))
+        instance = self._client.workflow(self._workflow).create(ID, self._params)
+        self._client.database.rows(self._sql["testing_seed"], {"workflow": self._workflow, "id": ID, "seed": SEED})
+        return story, instance
+
+    def _deliver(self, nudge: Nudge, pending: list[Nudge], choose: Choose, story: Story) -> None:
+        """Give a nudge to a worker, or not, or twice."""
+        way, number = choose(_WAYS), choose(range(WORKERS))
+        if way != _TWICE:
+            pending.remove(nudge)
+        if way == _LOST:
+            story.tell("a message is lost")
+            return
+        if way == _TWICE:
+            story.tell("a message comes twice")
+        if way == _FORGETS:
+            story.tell(f"worker {number + 1} forgets the instance, and replays it")
+            self._workers[number].engine.passes.clear()
+        self._fates.worker = number + 1
+        try:
+            self._workers[number].engine.advance(nudge)
+        except WorkerCrash:
+            self._workers[number].close()
+            self._workers[number] = self._worker()
+        for _, id, type, payload in self._fates.owed():
+            story.tell(f"event {type!r} arrives")
+            self._client.workflow(self._workflow).get(ID).send_event(type, payload, event_id=id)
+
+    def _pass_time(self, story: Story) -> None:
+        """Nothing is to be done now: go to when something is."""
+        due = self._client.database.rows(self._sql["testing_due"], {})[0][0]
+        at = min((each for each in (due, self._messages.next_at()) if each is not None), default=None)
+        if at is None:
+            raise EndlessStory("Nothing will ever happen any more; the instance is paused, or nobody wakes it.")
+        if (seconds := at - self._clock.now()) > 0:
+            story.waits(seconds)
+            self._clock.advance(seconds)
+        self._messages.release()
+        self._workers[0].alarm.wake()
+
+    def _end(self, story: Story) -> None:
+        instance = self._client.workflow(self._workflow).get(ID)
+        story.status = instance.status().status
+        try:
+            story.output = instance.result(timeout=0)
+        except Exception as error:  # what `run` failed with, whatever it is
+            story.error = error
+
+    def _worker(self) -> Runtime:
+        made = Runtime(self._settings, self._clock, dispatcher=self._messages, interceptor=self._fates)
+        made.environment.load()
+        return made
+
+    def __enter__(self) -> Self:
+        self._quiet.enter_context(capture_logs())  # what is arranged here is no news
+        self._bench.time.freeze()  # else its own workers would find what is due here
+        self._bench.settle()
+        self._client.database.rows(self._sql["testing_unschedule"], {})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._client.close()
+        self._taker.close()
+        self._messages.shut()
+        self._bench.time.flow()
+        self._quiet.close()
