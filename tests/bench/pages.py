@@ -93,6 +93,9 @@ def pages(stage: Stage) -> list[Figure]:
     return figures
 
 
+_PAINT = "performance.getEntriesByName('first-contentful-paint')"
+
+
 def _paints(url: str) -> list[Figure]:
     """Milliseconds from the click to the first paint, as a browser tells them."""
     figures = []
@@ -102,7 +105,8 @@ def _paints(url: str) -> list[Figure]:
             for _ in range(LOOKS // 2):
                 page = browser.new_page()
                 page.goto(url + PAGES[name])
-                times.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+                page.wait_for_function(f"{_PAINT}.length")  # it may be told of a moment later
+                times.append(page.evaluate(f"{_PAINT}[0].startTime"))
                 page.close()
             figures.append(
                 Figure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,7 @@ def test_a_step_is_selected_by_name_and_index(wf: Workbench, selector: Any) -> N
     assert order.wait_for_step_result(selector) == 6
 
 
-@pytest.mark.parametrize(
-    "selector", [3, ("price", 0), ("price", True), {"name": "price", "count": 2}, ("a", 1, "do")]
-)
+@pytest.mark.parametrize("selector", [3, ("price", 0), ("price", True), {"name": "price", "count": 2}, ("a", 1, "do")])
 def test_a_selector_that_means_nothing_is_refused(wf: Workbench, selector: Any) -> None:
     """Selectors of other forms are refused at once."""
     with pytest.raises(ValueError, match=r"select|name"):
@@ -118,7 +117,7 @@ def test_output_and_error_need_their_status(wf: Workbench) -> None:
 
 
 def test_a_wait_without_hope_says_what_to_do(wf: Workbench) -> None:
-    """When the instance sleeps for longer than the test waits, the wait ends soon and names the sleep and the ways on."""
+    """When the instance sleeps for longer than the test waits, the wait ends soon, and names the sleep and ways on."""
     wf.workflow(Order).create("o-1")
     with pytest.raises(
         WaitTimeout, match=r"nothing will happen by itself.*'cool down'.*in 2591\d\d s.*wf\.time\.advance"
@@ -236,7 +235,5 @@ async def follow(wf: Workbench) -> Any:
 
 def test_async_tests_have_the_same_methods(wf: Workbench) -> None:
     """With `async with`, every method is awaited; an async change is, too."""
-    import asyncio  # noqa: PLC0415
-
     output, message = asyncio.run(follow(wf))
     assert (output["by"], message) == ("ann", "no stock")

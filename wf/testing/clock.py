@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-
-START = time.time
 
 
 class MovableClock:
@@ -13,7 +12,7 @@ class MovableClock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._at, self._since = START(), time.monotonic()
+        self._at, self._since = time.time(), time.monotonic()
         self._flows = True
 
     def now(self) -> float:
@@ -47,7 +46,13 @@ class MovableClock:
     def set(self, at: float) -> None:
         """Jump forward to a moment; one that is past changes nothing, because time never runs backwards."""
         with self._lock:
-            self._at, self._since = max(at, self._now()), time.monotonic()
+            # Rounded up, as `now` is exact to so much only: what is due at this moment is due then.
+            self._at, self._since = max(math.ceil(at * 1e6) / 1e6, self._now()), time.monotonic()
+
+    def begin(self, at: float) -> None:
+        """Stand still at a moment, whatever was before; for whoever has thrown away all that was."""
+        with self._lock:
+            self._at, self._flows = at, False
 
     def _now(self) -> float:
         return round(self._at + (time.monotonic() - self._since if self._flows else 0.0), 6)

@@ -72,6 +72,7 @@ def explore(
     modify: Callable[[Modifier], Any] | None = None,
     crashes: int = 1,
     failures: int = 1,
+    late_events: bool = False,
     examples: int = EXAMPLES,
     seed: int | None = 0,
 ) -> int:
@@ -92,6 +93,7 @@ def explore(
         modify: Changes each instance, as for `introspect(...).modify_all`.
         crashes: Attempts of one step that may lose their worker.
         failures: Attempts of one step that may fail where it would succeed; as many as its retries allow, at most.
+        late_events: Whether time may also pass while an event is still to come, so that waits time out.
         examples: How many runs.
         seed: Of the choices: the same ones each time. None for others each time.
 
@@ -107,7 +109,9 @@ def explore(
             raise ValueError(f"explore({name}=) is a number of {'at least 1' if name == 'examples' else '0 or more'}.")
     name = bench.workflow(workflow).name
     checked, last = 0, None
-    with Theatre(bench, name, params, list(events), modify=modify, crashes=crashes, failures=failures) as theatre:
+    with Theatre(
+        bench, name, params, list(events), modify=modify, crashes=crashes, failures=failures, late_events=late_events
+    ) as theatre:
 
         def one(choose: Choose, plain: Explored | None) -> Explored:
             nonlocal checked, last

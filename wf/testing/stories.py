@@ -12,10 +12,10 @@ from uuid import UUID
 from structlog.testing import capture_logs
 
 from wf.client import Client
-from wf.clock import ManualClock
 from wf.errors import WfError
 from wf.sql import statements
 from wf.status import TERMINAL
+from wf.testing.clock import MovableClock
 from wf.testing.fates import Fates
 from wf.testing.introspection import apply
 from wf.testing.looks import Looks
@@ -44,6 +44,9 @@ LENGTH = 5_000
 """Things that may happen in one story."""
 
 WORKERS = 2
+
+_TIME = object()
+"""Nothing happens but that time passes."""
 
 _ONCE, _TWICE, _LOST, _FORGETS = "once", "twice", "lost", "forgets"
 _WAYS = (_ONCE,) * 6 + (_TWICE, _LOST, _FORGETS)
@@ -80,10 +83,14 @@ class Story:
 
     def tell(self, line: str) -> None:
         """Something happens."""
+        self.end()
+        self.lines.append(line)
+
+    def end(self) -> None:
+        """Nothing more happens; what time has passed is told."""
         if self._waited:
             self.lines.append(f"{self._waited:g} s pass")
             self._waited = 0.0
-        self.lines.append(line)
 
 
 class Theatre:
@@ -97,16 +104,18 @@ class Theatre:
         modify: Changes each instance.
         crashes: Attempts of one step that may lose their worker.
         failures: Attempts of one step that may fail for no reason of its own.
+        late_events: Whether time may pass while an event is still to come.
     """
 
     def __init__(
         self, bench: Workbench, workflow: str, params: Any, events: Sequence[Mapping[str, Any]],
-        *, modify: Callable[[Modifier], Any] | None, crashes: int, failures: int,
+        *, modify: Callable[[Modifier], Any] | None, crashes: int, failures: int, late_events: bool,
     ) -> None:  # fmt: skip
         self._workflow, self._params, self._events, self._modify = workflow, params, events, modify
+        self._late = late_events
         self._bench, self._sql, self._quiet = bench, statements(), ExitStack()
         self._settings = bench.settings.model_copy(update={"queue": "explored"})
-        self._clock = ManualClock(START)
+        self._clock = MovableClock()
         self._messages = Messages(self._settings, self._clock)
         self._taker = self._messages.taker()
         self._client = Client(settings=self._settings, clock=self._clock)
@@ -133,11 +142,12 @@ class Theatre:
                 pending.append(nudge)
                 self._taker.done()
             things: list[Any] = [*left[:1], *pending]
-            if not things:
-                self._pass_time(story)
-                continue
+            if not pending and (self._late or not left):
+                things.append(_TIME)
             thing = choose(things)
-            if left and thing is left[0]:
+            if thing is _TIME:
+                self._pass_time(story)
+            elif left and thing is left[0]:
                 event = left.pop(0)
                 story.tell(f"event {event['type']!r} arrives")
                 instance.send_event(event["type"], event.get("payload"))
@@ -153,7 +163,7 @@ class Theatre:
     def _begin(self, choose: Choose) -> tuple[Story, Any]:
         self._client.database.rows(self._sql["testing_reset"], {"workflows": []})
         self._messages.clear()
-        self._clock.advance(START - self._clock.now())
+        self._clock.begin(START)
         self._fates.begin(story := Story(), choose)
         if self._modify is not None:
             apply(self._modify, self._fates.changes(self._workflow, ID))
@@ -192,12 +202,13 @@ class Theatre:
             raise EndlessStory("Nothing will ever happen any more; the instance is paused, or nobody wakes it.")
         if (seconds := at - self._clock.now()) > 0:
             story.waits(seconds)
-            self._clock.advance(seconds)
+            self._clock.set(at)
         self._messages.release()
         self._workers[0].alarm.wake()
 
     def _end(self, story: Story) -> None:
         instance = self._client.workflow(self._workflow).get(ID)
+        story.end()
         story.status = instance.status().status
         try:
             story.output = instance.result(timeout=0)
