@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from wf.core import Failed
-from wf.divergence import divergence, warnings
+from wf.divergence import divergence, explanation, warnings
 from wf.facts import Commit
 from wf.faults import decode_error, encode_error
 from wf.replayer import Replayer
@@ -194,10 +194,14 @@ class Passes:
             paused=strict,
         )
         if strict:
-            self._journal.halt(instance, encode_error(divergence(live)))
+            self._journal.halt(instance, encode_error(divergence(live, self._explanation(instance))))
         elif live.replay.outcome is None:
             self._journal.warn(instance.key, warnings(live))
         return not strict
+
+    def _explanation(self, instance: InstanceRow) -> str:
+        cls, found = self._class_for(instance), self._journal.load(instance.key)
+        return explanation(self._replayer, cls, found) if cls is not None and found is not None else ""
 
     def _continues(self, live: Live, instance: InstanceRow) -> bool:
         """Whether a pass can be brought up to date: it has seen the same beginning, and `run` goes on."""

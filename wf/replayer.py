@@ -57,9 +57,7 @@ class Replayer:
             raise
         return live
 
-    def _pass(
-        self, cls: type[WorkflowEntrypoint], found: Loaded, asked: Callable[[Request], None] | None
-    ) -> Pass:
+    def _pass(self, cls: type[WorkflowEntrypoint], found: Loaded, asked: Callable[[Request], None] | None) -> Pass:
         instance = found.instance
         given = self._journal.given(instance.key) if found.given is None else found.given
         event = Event(
