@@ -112,6 +112,8 @@ def _left(one: Recorded) -> str:
 
 
 def _right(one: Asked) -> str:
+    if len(str(one)) > _RIGHT:
+        one = one._replace(place=one.place.rpartition("/")[2])
     return str(one._replace(key=_fitting(one.key, str(one), _RIGHT)))
 
 
@@ -133,5 +135,5 @@ def _listed(sentences: Iterable[str]) -> Iterable[str]:
     """Sentences below each other, wrapped; lines after the first of one stay as they are."""
     for sentence in sentences:
         first, *others = sentence.split("\n")
-        yield from textwrap.wrap(first, WIDTH, initial_indent="* ", subsequent_indent="  ", break_long_words=True)
+        yield from textwrap.wrap(first, WIDTH, initial_indent="* ", subsequent_indent="  ", break_on_hyphens=False)
         yield from (f"  {line}" for line in others)

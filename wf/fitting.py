@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from wf.codec import check_opened
 from wf.core import Kind
 from wf.divergence import end_of_run, steps_of
 from wf.ends import end_of
@@ -23,11 +24,17 @@ if TYPE_CHECKING:
     from wf.replayer import Replayer
     from wf.workflow import WorkflowEntrypoint
 
-_VALUE = 100
+_VALUE = 90
 """Characters that are shown of an output, or of an error."""
 
 _AROUND = 20
 """Characters of it before the first difference."""
+
+
+_OTHER_END = (
+    "It does not end as it did. Does the end depend on time, randomness, the environment or I/O outside a\n"
+    "step, or was `run` changed after its last step?"
+)
 
 
 class Outcome(NamedTuple):
@@ -85,10 +92,8 @@ def _faults(live: Live, found: Loaded, outcome: Outcome, limit: int, both_sides:
     asked = live.replay.asked
     missing = sum(row.key.kind is not Kind.ROLLBACK and not asked(row.key) for row in found.rows)
     if missing:
-        yield (
-            f"The journal holds {missing} step(s) that the code does not ask for. Give the class a new version= with "
-            f"such changes.\n\n{both_sides()}"
-        )
+        told = f"The journal holds {missing} step(s) that the code does not ask for."
+        yield f"{told} Give the class a new version= with such changes.\n\n{both_sides()}"
         return
     if _has_outcome(found):
         yield from _of_outcome(live, outcome, limit, both_sides)
@@ -105,16 +110,13 @@ def _has_outcome(found: Loaded) -> bool:
 def _of_outcome(live: Live, outcome: Outcome, limit: int, both_sides: Callable[[], str]) -> Iterator[str]:
     before = _Side.of(outcome.output, outcome.error)
     if live.replay.outcome is None:
-        yield f"It has ended ({before}), but the code goes on.\n\n{both_sides()}"
+        yield f"It has ended, but the code goes on. It was {before}\n\n{both_sides()}"
         return
     end = end_of(live, limit)
     now = _Side.of(end.output, end.error)
     if before != now:
         left, right = _beside(before, now)
-        yield (
-            f"It does not end as it did. Does the end depend on time, randomness, the environment or I/O outside a "
-            f"step, or was `run` changed after its last step?\n  the journal  {left}\n  the code     {right}"
-        )
+        yield f"{_OTHER_END}\n  the journal  {left}\n  the code     {right}"
 
 
 class _Side(NamedTuple):
@@ -136,6 +138,7 @@ class _Side(NamedTuple):
 
 def _canonical(data: bytes) -> str:
     """A stored value as text, whatever order its dicts were filled in; behind the codec's first byte it is JSON."""
+    check_opened(data)
     return json.dumps(json.loads(data[1:]), sort_keys=True, ensure_ascii=False)
 
 
@@ -161,7 +164,5 @@ def _of_rollback(live: Live, found: Loaded) -> Iterator[str]:
         if can_be_undone(row) and row.key not in live.replay.rollbacks and handler_key(row.key) not in undone
     ]
     if lost:
-        yield (
-            f"Begun with a rollback=, which the code does not give any more: {shortened(', '.join(lost), 200)}. Should "
-            f"the instance fail, nothing could undo it."
-        )
+        names = shortened(", ".join(lost), _VALUE)
+        yield f"Should it fail, nothing could undo this, which was begun with a rollback= that is gone:\n  {names}"

@@ -156,7 +156,7 @@ def test_an_ended_instance_must_not_go_on(rig: Rig) -> None:
         await step.do("thank", lambda: 1)
 
     failure = only(check(rig, declare("replayed-longer", longer)))
-    assert failure.explanation.startswith('It has ended (complete: {"total": 3}), but the code goes on.')
+    assert failure.explanation.startswith('It has ended, but the code goes on. It was complete: {"total": 3}\n')
     assert '> - do "thank" count 1' in flat(failure.explanation)
 
 
@@ -213,7 +213,36 @@ def test_a_rolled_back_instance_replays_and_a_lost_handler_is_told(rig: Rig) -> 
     rig.create(declare("replayed-risk", undoing(fails=False)))
     rig.settle()
     failure = only(check(rig, declare("replayed-risk", undoing(fails=False, handler=False))))
-    assert failure.explanation.startswith("Begun with a rollback=, which the code does not give any more: build-1.")
+    assert failure.explanation.endswith("which was begun with a rollback= that is gone:\n  build-1")
+
+
+def test_what_is_being_rolled_back_must_fail_again(rig: Rig) -> None:
+    """A rollback goes on with the error of `run`, and with the handlers that are left to do."""
+
+    def failing(text: str, *names: str) -> Any:
+        def undo(_: Any) -> None:
+            raise ValueError("not now")
+
+        async def run(_: Event, step: Step) -> Any:
+            config = {"retries": {"limit": 3, "delay": 60}}
+            for name in ("build", "paint"):
+                more: Any = {"rollback": undo, "rollback_config": config} if name in names else {}
+                await step.do(name, lambda: 1, **more)
+            raise ValueError(text)
+
+        return run
+
+    name, both = "replayed-undoing", ("build", "paint")
+    cls = declare(name, failing("ruin", *both))
+    instance = rig.create(cls)
+    rig.settle()
+    assert instance.status().status == "rollingBack"
+    check(rig, cls).raise_for_failures()
+    told = only(check(rig, declare(name, failing("rain", *both)))).explanation
+    assert "errored: ValueError: ruin" in told
+    assert "errored: ValueError: rain" in told
+    told = only(check(rig, declare(name, failing("ruin", "paint")))).explanation
+    assert told.endswith("which was begun with a rollback= that is gone:\n  build-1")
 
 
 def test_a_restarted_instance_is_checked_as_it_stands(rig: Rig) -> None:

@@ -109,3 +109,11 @@ def test_no_line_is_wider_than_a_page() -> None:
     assert "#12345" in text
     assert "→ cancelled" in text
     assert f"shop.py:{10**5}" in text
+
+
+def test_a_long_path_gives_way_before_a_name_does() -> None:
+    """Of a place that does not fit, the file and the line stay."""
+    text = explain(
+        journal("send the first reminder"), [Asked(key("send the first reminder"), f"{'deep/' * 9}shop.py:7")]
+    )
+    assert text.endswith('do "send the first reminder" count 1  shop.py:7')

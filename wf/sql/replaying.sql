@@ -20,5 +20,5 @@ limit %(limit)s
 
 -- replay_outcome: What an instance has come to, if it is still where its rows were read.
 select payload.output, payload.error
-from wf.instance join wf.payload on payload.instance = instance.key
+from wf.instance left join wf.payload on payload.instance = instance.key
 where instance.key = %(key)s and instance.generation = %(generation)s and instance.rev = %(rev)s
