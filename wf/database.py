@@ -76,7 +76,7 @@ class Database:
 
     def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
         self._url = settings.database_url
-        self._options = OPTIONS + READ_ONLY if read_only else OPTIONS
+        self._more_options = READ_ONLY if read_only else ""
         self._conninfo = conninfo(self._url)
         self.cipher = cipher_for(settings.encryption_keys)
         self._slots: LifoQueue[Connection | None] = LifoQueue()
@@ -183,7 +183,7 @@ class Database:
                 autocommit=True,
                 connect_timeout=5,
                 application_name="wf",
-                options=self._options,
+                options=OPTIONS + self._more_options,
                 keepalives_idle=30,
             )
         except psycopg.Error as error:  # not only the server may refuse: an option of the URL may be unknown
