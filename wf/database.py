@@ -41,6 +41,9 @@ OPTIONS = " ".join(
     )
 )
 
+READ_ONLY = " -c default_transaction_read_only=on"
+"""Postgres itself refuses whatever would write."""
+
 _MISSING = (postgres.UndefinedTable, postgres.InvalidSchemaName, postgres.UndefinedColumn)
 _BUSY: dict[type[psycopg.Error], str] = {
     postgres.LockNotAvailable: "a row that is needed has been locked by another transaction for longer than 5 s",
@@ -65,13 +68,15 @@ class Database:
 
     Args:
         settings: `database_url`, `pool_size` and `encryption_keys` are used.
+        read_only: Whether every statement that writes is to be refused.
 
     Attributes:
         cipher: For payloads that take another way than a parameter of their own; None without keys.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
         self._url = settings.database_url
+        self._more_options = READ_ONLY if read_only else ""
         self._conninfo = conninfo(self._url)
         self.cipher = cipher_for(settings.encryption_keys)
         self._slots: LifoQueue[Connection | None] = LifoQueue()
@@ -178,7 +183,7 @@ class Database:
                 autocommit=True,
                 connect_timeout=5,
                 application_name="wf",
-                options=OPTIONS,
+                options=OPTIONS + self._more_options,
                 keepalives_idle=30,
             )
         except psycopg.Error as error:  # not only the server may refuse: an option of the URL may be unknown

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wf.core import Completed, Kind
 from wf.errors import NonDeterminismError
+from wf.explaining import explain, shortened
+from wf.places import Observer
+from wf.sides import Recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wf.core import Pass
+    from wf.facts import Loaded, StepRow
     from wf.live import Live
+    from wf.replayer import Replayer
+    from wf.workflow import WorkflowEntrypoint
+
+_ERROR = 120  # characters of an error of `run`
 
 
 def warnings(live: Live) -> list[str]:
@@ -25,10 +37,43 @@ def warnings(live: Live) -> list[str]:
     ]
 
 
-def divergence(live: Live) -> NonDeterminismError:
+def divergence(live: Live, explanation: str = "") -> NonDeterminismError:
     """The error of a strict workflow: both sides."""
     recorded = [f"{key} ({key.kind})" for key in live.unreached]
-    return NonDeterminismError(recorded, [f"{key} ({key.kind})" for key in live.unrecorded])
+    asked = [f"{key} ({key.kind})" for key in live.unrecorded]
+    return NonDeterminismError(recorded, asked, storable(explanation))
+
+
+def explanation(replayer: Replayer, cls: type[WorkflowEntrypoint], found: Loaded) -> str:
+    """Both sides beside each other, short: replayed once more, with an eye on where `run` asks.
+
+    Args:
+        replayer: Replays.
+        cls: The class that runs the instance.
+        found: The instance with all its rows.
+    """
+    observer = Observer()
+    live = replayer.replay(cls, found, observer)
+    try:
+        return explain(steps_of(found.rows), observer.asked, end_of_run(live.replay), before=1, after=2)
+    finally:
+        live.replay.evict()
+
+
+def steps_of(rows: Iterable[StepRow]) -> list[Recorded]:
+    """What `run` once asked for, in its order."""
+    asked = (row for row in rows if row.key.kind is not Kind.ROLLBACK)
+    return [Recorded(row.seq, row.key, row.status) for row in sorted(asked, key=lambda row: row.seq)]
+
+
+def end_of_run(replay: Pass) -> str:
+    """How `run` has ended in a replay; empty if it waits."""
+    if replay.outcome is None:
+        return ""
+    if isinstance(replay.outcome, Completed):
+        return "`run` returns"
+    error = replay.outcome.error
+    return f"`run` raises {shortened(' '.join(f'{type(error).__name__}: {error}'.split()), _ERROR)}"
 
 
 def storable(text: str) -> str:

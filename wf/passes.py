@@ -8,30 +8,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wf.codec import decode
-from wf.core import Event, Failed, Firing, Limits, Pass
-from wf.core.history import ReceivedEvent
-from wf.divergence import divergence, warnings
+from wf.core import Failed
+from wf.divergence import divergence, explanation, warnings
 from wf.facts import Commit
 from wf.faults import decode_error, encode_error
-from wf.live import Live
-from wf.params import payload_model
+from wf.replayer import Replayer
 from wf.status import MOVING, Status
-from wf.views import shown
-from wf.workflow import ExecutionContext
 
 if TYPE_CHECKING:
-    from wf.core import Step
     from wf.dispatch import Nudge
-    from wf.facts import InstanceRow, Loaded
+    from wf.facts import InstanceRow
     from wf.interceptor import Interceptor
     from wf.journal import Journal
+    from wf.live import Live
     from wf.settings import Settings
     from wf.workflow import Registry, WorkflowEntrypoint
 
@@ -58,8 +52,8 @@ class Passes:
         self, settings: Settings, journal: Journal, registry: Registry, env: Any = None,
         interceptor: Interceptor | None = None,
     ) -> None:  # fmt: skip
-        self._settings, self._journal, self._registry, self._env = settings, journal, registry, env
-        self._interceptor = interceptor
+        self._settings, self._journal, self._registry = settings, journal, registry
+        self._replayer, self._interceptor = Replayer(settings, journal, env), interceptor
         self._kept: OrderedDict[int, list[tuple[float, Live]]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
@@ -159,12 +153,12 @@ class Passes:
         if cls is None:
             self._defer(found.instance)
             return None
-        live = Live(found.instance, self._replay(cls, found), self._settings)
+        seeing = None if self._interceptor is None else partial(self._interceptor.asked, found.instance)
+        live = self._replayer.replay(cls, found, seeing)
         live.shares = "concurrency" in cls.workflow_settings
         live.guarded = self._is_guarded(cls)
         live.limited = live.shares or live.guarded
         try:
-            live.absorb(found)
             if live.instance.status == Status.ROLLING_BACK:
                 live.begin_rollback(found.rows, self._failure(live))
                 return live
@@ -208,10 +202,14 @@ class Passes:
             paused=strict,
         )
         if strict:
-            self._journal.halt(instance, encode_error(divergence(live)))
+            self._journal.halt(instance, encode_error(divergence(live, self._explanation(instance))))
         elif live.replay.outcome is None:
             self._journal.warn(instance.key, warnings(live))
         return not strict
+
+    def _explanation(self, instance: InstanceRow) -> str:
+        cls, found = self._class_for(instance), self._journal.load(instance.key)
+        return explanation(self._replayer, cls, found) if cls is not None and found is not None else ""
 
     def _continues(self, live: Live, instance: InstanceRow) -> bool:
         """Whether a pass can be brought up to date: it has seen the same beginning, and `run` goes on."""
@@ -231,40 +229,6 @@ class Passes:
 
     def _class_for(self, instance: InstanceRow) -> type[WorkflowEntrypoint] | None:
         return self._registry.suited(instance.workflow, instance.version)
-
-    def _replay(self, cls: type[WorkflowEntrypoint], found: Loaded) -> Pass:
-        instance = found.instance
-        given = self._journal.given(instance.key) if found.given is None else found.given
-        event = Event(
-            payload=shown(decode(given.params)),
-            timestamp=datetime.fromtimestamp(instance.created_at, UTC),
-            instanceId=instance.id,
-            workflowName=instance.workflow,
-            schedule=None if given.schedule is None else Firing(given.schedule),
-        )
-        # What an instance that begins now sees for the time is what the journal will hold for its start.
-        at = self._journal.clock.now() if instance.started_at is None else instance.started_at
-
-        def run(event: Event, step: Step) -> Any:  # the constructor is the author's code, too, and fails as `run` does
-            if cls.params_model is not None:
-                payload = payload_model(instance.workflow, cls.params_model, event.payload)
-                event = Event({**event, "payload": payload})
-            return cls(ExecutionContext(), self._env).run(event, step)
-
-        def received(event: ReceivedEvent) -> ReceivedEvent:
-            if (model := cls.event_models.get(event.type)) is None:
-                return event
-            payload = payload_model(instance.workflow, model, event.payload, event.type)
-            return ReceivedEvent({**event, "payload": payload})
-
-        reading = received if cls.event_models else None
-        seeing = None if self._interceptor is None else partial(self._interceptor.asked, instance)
-        limits, seed = self._limits(cls), given.seed.bytes
-        return Pass(run, event, at=at, limits=limits, seed=seed, received=reading, asked=seeing)
-
-    def _limits(self, cls: type[WorkflowEntrypoint]) -> Limits:
-        own, settings = cls.workflow_settings.get("limits", {}), self._settings
-        return Limits(own.get("steps", settings.max_steps), settings.max_wait, settings.max_retries)
 
     def _defer(self, instance: InstanceRow) -> None:
         """Give back an instance whose workflow this worker does not know: a rolling deploy, most likely."""

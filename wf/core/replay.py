@@ -57,6 +57,7 @@ class Pass:
         limits: How much it may ask for.
         seed: What its random numbers come from; the same in every pass of an instance.
         received: Makes what a wait gives of the event that it got; what it raises, the wait raises.
+        asked: Told of each request, once, when `run` asks for it; it may change the request.
 
     Attributes:
         step: The `step` object that `run` is handed.
@@ -97,7 +98,7 @@ class Pass:
         self._timers: dict[int, Key] = {}
         self._failed: list[tuple[Key, asyncio.Future[Any]]] = []
         self._max_steps, self._steps = limits.steps, 0
-        self._rolls_back, self._received, self._observe = False, received, asked
+        self._rolls_back, self._received, self._tell = False, received, asked
         with self.loop.entered():
             self._main = self.loop.create_task(_main(run, event, self.step))
             self._turn()
@@ -195,8 +196,8 @@ class Pass:
         counts[name] = count = counts.get(name, 0) + 1
         key = Key(kind, name, count)
         request = Request(key, *what, **more)
-        if self._observe is not None:
-            self._observe(request)
+        if self._tell is not None:
+            self._tell(request)
         if more:  # a plain step has nothing more
             if request.handle is not None:
                 self._timers[id(request.handle)] = key

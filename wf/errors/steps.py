@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+_TEXT = 1_990
+"""Characters of a message that explains itself."""
+
+_NAMES = 200
+"""Characters of the names of steps in a sentence."""
+
 
 class StepError(Exception):
     """A step failed with an error whose class cannot be rebuilt here.
@@ -145,18 +151,28 @@ class NonDeterminismError(RuleError):
 
     Attributes:
         recorded: What the journal holds, as `"name-count (kind)"`.
-        asked: What the code asks for instead.
+        asked: What the code asks for instead, in the same way.
     """
 
-    def __init__(self, recorded: list[str], asked: list[str]) -> None:
-        super().__init__(
-            f"The journal and the code do not fit. Recorded, and not asked for: {', '.join(recorded[:10])}. Asked for "
-            f"instead: {', '.join(asked[:10]) or 'nothing, or the end of run'}. Was `run` changed under this instance "
-            f"(give the class a new version= with such changes), does it depend on time, randomness or I/O outside a "
-            f"step, on the order of a set, or on the names of steps built from such? Resume the instance when the code "
-            f"fits again, or restart it."
+    def __init__(self, recorded: list[str], asked: list[str], explanation: str = "") -> None:
+        text = (
+            f"The journal and the code do not fit. Recorded, and not asked for: {_some(recorded)}. Asked for instead: "
+            f"{_some(asked) or 'nothing, or the end of run'}. Was `run` changed under this instance (give the class a "
+            f"new version= with such changes), does it depend on time, randomness or I/O outside a step, on the order "
+            f"of a set, or on the names of steps built from such? Resume the instance when the code fits again, or "
+            f"restart it."
         )
+        super().__init__(f"{text}\n\n{explanation}"[:_TEXT] if explanation else text)
         self.recorded, self.asked = recorded, asked
+
+
+def _some(names: list[str]) -> str:
+    """The first names of a list, as far as they are not too long."""
+    shown = names[:10]
+    while len(shown) > 1 and sum(map(len, shown)) > _NAMES:
+        shown.pop()
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(name if len(name) <= _NAMES else f"{name[:_NAMES]}…" for name in shown) + more
 
 
 class RestlessRunError(RuleError):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.passes import asked, begin, done, fired, three_in_a_row, work
-from wf.core import Completed, Event, Failed, Key, Kind
+from wf.core import Completed, Event, Failed, Key, Kind, Pass
 from wf.core.history import ReceivedEvent
 from wf.errors import StepLimitError
 
 if TYPE_CHECKING:
-    from wf.core import Step
+    from wf.core import Request, Step
 
 
 def test_the_same_name_counts_up() -> None:
@@ -47,6 +47,21 @@ def test_kinds_are_counted_apart() -> None:
         done("x", kind=Kind.SLEEP), done("x", 1), fired(), done("x", ReceivedEvent(payload=2), kind=Kind.WAIT)
     )
     assert suspended.outcome == Completed([1, None, {"payload": 2}, None])
+
+
+def test_whoever_asks_to_know_is_told_of_each_request_once() -> None:
+    """In the order in which `run` asks, whether the result is there already or not; timers count."""
+    told: list[Request] = []
+
+    async def run(_event: Event, step: Step) -> Any:
+        await step.do("x", work)
+        await asyncio.gather(step.do("x", work), step.sleep("y", 1), asyncio.sleep(1))
+
+    suspended = Pass(run, Event(), asked=told.append)
+    suspended.feed(done("x", 1, count=2))
+    assert [str(request.key) for request in told] == ["x-1"]
+    suspended.feed(done("x", 1), done("y", kind=Kind.SLEEP))
+    assert [str(request.key) for request in told] == ["x-1", "x-2", "y-1", "timer-1"]
 
 
 def test_results_are_fed_one_at_a_time() -> None:
