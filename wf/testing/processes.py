@@ -139,13 +139,18 @@ class Process:
 
 
 class WorkerProcess(Process):
-    """A worker.
+    """A worker."""
 
-    Attributes:
-        point: Where it dies or is held, if it was started so.
-    """
+    def __init__(self, *given: Any, point: CrashPoint | None = None, **named: Any) -> None:
+        """See `Process`; the point is where WF_CRASH_POINT lets it die or hold."""
+        self._point = point
+        super().__init__(*given, **named)
 
-    point: CrashPoint | None = None
+    @property
+    def point(self) -> CrashPoint:
+        """Where it dies or is held."""
+        assert self._point is not None, f"{self.name} was started without kill_at= and hold_at="
+        return self._point
 
 
 P = TypeVar("P", bound=Process)
@@ -194,9 +199,7 @@ class Processes:
             point = CrashPoint(at, "kill" if kill_at else "hold", self._folder / f"{name}.point")
             env = {"WF_CRASH_POINT": point.variable, **env}
         argv = ["-m", "wf", "worker", module, "--concurrency", str(concurrency), *args]
-        worker = self._begin(WorkerProcess, name, argv, env=self._env(settings, env), ready=_WORKER_READY)
-        worker.point = point
-        return worker
+        return self._begin(WorkerProcess, name, argv, env=self._env(settings, env), ready=_WORKER_READY, point=point)
 
     def beat(self, *, settings: Settings | None = None, args: Sequence[str] = (), **env: str) -> Process:
         """Start `wf beat` and wait until it sends alarms.
