@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import wf
+
 FOLDER = Path(__file__).parent / "acceptance"
 FILES = sorted(FOLDER.glob("*.py"))
 OF_OTHERS = {"celery", "httpx", "kombu", "psycopg", "pytest", "redis", "sqlalchemy"}
@@ -32,8 +34,6 @@ def foreign(source: str) -> set[str]:
 
 def is_users(module: str) -> bool:
     """Whether users have this module, or name of a module; a name of `wf` is theirs if it is in `__all__`."""
-    import wf  # noqa: PLC0415  (its names)
-
     top, _, rest = module.partition(".")
     if top == "tests":
         return rest in {"", "acceptance"} or rest.startswith("acceptance.")

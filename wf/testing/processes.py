@@ -142,7 +142,7 @@ class WorkerProcess(Process):
     """A worker."""
 
     def __init__(self, *given: Any, point: CrashPoint | None = None, **named: Any) -> None:
-        """See `Process`; the point is where WF_CRASH_POINT lets it die or hold."""
+        """Start it, see `Process`; the point is the one of its WF_CRASH_POINT."""
         self._point = point
         super().__init__(*given, **named)
 
@@ -167,9 +167,7 @@ class Processes:
             folder: For their logs; and where they run, if nothing else is said.
             paths: Where they look for modules after PYTHONPATH and before the current folder.
         """
-        self._settings = settings
-        self._folder = folder
-        self._paths = list(paths)
+        self._settings, self._folder, self._paths = settings, folder, list(paths)
         self._started: list[Process] = []
 
     def worker(
@@ -193,11 +191,16 @@ class Processes:
             kill_at: A point of `wf.testing.crashpoints`: whoever reaches it first dies there by SIGKILL.
             hold_at: The same, but it stops there, until `worker.point.release()`.
             **env: Variables on top.
+
+        Raises:
+            ValueError: There is no such point, or there are two.
         """
+        if kill_at and hold_at:
+            raise ValueError("worker() takes either kill_at= or hold_at=.")
         name, point = self._name("worker"), None
         if at := kill_at or hold_at:
             point = CrashPoint(at, "kill" if kill_at else "hold", self._folder / f"{name}.point")
-            env = {"WF_CRASH_POINT": point.variable, **env}
+            env["WF_CRASH_POINT"] = point.variable
         argv = ["-m", "wf", "worker", module, "--concurrency", str(concurrency), *args]
         return self._begin(WorkerProcess, name, argv, env=self._env(settings, env), ready=_WORKER_READY, point=point)
 
