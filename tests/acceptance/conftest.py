@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wf.testing.process_fixtures import Valkey, wf_own_redis, wf_processes
+from wf.testing.process_fixtures import wf_own_redis, wf_processes
 
 if TYPE_CHECKING:
     from wf import Settings
+    from wf.testing.process_fixtures import Valkey
 
 __all__ = ["wf_own_redis", "wf_processes"]
 

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wf.dev.servers import Valkey
 from wf.testing.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from wf.dev.servers import Valkey as Valkey  # noqa: PLC0414  # tests annotate with it
     from wf.settings import Settings
-
-__all__ = ["Valkey", "pytest_runtest_makereport", "wf_own_redis", "wf_processes"]
 
 
 @pytest.fixture
@@ -28,6 +26,8 @@ def wf_processes(wf_settings: Settings, tmp_path: Path, pytestconfig: pytest.Con
 @pytest.fixture
 def wf_own_redis(tmp_path: Path) -> Iterator[Valkey]:
     """A running Valkey of this test's own, to flush, `stop()` and `start()` again on the same port."""
+    from wf.dev.servers import Valkey  # noqa: PLC0415  # slow, and pytest loads this module whatever it runs
+
     server = Valkey(tmp_path)
     try:
         server.start()
