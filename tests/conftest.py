@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -20,6 +20,7 @@ from tests.support import Databases, Processes, Rig
 from tests.support.api import Api
 from wf.dev.servers import Postgres, Valkey
 from wf.settings import Settings
+from wf.testing.process_fixtures import pytest_runtest_makereport  # noqa: F401  # shows logs of processes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -134,11 +135,8 @@ def own_redis_settings(settings: Settings, own_redis: Valkey) -> Settings:
 @pytest.fixture
 def processes(settings: Settings, tmp_path: Path) -> Iterator[Processes]:
     """Starts workers and beats with the settings of the test; their logs are shown if it fails."""
-    started = Processes(settings, tmp_path)
-    try:
+    with Processes(settings, tmp_path) as started:
         yield started
-    finally:
-        started.kill()
 
 
 @pytest.fixture
@@ -155,12 +153,9 @@ def api(rig: Rig) -> Iterator[Api]:
         yield made
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the logs of the test's processes to the report of its failure; half a character breaks no report."""
+@pytest.hookimpl(wrapper=True, specname="pytest_runtest_makereport")
+def legible_report() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Half a character in what a test has printed breaks no report."""
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
-    started: Any = getattr(item, "funcargs", {}).get("processes")
-    if report.failed and isinstance(started, Processes):
-        report.sections.extend((f"log of {name}", text) for name, text in started.logs().items())
     return report

@@ -64,12 +64,14 @@ from wf.workflow import WorkflowEntrypoint
 if TYPE_CHECKING:
     from wf.async_client import AsyncClient
     from wf.client import Client
+    from wf.instance import Instance
     from wf.settings import Settings
 
 __all__ = [
     "AsyncClient",
     "Client",
     "Event",
+    "Instance",
     "InstanceAlreadyExists",
     "InstanceFinished",
     "InstanceNotFound",
@@ -100,7 +102,9 @@ __all__ = [
     "WorkflowTimeoutError",
 ]
 
-_SLOW = {"AsyncClient": "wf.async_client", "Client": "wf.client", "Settings": "wf.settings"}
+_SLOW = {
+    "AsyncClient": "wf.async_client", "Client": "wf.client", "Instance": "wf.instance", "Settings": "wf.settings",
+}  # fmt: skip
 """Imported when first used: SQLAlchemy and pydantic take half a second, for which `wf --help` need not wait."""
 
 

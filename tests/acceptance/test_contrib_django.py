@@ -5,27 +5,23 @@ from __future__ import annotations
 import html
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support import wait_until
-from tests.support.errands import Errand
-from tests.support.processes import environment
-from tests.support.web import free_port, status_of
-from wf.client import Client
-from wf.dev.process import end, spawn
+from tests.acceptance.looking import look
+from wf import Client
+from wf.testing.processes import free_port
+from wf.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from wf.settings import Settings
+    from wf import Settings
+    from wf.testing.processes import Process, Processes
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "django_project"
 PATIENCE = 30.0  # seconds
@@ -40,9 +36,9 @@ class Project:
         client: Looks at its journal.
     """
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, processes: Processes) -> None:
         database = conninfo_to_dict(settings.database_url)
-        variables = {
+        self._env: dict[str, Any] = {
             "SECRET_KEY": "test",
             "DB_NAME": str(database["dbname"]),
             "DB_USER": str(database.get("user", "")),
@@ -55,38 +51,27 @@ class Project:
             "WF_REDIS_URL": "",
             "WF_WORKFLOWS": "tests.acceptance.flows",  # beside those of the project's apps
         }
-        self.database_url = settings.database_url
-        self._env = environment(settings, variables)
-        self._folder, self._running = folder, list[subprocess.Popen[bytes]]()
+        self._settings, self._processes = settings, processes
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", timeout=PATIENCE)
         self.client = Client(settings=settings)
 
     def manage(self, *argv: str, code: int = 0) -> str:
         """What `manage.py ...` prints; it must end with this exit code."""
-        done = subprocess.run(
-            self._argv(*argv), env=self._env, cwd=EXAMPLE, capture_output=True, text=True, check=False
-        )
+        done = self._processes.run("manage.py", *argv, settings=self._settings, cwd=EXAMPLE, **self._env)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def serve(self) -> None:
         """Start the server."""
-        self._start("server", "runserver", "--noreload", f"127.0.0.1:{self.http.base_url.port}")
-        wait_until(lambda: status_of(f"{self.http.base_url}/admin/login/") == 200, PATIENCE, "the server answers")
+        self._start("server", "runserver", "--noreload", f"127.0.0.1:{self.http.base_url.port}", ready=self._answers)
 
-    def work(self, *options: str) -> None:
+    def work(self, *options: str) -> Process:
         """Start a worker."""
-        self._start("worker", "wf", "worker", *options)
-        wait_until(lambda: " ready." in self.log("worker"), PATIENCE, "the worker is ready")
-
-    def log(self, name: str) -> str:
-        """What a process has printed."""
-        return (self._folder / f"{name}.log").read_text()
+        return self._start("worker", "wf", "worker", *options, ready=" ready.")
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Look into the database."""
-        with psycopg.connect(self.database_url, autocommit=True, options="-c search_path=public") as connection:
-            return connection.execute(query.encode()).fetchall()
+        return look(self._settings, query)
 
     def log_in(self, name: str) -> None:
         """Log into the admin; the password is the name."""
@@ -101,27 +86,26 @@ class Project:
         return self.http.post("/admin/wf/instance/", data=data, follow_redirects=True)
 
     def close(self) -> None:
-        """Stop everything."""
-        for process in self._running:
-            end(process)
+        """Close the connections."""
         self.http.close()
         self.client.close()
 
-    def _argv(self, *argv: str) -> list[str]:
-        return [sys.executable, "manage.py", *argv]
+    def _start(self, name: str, *argv: str, ready: str | Callable[[], bool]) -> Process:
+        return self._processes.start(
+            name, "manage.py", *argv, ready=ready, settings=self._settings, cwd=EXAMPLE, **self._env
+        )
 
-    def _start(self, name: str, *argv: str) -> None:
-        with (self._folder / f"{name}.log").open("ab") as log:
-            process = spawn(
-                self._argv(*argv), env=self._env, cwd=EXAMPLE, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self._running.append(process)
+    def _answers(self) -> bool:
+        try:
+            return self.http.get("/admin/login/").status_code == 200
+        except httpx.TransportError:
+            return False
 
 
 @pytest.fixture
-def project(settings: Settings, tmp_path: Path) -> Iterator[Project]:
+def project(wf_settings: Settings, wf_processes: Processes) -> Iterator[Project]:
     """The example with its tables, a product of which there are three, and two users."""
-    made = Project(settings.model_copy(update={"alarm_tick": 0.2}), tmp_path)
+    made = Project(wf_settings.model_copy(update={"alarm_tick": 0.2}), wf_processes)
     try:
         made.manage(
             "shell", "--no-imports", "-c",
@@ -132,10 +116,6 @@ def project(settings: Settings, tmp_path: Path) -> Iterator[Project]:
             "Permission.objects.get(content_type__app_label='wf', codename='view_instance'))",
         )  # fmt: skip
         yield made
-    except BaseException as error:
-        for log in tmp_path.glob("*.log"):
-            error.add_note(f"{log.name}:\n{log.read_text()}")
-        raise
     finally:
         made.close()
 
@@ -156,14 +136,14 @@ def test_an_order_is_paid_and_a_failing_one_leaves_nothing(project: Project, poo
     """
     project.serve()
     project.work("--pool", pool, "--concurrency", "1")
-    assert project.client.catalog.workflows().keys() > {"order"}
+    assert [project.client.version_of(name) for name in ("order", "journey")] == ["1", "1"]
     first, number = order(project, 1), order(project, 2)
     instance = project.client.workflow("order").get(f"order-{number}")
     wait_until(lambda: instance.status().status == "waiting", PATIENCE, "the order waits for its payment")
 
     answer = project.http.post("/orders", json={"product": "pen", "quantity": 1})
     assert (answer.status_code, answer.json()) == (409, {"error": "sold out"})
-    assert project.sql("select count(*) from shop_order") == [(2,)]
+    assert project.sql("select count(*) from public.shop_order") == [(2,)]
     assert [found.id for found in project.client.workflow("order").list()] == [f"order-{number}", f"order-{first}"]
 
     for paid in (first, number):
@@ -228,25 +208,25 @@ def test_the_admin_shows_instances_and_moves_them(project: Project) -> None:
 def test_who_may_only_view_moves_nothing(project: Project) -> None:
     """Without the right to change there are no actions, on the page or behind it."""
     project.serve()
-    project.client.catalog.register(Errand)
-    project.client.workflow("errand").create("o-1")
+    project.work().stop()
+    project.client.workflow("order").create("o-1")
     [(key,)] = project.sql("select key from wf.instance")
     project.log_in("viewer")
     assert "o-1" in project.http.get("/admin/wf/instance/").text
     assert "o-1" in project.http.get(f"/admin/wf/instance/{key}/change/").text
     project.act("terminate", key, confirmed="yes")
-    assert project.client.workflow("errand").get("o-1").status().status == "queued"
+    assert project.client.workflow("order").get("o-1").status().status == "queued"
     assert project.http.get("/admin/wf/instance/add/").status_code == 403
     assert project.http.get(f"/admin/wf/instance/{key}/delete/").status_code == 403
 
 
 def test_manage_py_is_the_command_line(project: Project) -> None:
     """`check` is content, `wf ...` takes its own options and Django's, and an error is one line."""
-    project.client.catalog.register(Errand)
-    project.client.workflow("errand").create("o-1")
+    project.work().stop()
+    project.client.workflow("order").create("o-1")
     assert "no issues" in project.manage("check")
-    assert "o-1" in project.manage("wf", "instances", "list", "errand")
-    shown = project.manage("wf", "instances", "describe", "errand", "latest", "--json", "--settings=settings")
+    assert "o-1" in project.manage("wf", "instances", "list", "order")
+    shown = project.manage("wf", "instances", "describe", "order", "latest", "--json", "--settings=settings")
     assert json.loads(shown)["id"] == "o-1"
-    assert project.manage("wf", "instances", "describe", "errand", "o-2", code=1).startswith("wf: ")
+    assert project.manage("wf", "instances", "describe", "order", "o-2", code=1).startswith("wf: ")
     assert project.manage("wf", "--help").startswith("Usage: manage.py wf ")

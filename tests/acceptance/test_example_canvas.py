@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from redis import Redis
 
-from tests.support import Processes, wait_until
-from tests.support.processes import environment
-from wf import Client, WorkflowEntrypoint
-from wf.dispatch import connect
-from wf.workflow import registry
+from wf import Client
+from wf.testing.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.support import Rig
-    from wf.settings import Settings
+    from wf import Settings
+    from wf.testing.process_fixtures import Valkey
+    from wf.testing.processes import Processes
 
 EXAMPLE = Path(__file__).parents[2] / "examples/canvas"
 SNIPPETS = re.findall(r"```python\n(.*?)```", (EXAMPLE / "README.md").read_text(), re.DOTALL)
@@ -30,16 +26,15 @@ PICTURE = b"P6 2 2 255 " + bytes(200)
 
 
 @pytest.fixture
-def settings(own_redis_settings: Settings) -> Settings:
+def wf_settings(wf_settings: Settings, wf_own_redis: Valkey) -> Settings:
     """As the guide sets them, and with leases of a second."""
     quick = {"queue": "wf", "queue_prefix": "", "lease": 1.0, "renudge": 1.0, "alarm_tick": 0.2}
-    return own_redis_settings.model_copy(update=quick)
+    return wf_settings.model_copy(update={"redis_url": wf_own_redis.url, **quick})
 
 
-def canvas(code: str, settings: Settings) -> str:
+def canvas(code: str, processes: Processes) -> str:
     """What a process prints that uses the Celery app."""
-    argv, env = [sys.executable, "-c", f"from canvas_app import *\n{code}"], environment(settings)
-    done = subprocess.run(argv, env=env, cwd=EXAMPLE, capture_output=True, text=True, timeout=60, check=False)
+    done = processes.run("-c", f"from canvas_app import *\n{code}", cwd=EXAMPLE)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -59,40 +54,17 @@ def test_the_guide_shows_the_files_as_they_are() -> None:
     assert (EXAMPLE / "album.py").read_text().endswith(workflow)
 
 
-def test_the_pieces_of_a_canvas_run_as_they_stand(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
-    """The guide's chain, group, countdown, retries and error callback do what their comments say."""
-    attempts: list[int] = []
-
-    def ship() -> None:
-        attempts.append(1)
-        raise ConnectionError("no truck")
-
-    names: dict[str, Any] = {"__name__": "guide", "WorkflowEntrypoint": WorkflowEntrypoint, "asyncio": asyncio}
-    exec(SNIPPETS[2], names | {"ship": ship})
-    rig.workers[0].catalog.register(registry.get("order"))
-    answer = rig.in_thread(lambda: exec(SNIPPETS[3], {"client": rig.client}))
-    wait_until(lambda: not rig.settle() and rig.sql("select 1 from wf.step where kind = 'sleep'"), what="it sleeps")
-    for seconds in (600, 60, 120):
-        rig.pass_time(seconds)
-    wait_until(answer.done, what="the guide's last line has its result")
-    answer.result()
-    shown = capfd.readouterr().out
-    assert "{'sent': 'thank you for 17', 'left': 3}" in shown
-    assert "not shipped: no truck" in shown
-    assert len(attempts) == 3
-
-
 def test_a_worker_that_is_killed_ends_the_chord_but_not_the_workflow(
-    settings: Settings, processes: Processes, tmp_path: Path
+    wf_settings: Settings, wf_processes: Processes, tmp_path: Path
 ) -> None:
     """Both are in the middle of a picture when SIGKILL comes; then the workflow makes its page, the chord never."""
     lost, kept = pictures(tmp_path / "lost"), pictures(tmp_path / "kept")
     for big in (lost[1], kept[1]):
         Path(big).unlink()
         os.mkfifo(big)  # whoever reads it waits for a writer
-    worker = processes.celery_worker(*WORKER, settings=settings, PYTHONPATH=str(EXAMPLE))
-    album = canvas(f"print(album({lost}).id)", settings)
-    with Client(settings=settings) as client, connect(settings) as redis:
+    worker = wf_processes.celery_worker(*WORKER, PYTHONPATH=str(EXAMPLE))
+    album = canvas(f"print(album({lost}).id)", wf_processes)
+    with Client(settings=wf_settings) as client, Redis.from_url(wf_settings.redis_url) as redis:
         instance = client.workflow("album").create("kept", kept)
         for folder in (tmp_path / "lost", tmp_path / "kept"):
             wait_until((folder / "a.small").exists, 20, "the first picture is small")
@@ -102,10 +74,10 @@ def test_a_worker_that_is_killed_ends_the_chord_but_not_the_workflow(
             os.close(writer)
             Path(big).unlink()
             Path(big).write_bytes(PICTURE)
-        processes.celery_worker(*WORKER, settings=settings, PYTHONPATH=str(EXAMPLE))
+        wf_processes.celery_worker(*WORKER, PYTHONPATH=str(EXAMPLE))
         assert instance.result(timeout=30) == str(tmp_path / "kept/album.html")
         state = f"from celery.result import AsyncResult; print(AsyncResult({album!r}, app=app).state)"
-        assert canvas(state, settings) == "PENDING"
+        assert canvas(state, wf_processes) == "PENDING"
         assert not (tmp_path / "lost/b.small").exists()
         assert (redis.llen("celery"), redis.hlen("unacked")) == (0, 0), "nothing is left that could go on"
 
@@ -118,16 +90,16 @@ def opened(fifo: str) -> int:
         return 0
 
 
-def test_a_broken_picture_is_mended_alone(settings: Settings, processes: Processes, tmp_path: Path) -> None:
+def test_a_broken_picture_is_mended_alone(wf_settings: Settings, wf_processes: Processes, tmp_path: Path) -> None:
     """After a failure the chord does all pictures again; the workflow goes on at the one that failed."""
     again, alone = pictures(tmp_path / "again"), pictures(tmp_path / "alone")
     firsts = [tmp_path / "again/a.small", tmp_path / "alone/a.small"]
     for big in (again[1], alone[1]):
         Path(big).write_bytes(b"no picture")
-    processes.celery_worker(*WORKER, settings=settings, PYTHONPATH=str(EXAMPLE))
+    wf_processes.celery_worker(*WORKER, PYTHONPATH=str(EXAMPLE))
     fails = f"try: album({again}).get(timeout=20)\nexcept Exception as error: print(type(error).__name__)"
-    assert canvas(fails, settings) == "ValueError"
-    with Client(settings=settings) as client:
+    assert canvas(fails, wf_processes) == "ValueError"
+    with Client(settings=wf_settings) as client:
         instance = client.workflow("album").create("alone", alone)
         with pytest.raises(ValueError, match="is no picture"):
             instance.result(timeout=20)
@@ -135,7 +107,7 @@ def test_a_broken_picture_is_mended_alone(settings: Settings, processes: Process
         before = [first.stat().st_mtime_ns for first in firsts]
         for big in (again[1], alone[1]):
             Path(big).write_bytes(PICTURE)
-        canvas(f"album({again}).get(timeout=20)", settings)
+        canvas(f"album({again}).get(timeout=20)", wf_processes)
         instance.restart(from_step="resize b.ppm")
         assert instance.result(timeout=20) == str(tmp_path / "alone/album.html")
         after = [first.stat().st_mtime_ns for first in firsts]

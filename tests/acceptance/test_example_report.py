@@ -6,7 +6,6 @@ import json
 import re
 import runpy
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.support import wait_until
-from tests.support.processes import environment
-from wf.dev.process import end, kill_group, spawn
-from wf.settings import Settings
+from wf import Settings
+from wf.testing.processes import free_port
+from wf.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from wf.testing.processes import Processes
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "report"
 DRAFT = {"reference": "r-1", "title": "Seizure 1", "officer": "officer-1"}
@@ -36,27 +36,21 @@ PATIENCE = 10.0  # seconds
 class Api:
     """The external API in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self._processes, self._ledger, self._port = processes, folder / "ledger.sqlite", free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self._port}")
 
     def start(self, *, fault_rate: float = 0.0) -> Api:
-        options = ["--port", str(self._port), "--ledger", str(self._folder / "ledger.sqlite")]
-        argv = [sys.executable, str(EXAMPLE / "api.py"), *options, "--fault-rate", str(fault_rate)]
-        with (self._folder / "api.log").open("ab") as log:
-            self._process = spawn(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self._answers, PATIENCE, "the API answers")
+        options = ["--port", str(self._port), "--ledger", str(self._ledger), "--fault-rate", str(fault_rate)]
+        self._process = self._processes.start("api", str(EXAMPLE / "api.py"), *options, ready=self._answers)
         return self
 
     def stop(self) -> None:
         self.http.close()
-        end(self._process)
+        self._process.stop()
 
     def kill(self) -> None:
-        kill_group(self._process)
+        self._process.kill()
 
     def ask(self, method: str, path: str, key: str, **body: Any) -> httpx.Response:
         return self.http.request(method, path, headers={"Idempotency-Key": key, "X-Worker-Pid": "4711"}, **body)
@@ -81,8 +75,14 @@ class Api:
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    server = Api(tmp_path)
+def wf_settings() -> Settings:
+    """Those of the environment: no test here has a journal of its own."""
+    return Settings()
+
+
+@pytest.fixture
+def api(wf_processes: Processes, tmp_path: Path) -> Iterator[Api]:
+    server = Api(wf_processes, tmp_path)
     try:
         yield server
     finally:
@@ -251,30 +251,25 @@ def test_the_verdict_names_whatever_did_not_happen_exactly_once(tmp_path: Path) 
     ]
 
 
-def test_the_demonstration_empties_no_folder_but_its_own(tmp_path: Path) -> None:
+def test_the_demonstration_empties_no_folder_but_its_own(wf_processes: Processes, tmp_path: Path) -> None:
     """Given a folder with other things in it, the demonstration refuses, says so and leaves it alone."""
     (tmp_path / "precious").write_text("data")
-    argv = [sys.executable, str(EXAMPLE / "demo.py"), "--folder", str(tmp_path)]
-    done = subprocess.run(argv, env=environment(Settings()), capture_output=True, text=True, check=False)
+    done = wf_processes.run(str(EXAMPLE / "demo.py"), "--folder", str(tmp_path))
     assert done.returncode == 1
     assert f"{tmp_path} holds something that is not ours" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
 @pytest.mark.timeout(150)
-def test_the_demonstration_submits_every_report_exactly_once() -> None:
+def test_the_demonstration_submits_every_report_exactly_once(wf_processes: Processes) -> None:
     """A kill, a FLUSHALL and an outage later, the API's ledger holds each report and each file exactly once."""
     # Not pytest's folder, whose parents are closed to the account of Postgres.
     folder = Path(tempfile.mkdtemp(prefix="wf-demo-"))
     try:
-        done = subprocess.run(
-            [sys.executable, str(EXAMPLE / "demo.py"), "--reports", "4", "--folder", str(folder / "demo")],
-            env=environment(Settings(), {"WF_DATABASE_URL": "", "WF_REDIS_URL": ""}),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = wf_processes.run(
+            str(EXAMPLE / "demo.py"), "--reports", "4", "--folder", str(folder / "demo"),
+            timeout=120, WF_DATABASE_URL="", WF_REDIS_URL="",
+        )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         for event in ("kill -9 worker", "FLUSHALL", "the API is down", "4 of 4"):
             assert event in done.stdout

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
+from redis import Redis
 
-from tests.support import wait_until
-from tests.support.shop import SHOPS, Shop
-from tests.support.web import free_port
+from tests.acceptance.looking import look
+from tests.acceptance.shop import SHOPS, Shop, folder_of
+from wf.testing.processes import free_port
+from wf.testing.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
-    from tests.support import Processes, Rig
-    from wf.settings import Settings
+    from wf import Settings
+    from wf.testing.processes import Processes
 
     Open = Callable[..., AbstractContextManager[Shop]]
 
@@ -27,17 +27,14 @@ INSTANCES = "select id from wf.instance order by id"
 
 
 @pytest.fixture(params=SHOPS)
-def open_shop(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Open:
+def open_shop(request: pytest.FixtureRequest, wf_settings: Settings, wf_processes: Processes) -> Open:
     """Opens the shop of one example; by default all its data is in the database of the test."""
 
     @contextmanager
-    def begin(its: Settings = settings) -> Iterator[Shop]:
-        shop = Shop(request.param, its, settings.database_url, tmp_path / "shop.log")
+    def begin(its: Settings = wf_settings) -> Iterator[Shop]:
+        shop = Shop(request.param, wf_processes, its, wf_settings.database_url)
         try:
             yield shop
-        except BaseException as error:
-            error.add_note(shop.log.read_text())
-            raise
         finally:
             shop.close()
 
@@ -45,21 +42,22 @@ def open_shop(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path
 
 
 @pytest.fixture
-def known(settings: Settings) -> Settings:
-    """Settings of a journal that knows the workflow, as if a worker had run."""
-    sql(settings, "insert into wf.workflow (name, version) values ('order', '1') returning 1")
-    return settings
+def known(wf_settings: Settings, wf_processes: Processes) -> Settings:
+    """Settings of a journal that knows the workflow, because a worker has run."""
+    wf_processes.worker("orders", PYTHONPATH=str(folder_of(SHOPS[0]))).kill()
+    return wf_settings
 
 
-def sql(settings: Settings, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        return connection.execute(query.encode()).fetchall()
+def queued(settings: Settings) -> int:
+    """Messages in the queue."""
+    with Redis.from_url(settings.redis_url) as redis:
+        return int(redis.llen(settings.broker_prefix + settings.queue))
 
 
-def test_an_order_is_paid_and_sent(open_shop: Open, processes: Processes) -> None:
+def test_an_order_is_paid_and_sent(open_shop: Open, wf_processes: Processes) -> None:
     """From the request to the result: ordered, waiting, paid, complete; who pays once more is told that it is over."""
     with open_shop() as shop:
-        processes.worker("orders", PYTHONPATH=str(shop.folder))
+        wf_processes.worker("orders", PYTHONPATH=str(shop.folder))
         assert shop.order("o-1", quantity=2).status_code == 201
         wait_until(lambda: shop.look("o-1").json()["status"] == "waiting", 15, "it waits for its payment")
         assert shop.pay("o-1").status_code == 202
@@ -70,26 +68,26 @@ def test_an_order_is_paid_and_sent(open_shop: Open, processes: Processes) -> Non
         assert (again.status_code, again.json()["code"]) == (409, "instance.finished")
 
 
-def test_a_commit_does_not_wait_for_the_alarm(open_shop: Open, known: Settings, rig: Rig) -> None:
+def test_a_commit_does_not_wait_for_the_alarm(open_shop: Open, known: Settings) -> None:
     """The order's nudge is in the queue when the request has been answered; without one, the queue stays empty."""
     with open_shop() as shop:
-        assert rig.queued() == 0
+        assert queued(known) == 0
         shop.order("o-1")
-        assert rig.queued() == 1
+        assert queued(known) == 1
         shop.order("o-2", quantity=11)
-        assert rig.queued() == 1
+        assert queued(known) == 1
         shop.pay("o-1")
-        assert rig.queued() == 2
+        assert queued(known) == 2
 
 
 def test_a_request_that_fails_leaves_neither_row_nor_instance(open_shop: Open, known: Settings) -> None:
     """Both had been written; the error took back both, and the id is free for the next try."""
     with open_shop() as shop:
         assert shop.order("o-1", quantity=11).status_code == 422
-        assert sql(known, ORDERS) == sql(known, INSTANCES) == []
+        assert look(known, ORDERS) == look(known, INSTANCES) == []
         assert shop.look("o-1").status_code == 404
         assert shop.order("o-1").status_code == 201
-        assert sql(known, ORDERS) == sql(known, INSTANCES) == [("o-1",)]
+        assert look(known, ORDERS) == look(known, INSTANCES) == [("o-1",)]
 
 
 def test_errors_are_answered_as_http_knows_them(open_shop: Open, known: Settings) -> None:
@@ -103,16 +101,16 @@ def test_errors_are_answered_as_http_knows_them(open_shop: Open, known: Settings
             (409, "instance.already_exists"),
             (400, "instance.invalid_id"),
         ]
-        assert sql(known, ORDERS) == sql(known, INSTANCES) == [("o-1",)]
-        assert sql(known, "select 1 from wf.event") == []
+        assert look(known, ORDERS) == look(known, INSTANCES) == [("o-1",)]
+        assert look(known, "select 1 from wf.event") == []
 
 
-def test_an_outage_of_the_journal_is_a_503(open_shop: Open, settings: Settings) -> None:
+def test_an_outage_of_the_journal_is_a_503(open_shop: Open, wf_settings: Settings) -> None:
     """The shop is open without it, and tells its callers when to come back, but not where the journal is."""
-    away = settings.model_copy(update={"database_url": f"postgresql://shop@127.0.0.1:{free_port()}/journal"})
+    away = wf_settings.model_copy(update={"database_url": f"postgresql://shop@127.0.0.1:{free_port()}/journal"})
     with open_shop(away) as shop:
         for answer in (shop.look("o-1"), shop.pay("o-1")):
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
             assert answer.json()["code"] == "journal.unavailable"
             assert "127.0.0.1" not in answer.text
-        assert "Connection refused" in shop.log.read_text()
+        assert "Connection refused" in shop.log()

@@ -16,7 +16,6 @@ from celery import Celery
 from celery.events import EventDispatcher
 
 from tests.support import Processes, wait_until
-from tests.support.processes import Process
 from tests.support.web import free_port
 from wf.client import Client
 from wf.settings import Settings
@@ -47,12 +46,6 @@ def fail_once(ctx):
     if ctx.attempt == 1:
         raise RuntimeError("no")
 """
-
-
-class FlowerProcess(Process):
-    """`wf flower`."""
-
-    ready_line = "Visit me at"
 
 
 class World:
@@ -88,12 +81,11 @@ def world(
             database_url=database_url, redis_url=redis_url, key_prefix=f"{token}:", queue=token,
             flower_url=f"http://127.0.0.1:{port}/tools/", dashboard_url=DASHBOARD,
         )  # fmt: skip
-        processes = Processes(settings, folder)
-        flower = FlowerProcess(
-            "flower", ["flower"], settings, folder,
-            FLOWER_PORT=str(port), FLOWER_BASIC_AUTH=":".join(LOGIN), FLOWER_URL_PREFIX="tools",
-        )  # fmt: skip
-        try:
+        with Processes(settings, folder) as processes:
+            processes.start(
+                "flower", "-m", "wf", "flower", ready="Visit me at",
+                FLOWER_PORT=str(port), FLOWER_BASIC_AUTH=":".join(LOGIN), FLOWER_URL_PREFIX="tools",
+            )  # fmt: skip
             worker = processes.celery_worker("wf_tasks", "-E", settings=settings, WF_WORKFLOWS="greetings")
             with httpx.Client(auth=LOGIN, follow_redirects=True) as http, Client(settings=settings) as client:
                 made = World(settings, worker.name, http)
@@ -105,9 +97,6 @@ def world(
                 told = f"{settings.flower_url}/api/tasks?limit=50"
                 wait_until(lambda: len(states(http.get(told).json())) >= 4, 20, "Flower has heard of all tasks")
                 yield made
-        finally:
-            flower.kill()
-            processes.kill()
 
 
 def marks(settings: Settings) -> dict[tuple[str, int], tuple[int, int]]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from tests.support.databases import Databases
-from tests.support.processes import BeatProcess, Processes, WorkerProcess
+from tests.support.processes import Processes
 from tests.support.rig import START, Rig, RowLock
 from tests.support.waiting import wait_until
 
 __all__ = [
     "START",
-    "BeatProcess",
     "Databases",
     "Processes",
     "Rig",
     "RowLock",
-    "WorkerProcess",
     "wait_until",
 ]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from base64 import b64encode
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from wf.testing.processes import free_port
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+__all__ = ["free_port", "status_of"]
 
 
 def status_of(url: str, login: str = "") -> int:

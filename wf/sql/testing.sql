@@ -37,7 +37,7 @@ with ended as (
 )
 update wf.instance set due_at = to_timestamp(%(now)s) from ended where key = ended.instance and due_at is not null
 
--- testing_reset: A journal without instances, as for the next test; the classes that are registered stay so.
+-- testing_reset: A journal without instances, as for the next test; the workflows that are kept stay registered.
 with
   gone_instances as (delete from wf.instance returning key),
   gone_payloads as (delete from wf.payload returning instance),
@@ -55,8 +55,8 @@ with
   gone_tokens as (delete from wf.token returning id),
   gone_workers as (delete from wf.worker returning name),
   gone_metrics as (delete from wf.metric returning workflow),
-  gone_versions as (delete from wf.version where workflow = any(%(workflows)s) returning workflow)
-delete from wf.workflow where name = any(%(workflows)s) or overrides <> '{}' or breaker is not null returning name
+  gone_versions as (delete from wf.version where workflow <> all(%(kept)s) returning workflow)
+delete from wf.workflow where name <> all(%(kept)s) or overrides <> '{}' or breaker is not null returning name
 
 -- testing_unschedule: No schedule fires.
 delete from wf.schedule returning cron

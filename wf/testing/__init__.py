@@ -10,27 +10,52 @@ The fixture `wf` gives each test an engine of its own, in its process, on an emb
             report.wait_for_status("complete")
             assert report.get_output() == {"pages": 3}
 
-Where what is: the fixture and pytest's options in `plugin`; what it gives in `workbench`; looking into instances in
+To `kill -9` a real worker instead, there is `wf_processes`, which starts `wf worker` and `wf beat`, and `CrashPoint`.
+
+Where what is: the fixtures and pytest's options in `plugin`; what `wf` is in `workbench`; looking into instances in
 `introspection` (and `aio`); what `m` can do in `modifier`, how it is done in `stage`; time in `timetravel`; the workers
-in `crew`. It is the real engine on the real journal; what steps between it and your code is `wf.interceptor`.
+in `crew`; stories with crashes in `exploring`, `stories` and `fates`; real processes in `processes` and `crashpoints`.
+It is the real engine on the real journal; what steps between it and your code is `wf.interceptor`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wf.replaying import replay_check
     from wf.testing.aio import AsyncInstanceIntrospector, AsyncWorkflowIntrospector
+    from wf.testing.crashpoints import CrashPoint
+    from wf.testing.exploring import ExplorationFailed, Explored
     from wf.testing.introspection import InstanceIntrospector, UnreachableError, WaitTimeout, WorkflowIntrospector
     from wf.testing.modifier import InvalidModification, Modifier
+    from wf.testing.processes import Processes
+    from wf.testing.shortcuts import explore, introspect, introspect_instance
     from wf.testing.timetravel import Time, TimeStandsStill
-    from wf.testing.workbench import SessionActive, Workbench
+    from wf.testing.waiting import wait_until
+    from wf.testing.workbench import NoWorkbench, SessionActive, Workbench
+
+_HOMES = {
+    "AsyncInstanceIntrospector": "aio", "AsyncWorkflowIntrospector": "aio", "CrashPoint": "crashpoints",
+    "ExplorationFailed": "exploring", "Explored": "exploring", "InstanceIntrospector": "introspection",
+    "InvalidModification": "modifier", "Modifier": "modifier", "NoWorkbench": "workbench", "Processes": "processes",
+    "SessionActive": "workbench", "Time": "timetravel", "TimeStandsStill": "timetravel",
+    "UnreachableError": "introspection", "WaitTimeout": "introspection", "Workbench": "workbench",
+    "WorkflowIntrospector": "introspection", "explore": "shortcuts", "introspect": "shortcuts",
+    "introspect_instance": "shortcuts", "wait_until": "waiting",
+}  # fmt: skip
+"""Imported when first used: pytest loads the plugin, and with it this package, in every run."""
 
 __all__ = [
     "AsyncInstanceIntrospector",
     "AsyncWorkflowIntrospector",
+    "CrashPoint",
+    "ExplorationFailed",
+    "Explored",
     "InstanceIntrospector",
     "InvalidModification",
     "Modifier",
+    "NoWorkbench",
+    "Processes",
     "SessionActive",
     "Time",
     "TimeStandsStill",
@@ -38,18 +63,17 @@ __all__ = [
     "WaitTimeout",
     "Workbench",
     "WorkflowIntrospector",
+    "explore",
+    "introspect",
+    "introspect_instance",
+    "replay_check",
+    "wait_until",
 ]
-
-_HOMES = {
-    "AsyncInstanceIntrospector": "aio", "AsyncWorkflowIntrospector": "aio", "InstanceIntrospector": "introspection",
-    "InvalidModification": "modifier", "Modifier": "modifier", "SessionActive": "workbench", "Time": "timetravel",
-    "TimeStandsStill": "timetravel", "UnreachableError": "introspection", "WaitTimeout": "introspection",
-    "Workbench": "workbench", "WorkflowIntrospector": "introspection",
-}  # fmt: skip
-"""Imported when first used: pytest loads the plugin, and with it this package, in every run."""
 
 
 def __getattr__(name: str) -> Any:
+    if name == "replay_check":
+        return import_module("wf.replaying").replay_check
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

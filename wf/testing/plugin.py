@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from wf.testing.process_fixtures import pytest_runtest_makereport, wf_own_redis, wf_processes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wf.settings import Settings
     from wf.testing.registrations import Registrations
     from wf.testing.servers import Servers
     from wf.testing.workbench import Workbench
+
+__all__ = ["pytest_runtest_makereport", "wf", "wf_own_redis", "wf_processes", "wf_servers", "wf_settings"]
 
 # What is slow to import is imported in the fixtures: this module is loaded in every run of pytest.
 
@@ -62,6 +67,21 @@ def _wf_registrations(wf_servers: Servers) -> Iterator[Registrations]:
     database = Database(Settings(database_url=wf_servers.database_url))
     yield Registrations(database)
     database.close()
+
+
+@pytest.fixture
+def wf_settings(wf_servers: Servers, _wf_registrations: Registrations) -> Iterator[Settings]:
+    """Settings for real processes of this test: an empty journal, and a queue of their own."""
+    from redis import Redis  # noqa: PLC0415
+
+    from wf.settings import Settings  # noqa: PLC0415
+
+    urls = {"database_url": wf_servers.database_url, "redis_url": wf_servers.redis_url}
+    yield Settings(**urls, key_prefix=f"{wf_servers.prefix}processes:", queue="processes")
+    _wf_registrations.reset()
+    with Redis.from_url(wf_servers.redis_url) as redis:
+        for key in redis.scan_iter(f"{wf_servers.prefix}processes:*"):
+            redis.delete(key)
 
 
 @pytest.fixture

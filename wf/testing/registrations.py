@@ -41,10 +41,10 @@ class Registrations:
                 self._known.add(cls)
 
     def reset(self) -> None:
-        """Empty the journal, and forget the classes that were defined inside of a test."""
+        """Empty the journal, and forget the classes that were defined inside of a test, or are not of this process."""
         local = [cls for cls in registry.classes() if "<locals>" in cls.__qualname__]
         for cls in local:
             registry.remove(cls)
-        names = sorted({cls.workflow_name for cls in local})
-        gone = {row[0] for row in self._database.rows(self._sql["testing_reset"], {"workflows": names})}
-        self._known = {cls for cls in self._known if cls.workflow_name not in gone and cls not in local}
+        kept = sorted({cls.workflow_name for cls in self._known} - {cls.workflow_name for cls in local})
+        gone = {row[0] for row in self._database.rows(self._sql["testing_reset"], {"kept": kept})}
+        self._known = {cls for cls in self._known if cls.workflow_name in kept and cls.workflow_name not in gone}

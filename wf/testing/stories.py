@@ -21,6 +21,7 @@ from wf.testing.introspection import apply
 from wf.testing.looks import Looks
 from wf.testing.messages import Messages
 from wf.testing.stage import WorkerCrash
+from wf.workflow import registry
 from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Theatre:
         return story
 
     def _begin(self, choose: Choose) -> tuple[Story, Any]:
-        self._client.database.rows(self._sql["testing_reset"], {"workflows": []})
+        self._client.database.rows(self._sql["testing_reset"], {"kept": registry.names()})
         self._messages.clear()
         self._clock.begin(START)
         self._fates.begin(story := Story(), choose)

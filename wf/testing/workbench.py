@@ -34,6 +34,12 @@ Binding = str | type[WorkflowEntrypoint] | Any
 """A workflow: its name, its class, or anything with its `name`, such as a client's workflow or `self.env.REPORT`."""
 
 
+class NoWorkbench(WfError, RuntimeError):
+    """There is no engine here: the fixture `wf` is not in use."""
+
+    code = "testing.no_workbench"
+
+
 class SessionActive(WfError):
     """A workflow has one introspector at a time."""
 
@@ -165,6 +171,8 @@ class Workbench:
         return not self.clock.flows or at - self.clock.now() > within
 
     def __enter__(self) -> Self:
+        _in_use.append(self)
+        self._around.callback(_in_use.remove, self)
         self._around.enter_context(standing_in(self.clock))
         self._registrations.register_all(self._runtime.catalog)
         self.crew.start()
@@ -178,6 +186,20 @@ class Workbench:
         self._messages.clear()
         self.client.close()
         self._messages.shut()
+
+
+_in_use: list[Workbench] = []
+
+
+def current() -> Workbench:
+    """The engine of the test that runs.
+
+    Raises:
+        NoWorkbench: It has none.
+    """
+    if not _in_use:
+        raise NoWorkbench("There is no engine here: let the test have the fixture `wf`, as in `def test_report(wf):`.")
+    return _in_use[-1]
 
 
 def named(workflow: Binding) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.support.processes import environment
-from tests.support.waiting import wait_until
-from tests.support.web import free_port
-from wf.dev.process import kill_group, spawn
+from wf.testing.processes import free_port
 
 if TYPE_CHECKING:
-    from wf.settings import Settings
+    from wf import Settings
+    from wf.testing.processes import Processes
 
 _EXAMPLES = Path(__file__).parents[2] / "examples"
 _SERVERS = {
@@ -26,6 +22,11 @@ SHOPS = sorted(_SERVERS)
 """The examples there are."""
 
 
+def folder_of(name: str) -> Path:
+    """Where an example is; its workflow is the module `orders` there."""
+    return _EXAMPLES / name
+
+
 class Shop:
     """A shop that is open.
 
@@ -34,32 +35,22 @@ class Shop:
         http: To buy.
     """
 
-    def __init__(self, name: str, settings: Settings, database_url: str, log: Path) -> None:
+    def __init__(self, name: str, processes: Processes, settings: Settings, database_url: str) -> None:
         """Start it and wait until it answers.
 
         Args:
             name: One of `SHOPS`.
+            processes: Of the test.
             settings: Of the client of celery-wf.
             database_url: Of the shop's own table.
-            log: A file.
         """
-        self.folder, self.log, port = _EXAMPLES / name, log, free_port()
-        with log.open("ab") as output:
-            self._process = spawn(
-                [sys.executable, "-W", "error", "-m", *_SERVERS[name], str(port)],
-                env=environment(settings, {"DATABASE_URL": database_url, "PYTHONDONTWRITEBYTECODE": "1"}),
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+        self.folder, port = folder_of(name), free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-        try:
-            wait_until(self._answers, 30, f"{name} answers")
-        except BaseException as error:
-            self.close()
-            error.add_note(log.read_text())
-            raise
+        self._process = processes.start(
+            "shop", "-W", "error", "-m", *_SERVERS[name], str(port),
+            ready=self._answers, settings=settings, cwd=self.folder,
+            DATABASE_URL=database_url, PYTHONDONTWRITEBYTECODE="1",
+        )  # fmt: skip
 
     def order(self, id: str, **more: Any) -> httpx.Response:
         """Order tea."""
@@ -73,13 +64,16 @@ class Shop:
         """How it is."""
         return self.http.get(f"/orders/{id}")
 
+    def log(self) -> str:
+        """What it has printed."""
+        return self._process.log()
+
     def close(self) -> None:
         """End it."""
         self.http.close()
-        kill_group(self._process)
+        self._process.kill()
 
     def _answers(self) -> bool:
-        assert self._process.poll() is None, f"it ended with {self._process.returncode}"
         try:
             return self.http.get("/nothing").status_code == 404
         except httpx.TransportError:
