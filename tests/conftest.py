@@ -20,7 +20,6 @@ from tests.support import Databases, Processes, Rig
 from tests.support.api import Api
 from wf.dev.servers import Postgres, Valkey
 from wf.settings import Settings
-from wf.testing.process_fixtures import pytest_runtest_makereport  # noqa: F401  # shows logs of processes
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from tests.bench import api, flower, pages, throughput, waiting
+from tests.bench import api, flower, pages, testing, throughput, waiting
 from tests.bench.figures import Figure, table
 from tests.bench.groups import BenchError
 from tests.bench.stage import Plan, Stage, machine
@@ -37,6 +37,7 @@ CASES: dict[str, Callable[[Stage], list[Figure]]] = {
     "pages": pages.pages,
     "live": pages.live,
     "flower": flower.flower,
+    "testing": testing.testing,
 }
 
 WIDTH = 130
