@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from tests.bench.figures import Figure, Goal, percentile
 from tests.bench.groups import BenchError
@@ -44,7 +44,7 @@ def test_explored(wf):
 
 
 def testing(stage: Stage) -> list[Figure]:
-    """Seconds and milliseconds of tests with the fixture: the first one, those that follow, and what they do with it."""
+    """What tests with the fixture take: the first one, those that follow, and what they may do with it."""
     del stage  # a user's project brings nothing
     figures = []
     with tempfile.TemporaryDirectory(prefix="wf-bench-") as folder:
@@ -82,7 +82,7 @@ def _times(folder: Path) -> dict[str, list[float]]:
     if run.returncode:
         raise BenchError(f"The tests of the project failed:\n{run.stdout}{run.stderr}")
     times: dict[str, list[float]] = {}
-    for case in ElementTree.parse(report).iter("testcase"):  # our own file of a moment ago
+    for case in ET.parse(report).iter("testcase"):  # our own file of a moment ago
         kind = case.attrib["name"].removeprefix("test_").partition("[")[0]
         times.setdefault(kind, []).append(float(case.attrib["time"]))
     return times

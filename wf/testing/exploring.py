@@ -61,6 +61,12 @@ class ExplorationFailed(WfError, AssertionError):
         self.run = run
 
 
+class ExtraMissing(WfError, ImportError):
+    """A library is not installed that this part of the testing API needs."""
+
+    code = "testing.extra_missing"
+
+
 def explore(
     workflow: Binding,
     *,
@@ -102,6 +108,7 @@ def explore(
 
     Raises:
         ExplorationFailed: A run does not pass the check.
+        ExtraMissing: hypothesis is not installed.
         ValueError: `examples`, `crashes` or `failures` is negative or no number.
     """
     for name, number in {"examples": examples, "crashes": crashes, "failures": failures}.items():
@@ -144,7 +151,10 @@ def _many(one: Callable[[Choose], Any], examples: int, seed: int | None) -> None
     """Let hypothesis play it so many times."""
     if not examples:
         return
-    import hypothesis  # noqa: PLC0415  (an extra, and slow)
+    try:
+        import hypothesis  # noqa: PLC0415  (an extra, and slow)
+    except ImportError:
+        raise ExtraMissing('explore() needs hypothesis: run `pip install "celery-wf[testing]"`.') from None
 
     numbers = hypothesis.strategies.integers
 
