@@ -190,3 +190,28 @@ def test_the_plugin_is_cheap_for_those_who_do_not_use_it() -> None:
     heavy = "{'sqlalchemy', 'celery', 'kombu', 'psycopg', 'redis', 'pydantic', 'hypothesis', 'psutil'}"
     told = f"import sys, wf.testing.plugin; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", told], check=True, env=_plain_environment())
+
+
+def test_an_engine_without_pytest(tmp_path: Path) -> None:
+    """A script opens the workbench by itself, and its servers end with it."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        dedent("""
+        from wf import WorkflowEntrypoint
+        from wf.testing import open_workbench
+
+        class Flow(WorkflowEntrypoint):
+            async def run(self, event, step):
+                await step.sleep("nap", "30 days")
+                return await step.do("three", lambda: 3)
+
+        with open_workbench() as wf:
+            flow = wf.workflow(Flow).create()
+            wf.time.advance("30 days")
+            print("gave", flow.result(timeout=5))
+        """)
+    )
+    run = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, check=False, env=_plain_environment()
+    )
+    assert "gave 3" in run.stdout, run.stderr

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from wf.testing.introspection import InstanceIntrospector, UnreachableError, WaitTimeout, WorkflowIntrospector
     from wf.testing.modifier import InvalidModification, Modifier
     from wf.testing.processes import Processes
-    from wf.testing.shortcuts import explore, introspect, introspect_instance, workbench
+    from wf.testing.shortcuts import explore, introspect, introspect_instance, open_workbench
     from wf.testing.timetravel import Time, TimeStandsStill
     from wf.testing.waiting import wait_until
     from wf.testing.workbench import NoWorkbench, SessionActive, Workbench
@@ -41,7 +41,7 @@ _HOMES = {
     "SessionActive": "workbench", "Time": "timetravel", "TimeStandsStill": "timetravel",
     "UnreachableError": "introspection", "WaitTimeout": "introspection", "Workbench": "workbench",
     "WorkflowIntrospector": "introspection", "explore": "shortcuts", "introspect": "shortcuts",
-    "introspect_instance": "shortcuts", "wait_until": "waiting", "workbench": "shortcuts",
+    "introspect_instance": "shortcuts", "wait_until": "waiting", "open_workbench": "shortcuts",
 }  # fmt: skip
 """Imported when first used: pytest loads the plugin, and with it this package, in every run."""
 
@@ -66,9 +66,9 @@ __all__ = [
     "explore",
     "introspect",
     "introspect_instance",
+    "open_workbench",
     "replay_check",
     "wait_until",
-    "workbench",
 ]
 
 

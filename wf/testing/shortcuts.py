@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def workbench(
+def open_workbench(
     *, database_url: str = "", redis_url: str = "", cache: Path | None = None, **options: Any
 ) -> Iterator[Workbench]:
     """An engine without pytest, for a script, a notebook or a `unittest.TestCase`; its servers start and stop with it.
