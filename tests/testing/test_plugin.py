@@ -119,7 +119,7 @@ def test_always_replay_finds_what_is_not_deterministic(tmp_path: Path) -> None:
 def test_servers_of_a_team_are_left_as_they_were(
     tmp_path: Path, databases: Databases, redis_url: str, settings: Settings
 ) -> None:
-    """On given servers the tests use a database and keys of their own, and remove them; WF_DATABASE_URL stays as it is."""
+    """On given servers tests use a database and keys of their own, and remove them; WF_DATABASE_URL stays as it is."""
     source = """
         def test_flow(wf):
             import os
