@@ -63,6 +63,8 @@ _FUNCTIONS = {
     "pandas": "read_csv read_json read_parquet read_sql read_sql_query read_sql_table read_excel",
     "django.core.mail": "send_mail send_mass_mail mail_admins mail_managers",
     "openai.ChatCompletion": "create acreate",
+    "js": "fetch",
+    "pyodide.http": "pyfetch",
     "litellm": "completion acompletion embedding aembedding",
 }
 _METHODS = {

@@ -85,7 +85,8 @@ class Scope:
 
     def bind(self, name: str, binding: Binding) -> None:
         """Note what a name is bound to."""
-        scope = self.owner(name) or self
+        scope = self.owner(name) if name in self.elsewhere else self
+        scope = scope or self  # `nonlocal` of what is nowhere
         scope.names.setdefault(name, []).append(binding)
 
     def owner(self, name: str) -> Scope | None:

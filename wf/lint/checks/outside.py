@@ -85,13 +85,18 @@ def _is_task(code: Code, name: ast.Name) -> bool:
     return any(source(each).endswith(("task", "shared_task")) for each in plain)
 
 
+def _is_step(code: Code, node: ast.Call) -> bool:
+    return any(isinstance(each, Method) and each.name in FUTURES for each in code.values(node.func))
+
+
 def names_a_step(code: Code, node: ast.AST) -> bool:
     """Whether a call stands in the name of a step, of which another rule tells."""
     inner = node
     for outer in code.tree.parents(node):
         if isinstance(outer, ast.stmt | ast.Lambda):
             return False
-        if isinstance(outer, ast.Call) and outer.args[:1] == [inner]:
-            return any(isinstance(each, Method) and each.name in FUTURES for each in code.values(outer.func))
+        named = isinstance(inner, ast.keyword) and inner.arg == "name"
+        if isinstance(outer, ast.Call) and (named or outer.args[:1] == [inner]) and _is_step(code, outer):
+            return True
         inner = outer
     return False
