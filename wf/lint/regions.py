@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from wf.lint.resolve import FUTURES, MAKERS, Resolver, callback_of, own_nodes
+from wf.lint.resolve import FUTURES, MAKERS, Resolver
 from wf.lint.scopes import Definition
-from wf.lint.values import Decorated, Dotted, Factory, Function, Future, Method, Self, Special
+from wf.lint.syntax import callback_of, own_nodes
+from wf.lint.values import Class, Decorated, Dotted, Factory, Function, Future, Method, Self, Special
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,6 +145,8 @@ class Code:
                 self._enter([value for each in node.args for value in self.values(each)], self.steps)
             case Function():
                 self._bind(self._enter([value], region), node.args, node.keywords)
+            case Class(cls) if (method := self.classes.method(cls, "__init__")) is not None:
+                self._bind(self._enter([Function(method, Self(cls))], region), node.args, node.keywords)
             case Dotted(name) if name in _CALL_WHAT_THEY_GET:
                 self._given(node, region)
             case _:

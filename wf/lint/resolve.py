@@ -10,6 +10,7 @@ import builtins
 from typing import TYPE_CHECKING
 
 from wf.lint.scopes import Assigned, Definition, Import, Item, Parameter
+from wf.lint.syntax import callback_of, own_nodes
 from wf.lint.values import (
     Above,
     Class,
@@ -210,7 +211,8 @@ class Resolver:
             return self._method(cls, method)
         if assigned := self.classes.attributes(cls, name):
             return [value for each in assigned[:_MANY] for value in self.values(each)]
-        return [Dotted("self.env")] if name == "env" else _UNKNOWN
+        bound = name == "env" and self.classes.is_workflow(cls)
+        return [Dotted("self.env")] if bound else _UNKNOWN
 
     def _method(self, cls: ast.ClassDef, method: Definition | None) -> list[Value]:
         if method is None:
@@ -222,6 +224,8 @@ class Resolver:
         return [value for each in found for value in self._returned(each)]
 
     def _subscript(self, node: ast.Subscript) -> list[Value]:
+        if isinstance(node.slice, ast.Slice):  # a copy
+            return _UNKNOWN
         kept = (Special.EVENT, Special.RESULT)
         return [value if value in kept else Special.UNKNOWN for value in self.values(node.value)]
 
@@ -247,8 +251,8 @@ class Resolver:
                 return self._called_outside(name, node)
             case Function():
                 return self._returned(value)
-            case Class() | Self():
-                return _UNKNOWN
+            case Class(cls):
+                return [Self(cls)]
             case _:
                 return _UNKNOWN
 
@@ -330,40 +334,3 @@ class Resolver:
         ast.Set: lambda _self, node: [Container("set", node)],
         ast.SetComp: lambda _self, node: [Container("set", node)],
     }
-
-
-def callback_of(call: ast.Call) -> ast.expr | None:
-    """The callback of `step.do(name, callback)`; a list in its place means `depends`."""
-    given = call.args[1] if len(call.args) > 1 else None
-    given = given or next((each.value for each in call.keywords if each.arg == "callback"), None)
-    return None if isinstance(given, ast.List) else given
-
-
-def own_nodes(function: Callback) -> Iterable[ast.AST]:
-    """What a function executes itself, in order: without the bodies of functions in it, and of `if TYPE_CHECKING`."""
-    body: list[ast.AST] = [function.body] if isinstance(function, ast.Lambda) else [*function.body]
-    return inside(*body)
-
-
-def inside(*nodes: ast.AST) -> Iterable[ast.AST]:
-    """Nodes and what is executed in them, in order, as far as it is executed along with them."""
-    waiting = list(reversed(nodes))
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += reversed(list(_inline(node)))
-
-
-def _inline(node: ast.AST) -> Iterable[ast.AST]:
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            defaults = [each for each in (*node.args.defaults, *node.args.kw_defaults) if each is not None]
-            return [*node.decorator_list, *defaults]
-        case ast.Lambda():
-            return [each for each in (*node.args.defaults, *node.args.kw_defaults) if each is not None]
-        case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
-            return node.orelse
-        case ast.AnnAssign(target=target, value=value):
-            return [target] if value is None else [target, value]
-        case _:
-            return ast.iter_child_nodes(node)

@@ -32,7 +32,7 @@ class Dotted:
 
 @dataclass(frozen=True)
 class Self:
-    """An object of a workflow class, or the class."""
+    """An object of a class of the file; a workflow class itself, too."""
 
     cls: ast.ClassDef
 

@@ -46,6 +46,8 @@ def _is_future(value: Value) -> bool:
 
 
 def _dropped(code: Code, value: ast.expr) -> Iterator[Finding]:
+    if isinstance(value, ast.ListComp | ast.SetComp):  # made for its steps alone
+        value = value.elt
     if isinstance(value, ast.Call) and code.resolver.is_only(value, _wants_await):
         yield Finding.at(code.path, value, "WF110", called(value))
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from wf.lint.checks.words import called
 from wf.lint.findings import Finding
 from wf.lint.known import CLOCKS, CLOCKS_WITHOUT_ARGUMENT, SEEDED, varies
-from wf.lint.resolve import FUTURES, inside
+from wf.lint.resolve import FUTURES
 from wf.lint.scopes import Assigned
+from wf.lint.syntax import inside
 from wf.lint.values import Function, Method
 
 if TYPE_CHECKING:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from wf.lint.scopes import Callback
 
 
+_VALUES = {"WF102", "WF104", "WF105"}
+_LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+
+
 def check(code: Code) -> Iterator[Finding]:
     """Look at each call in workflow code, and at `os.environ`."""
     for function, node in code.workflow_nodes():
@@ -30,7 +34,7 @@ def check(code: Code) -> Iterator[Finding]:
 def _call(code: Code, function: Callback, node: ast.Call) -> Iterator[Finding]:
     names = code.resolver.dotted(node.func)
     found = {_rule(name, node) or _bound(code, name, node) for name in names} or {_unnamed(code, node)}
-    if len(found) == 1 and (rule := found.pop()) and not (rule != "WF101" and names_a_step(code, node)):
+    if len(found) == 1 and (rule := found.pop()) and not (rule in _VALUES and _is_told_elsewhere(code, node)):
         what = called(node, names[0] if len(names) == 1 else "") + place(code, function)
         yield Finding.at(code.path, node, rule, what)
 
@@ -83,6 +87,28 @@ def _is_task(code: Code, name: ast.Name) -> bool:
     decorators = [each for function in functions for each in function.decorator_list]
     plain = [each.func if isinstance(each, ast.Call) else each for each in decorators]
     return any(source(each).endswith(("task", "shared_task")) for each in plain)
+
+
+def _is_told_elsewhere(code: Code, node: ast.Call) -> bool:
+    """Whether a value goes into the name of a step, of which another rule tells, or only into a log."""
+    return names_a_step(code, node) or _is_logged(code, node)
+
+
+def _is_logged(code: Code, node: ast.AST) -> bool:
+    for outer in code.tree.parents(node):
+        if isinstance(outer, ast.stmt):
+            return isinstance(outer, ast.Expr) and isinstance(outer.value, ast.Call) and _is_log(outer.value)
+    return False
+
+
+def _is_log(node: ast.Call) -> bool:
+    match node.func:
+        case ast.Name(id="print"):
+            return True
+        case ast.Attribute(value=ast.Name(id=name) | ast.Attribute(attr=name), attr=method):
+            return method in _LOGS and "log" in name.lower()
+        case _:
+            return False
 
 
 def _is_step(code: Code, node: ast.Call) -> bool:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from wf.lint.checks.words import called
 from wf.lint.findings import Finding
-from wf.lint.resolve import MAKERS, inside
+from wf.lint.resolve import MAKERS
 from wf.lint.scopes import Assigned
+from wf.lint.syntax import inside
 from wf.lint.values import Container
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ def _is_first(code: Code, node: ast.Call) -> bool:
 
 
 def _losers_are_seen(code: Code, function: Callback, node: ast.Call) -> bool:
-    """Whether what is pending is looked at again, or whether the tasks are."""
+    """Whether what is pending is looked at again, or the tasks are, or the race goes on in a loop."""
+    here = code.tree.parents(node)
+    if any(isinstance(each, ast.While | ast.For) and each in code.nodes(function) for each in here):
+        return True
+    if isinstance(node.args[0], ast.Name) and _is_loaded_behind(code, function, node, node.args[0].id):
+        return True
     statement = next((each for each in code.tree.parents(node) if isinstance(each, ast.stmt)), None)
     match statement:
         case ast.Assign(targets=[ast.Tuple(elts=[_, ast.Name(id=pending)])]):
@@ -50,6 +56,11 @@ def _losers_are_seen(code: Code, function: Callback, node: ast.Call) -> bool:
             return False
         case _:
             return True
+
+
+def _is_loaded_behind(code: Code, function: Callback, node: ast.Call, name: str) -> bool:
+    end = (node.end_lineno or 0, node.end_col_offset or 0)
+    return any(_loads(each, name) and (each.lineno, each.col_offset) > end for each in code.nodes(function))  # type: ignore[attr-defined]
 
 
 def _loads(node: ast.AST, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wf.lint.checks.words import source
 from wf.lint.findings import Finding
-from wf.lint.resolve import inside
+from wf.lint.syntax import inside
 from wf.lint.values import Container, Function
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from wf.lint.findings import Finding
-from wf.lint.resolve import inside
+from wf.lint.syntax import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from wf.lint.checks.event import CHANGES
 from wf.lint.findings import Finding
 from wf.lint.scopes import Callback
-from wf.lint.values import Class, Container, Dotted, Self, Special
+from wf.lint.syntax import inside
+from wf.lint.values import Container, Dotted, Self, Special
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ def check(code: Code) -> Iterator[Finding]:
     """Look at what step code changes of the variables around it, and of `self`."""
     for function, node in code.step_nodes():
         for change in _changes(code, function, node):
-            if _is_read(code, function, change):
+            if _is_read(code, function, change) and not _is_handed_back(code, function, change):
                 what = f"`{change.name}{f'.{change.attribute}' if change.attribute else ''}`"
                 yield Finding.at(code.path, change.node, "WF120", what)  # type: ignore[arg-type]
 
@@ -100,13 +101,13 @@ def _attribute(code: Code, function: Callback, node: ast.AST, root: ast.Name, at
     owner = code.tree.scope(root).owner(root.id)
     if owner is None:
         return
-    of_self = code.resolver.is_only(root, lambda value: isinstance(value, Self))
+    of_self = code.resolver.is_only(root, lambda value: _is_workflow(code, value))
     if of_self or (_is_around(code, owner, function) and code.resolver.is_only(root, _is_object)):
         yield _Change(node, owner, root.id, attribute)
 
 
 def _is_object(value: Value) -> bool:
-    return value is Special.RESULT or isinstance(value, Class | Dotted | Container)
+    return value is Special.RESULT or isinstance(value, Self | Dotted | Container)
 
 
 def _is_around(code: Code, owner: Scope, function: Callback) -> bool:
@@ -132,15 +133,47 @@ def _is_read(code: Code, function: Callback, change: _Change) -> bool:
     return False
 
 
+def _is_handed_back(code: Code, function: Callback, change: _Change) -> bool:
+    """Whether the step returns what it has changed, and `run` puts that in its place."""
+    if isinstance(function, ast.Lambda):
+        return False
+    returned = [each for each in code.nodes(function) if isinstance(each, ast.Return) and each.value is not None]
+    if not any(_reads(code, node, change, whole=True) for each in returned for node in inside(each)):
+        return False
+    targets = [
+        target
+        for _, node in code.workflow_nodes()
+        if isinstance(node, ast.Assign) and any(isinstance(each, ast.Await) for each in inside(node.value))
+        for each in node.targets
+        for target in ast.walk(each)
+    ]
+    return any(_is_place(code, each, change) for each in targets)
+
+
+def _is_place(code: Code, target: ast.AST, change: _Change) -> bool:
+    match target:
+        case ast.Attribute(value=ast.Name(), attr=attribute):
+            return attribute == change.attribute
+        case ast.Name(id=name):
+            same = change.attribute is None and name == change.name
+            return same and code.tree.scope(target).owner(name) is change.scope
+        case _:
+            return False
+
+
 def _of_self(code: Code, change: _Change) -> bool:
     bindings = change.scope.names.get(change.name, [])
-    return any(isinstance(value, Self) for each in bindings for value in code.resolver.binding(each))
+    return any(_is_workflow(code, value) for each in bindings for value in code.resolver.binding(each))
+
+
+def _is_workflow(code: Code, value: Value) -> bool:
+    return isinstance(value, Self) and code.classes.is_workflow(value.cls)
 
 
 def _reads_attribute(code: Code, node: ast.AST, change: _Change) -> bool:
     match node:
         case ast.Attribute(value=base, attr=name, ctx=ast.Load()) if name == change.attribute:
-            return code.resolver.is_only(base, lambda value: isinstance(value, Self))
+            return code.resolver.is_only(base, lambda value: _is_workflow(code, value))
         case _:
             return False
 
@@ -149,24 +182,24 @@ def _root(code: Code, function: Callback, change: _Change) -> ast.AST:
     """The outermost function around that lies in the scope of the variable."""
     root: ast.AST = function
     for outer in code.tree.parents(function):
-        if outer is change.scope.node:
+        if outer is change.scope.node or outer in code.run:
             break
         if isinstance(outer, Callback):
             root = outer
     return root
 
 
-def _reads(code: Code, node: ast.AST, change: _Change) -> bool:
+def _reads(code: Code, node: ast.AST, change: _Change, *, whole: bool = False) -> bool:
     if change.attribute is not None:
         match node:
             case ast.Attribute(value=ast.Name(id=name) as base, attr=attribute, ctx=ast.Load()):
                 same = name == change.name and attribute == change.attribute
-                return same and code.tree.scope(base).owner(name) is change.scope
+                return same and (whole or code.tree.scope(base).owner(name) is change.scope)
             case _:
                 return False
     if not isinstance(node, ast.Name) or node.id != change.name or not isinstance(node.ctx, ast.Load):
         return False
-    return code.tree.scope(node).owner(node.id) is change.scope and not _only_changes(code, node)
+    return code.tree.scope(node).owner(node.id) is change.scope and (whole or not _only_changes(code, node))
 
 
 def _only_changes(code: Code, name: ast.Name) -> bool:

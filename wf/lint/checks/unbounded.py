@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from wf.lint.checks.words import source
 from wf.lint.findings import Finding
-from wf.lint.resolve import inside
 from wf.lint.scopes import Callback
+from wf.lint.syntax import inside
 from wf.lint.values import Function
 
 if TYPE_CHECKING:
@@ -42,13 +42,8 @@ def _endless(code: Code, node: ast.AST) -> str:
 
 def _ends(code: Code, loop: ast.While | ast.For) -> bool:
     """Whether something leads out of a loop: `break`, `return`, `raise`, or an error that is caught around it."""
-    for outer in code.tree.parents(loop):
-        if isinstance(outer, Callback):
-            break
-        if isinstance(outer, ast.Try | ast.TryStar) and outer.handlers:
-            return True
-        if isinstance(outer, ast.With | ast.AsyncWith):  # a timeout, or `suppress`
-            return True
+    if _is_left_from_outside(code, loop, set()):
+        return True
     for node in inside(*loop.body):
         if isinstance(node, ast.Return | ast.Raise | ast.Yield | ast.YieldFrom):
             return True
@@ -57,6 +52,32 @@ def _ends(code: Code, loop: ast.While | ast.For) -> bool:
         if isinstance(node, ast.Call) and _raises(code, node):
             return True
     return False
+
+
+def _is_left_from_outside(code: Code, node: ast.AST, seen: set[ast.AST]) -> bool:
+    """Whether an error may be caught around a node, a timeout stop it, or somebody cancel the task that it is in."""
+    for outer in code.tree.parents(node):
+        if isinstance(outer, ast.Try | ast.TryStar) and outer.handlers:
+            return True
+        if isinstance(outer, ast.With | ast.AsyncWith):
+            return True
+        if isinstance(outer, Callback):
+            return _is_called_within(code, outer, seen)
+    return False
+
+
+def _is_called_within(code: Code, function: Callback, seen: set[ast.AST]) -> bool:
+    """The same of the calls of a function: a plain `await` of it leaves nothing to stop it."""
+    if function is next(iter(code.run)) or function in seen:
+        return False
+    seen.add(function)
+    calls = [
+        node
+        for _, node in code.workflow_nodes()
+        if isinstance(node, ast.Call) and function in [getattr(each, "node", None) for each in code.values(node.func)]
+    ]
+    plain = [each for each in calls if isinstance(code.tree.parent(each), ast.Await)]
+    return len(plain) < max(len(calls), 1) or any(_is_left_from_outside(code, each, seen) for each in calls)
 
 
 def _loop_of(code: Code, node: ast.AST) -> ast.AST | None:

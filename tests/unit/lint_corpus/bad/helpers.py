@@ -83,3 +83,23 @@ class Closures(WorkflowEntrypoint):
         both()
         await step.do("both", both)
         return shuffled
+
+
+class Pricing:
+    def __init__(self, sku):
+        self.sku = sku
+        self.made = time.time()  # expect: WF102
+        self.http = requests.Session()
+
+    def price(self):
+        return self.http.get(f"https://a.local/{self.sku}").json()  # expect: WF101
+
+    def in_a_step(self):
+        return self.http.get("https://b.local").json()
+
+
+class WithObjects(WorkflowEntrypoint):
+    async def run(self, event, step):
+        pricing = Pricing("a")
+        await step.do("b", pricing.in_a_step)
+        return pricing.price()

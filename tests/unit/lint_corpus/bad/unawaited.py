@@ -40,3 +40,8 @@ class Unawaited(WorkflowEntrypoint):
     async def helper(self, step):
         step.do("in a helper", lambda: 1)  # expect: WF110
         await step.do("l", lambda: 1)
+
+
+class Listed(WorkflowEntrypoint):
+    async def run(self, event, step):
+        [step.do(f"{n}", lambda: n) for n in range(3)]  # expect: WF110

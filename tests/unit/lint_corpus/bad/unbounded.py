@@ -37,3 +37,12 @@ class Inner(WorkflowEntrypoint):
                 return 1
 
             helper()
+
+
+class InAHelper(WorkflowEntrypoint):
+    async def run(self, event, step):
+        await self.forever(step)
+
+    async def forever(self, step):
+        while True:  # expect: WF115
+            await step.do("poll", lambda: 1)
