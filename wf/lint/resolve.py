@@ -40,8 +40,8 @@ FUTURES = MAKERS | {"sleep", "sleep_until", "wait_for_event"}
 VALUES = frozenset({"now", "random", "uuid4"})
 """Methods that give values."""
 _DEPTH = 30
-_EFFORT = 2_000_000
-"""Expressions that are looked at; of what comes then, nothing is known."""
+_EFFORT = 2_000
+"""Expressions that are looked at for the sake of one; of what comes then, nothing is known."""
 _MANY = 12
 _CONTAINERS = {
     "builtins.list": "list",
@@ -96,7 +96,7 @@ class Resolver:
         if node in self._active or len(self._active) > _DEPTH or self._effort > _EFFORT:
             self._cuts += 1
             return [] if node in self._active else _UNKNOWN
-        self._effort += 1
+        self._effort = self._effort + 1 if self._active else 0
         before = self._cuts
         self._active.add(node)
         try:

@@ -14,7 +14,10 @@ _MAX = 60
 
 def source(node: ast.expr) -> str:
     """An expression as it stands there, on one line, shortened."""
-    text = " ".join(ast.unparse(node).split())
+    try:
+        text = " ".join(ast.unparse(node).split())
+    except RecursionError:  # a sum of a thousand texts is Python, too
+        return "this"
     return text if len(text) <= _MAX else text[: _MAX - 1] + "…"
 
 
