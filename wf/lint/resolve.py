@@ -226,14 +226,23 @@ class Resolver:
     def _subscript(self, node: ast.Subscript) -> list[Value]:
         if isinstance(node.slice, ast.Slice):  # a copy
             return _UNKNOWN
-        kept = (Special.EVENT, Special.RESULT)
-        return [value if value in kept else Special.UNKNOWN for value in self.values(node.value)]
+        return [found for value in self.values(node.value) for found in self._taken_from(value)]
+
+    def _taken_from(self, value: Value) -> list[Value]:
+        """What an item of a value may be; of what a dict or list begins with, nothing is sure."""
+        match value:
+            case Special.EVENT | Special.RESULT:
+                return [value]
+            case Container(node=ast.Dict(values=held) | ast.List(elts=held)):
+                return [*(found for each in held for found in self.values(each)), Special.UNKNOWN]
+            case _:
+                return _UNKNOWN
 
     def _call(self, node: ast.Call) -> list[Value]:
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "values"):
-            parts: list[Value] = [Special.EVENT, Special.RESULT]
-            if kept := [each for each in self.values(node.func.value) if each in parts]:
-                return kept
+            found = [taken for each in self.values(node.func.value) for taken in self._taken_from(each)]
+            if any(each is not Special.UNKNOWN for each in found):
+                return found
         return [found for value in self.values(node.func) for found in self._called(value, node)]
 
     def _called(self, value: Value, node: ast.Call) -> list[Value]:  # noqa: PLR0911  # a kind of value each

@@ -103,3 +103,21 @@ class WithObjects(WorkflowEntrypoint):
         pricing = Pricing("a")
         await step.do("b", pricing.in_a_step)
         return pricing.price()
+
+
+class InADict(WorkflowEntrypoint):
+    async def run(self, event, step):
+        handlers = {"clock": self.clock, "step": self.in_a_step}
+        if event.payload["kind"] == "list":
+            return await [self.listed][0](step)
+        handler = handlers.get(event.payload["kind"])
+        return await handler(step)
+
+    async def clock(self, step):
+        return time.time()  # expect: WF102
+
+    async def listed(self, step):
+        return time.time()  # expect: WF102
+
+    async def in_a_step(self, step):
+        return await step.do("x", lambda: time.time())

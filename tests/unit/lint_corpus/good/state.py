@@ -101,3 +101,36 @@ class Lazy(WorkflowEntrypoint):
             return self.session.get("https://a.local").text
 
         return text, await session()
+
+
+class AnotherItem(WorkflowEntrypoint):
+    async def run(self, event, step):
+        order = await step.do("load", lambda: {"id": 1, "lines": []})
+
+        @step.do("ship")
+        def ship():
+            order["shipped"] = True
+            return httpx.post("https://ship.local", json=order).json()
+
+        answer = await ship()
+        return {"id": order["id"], "tracking": answer["tracking"]}
+
+
+class Threaded(WorkflowEntrypoint):
+    """A result that goes through the steps and comes back."""
+
+    async def run(self, event, step):
+        result = {"checks": {}, "ok": True}
+        for name, check in (("stock", in_stock), ("price", priced)):
+            result = await step.do(f"check {name}", lambda: check(result))
+        return result
+
+
+def in_stock(result):
+    result["checks"]["stock"] = httpx.get("https://stock.local").status_code == 200
+    return result
+
+
+def priced(result):
+    result["checks"]["price"] = True
+    return result
