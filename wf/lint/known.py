@@ -113,8 +113,16 @@ def _table(pairs: dict[str, str]) -> frozenset[str]:
 
 _IO = _table(_FUNCTIONS)
 _IO_METHODS = {before: frozenset(names.split()) for before, names in _METHODS.items()}
-_CHAINED = [each for each in _IO_METHODS if each.startswith(("pathlib.", "sqlalchemy.", "wf."))]
-"""Objects that give others with such methods: `engine.connect().execute`, `Path("a").parent.exists`."""
+_CHAINED = [each for each in _IO_METHODS if each.startswith(("sqlalchemy.", "wf."))]
+"""Objects that give others with such methods: `engine.connect().execute`."""
+_BETWEEN = frozenset({
+    "pipeline", "Table", "Bucket", "Object", "get_paginator", "get_bucket", "bucket", "blob", "with_options",
+})  # fmt: skip
+"""Methods of objects all of whose methods go out that give such objects, too."""
+_PATHS = frozenset({
+    "parent", "with_suffix", "with_name", "with_stem", "joinpath", "absolute", "resolve", "expanduser", "relative_to",
+})  # fmt: skip
+"""What gives paths of a path; its `name` is text, which has a `replace` of its own."""
 _MANAGER = frozenset(_OBJECTS.split())
 
 CLOCKS = _table({
@@ -123,7 +131,7 @@ CLOCKS = _table({
     "datetime.date": "today",
     "pendulum": "now today tomorrow yesterday",
     "arrow": "now utcnow",
-    "django.utils.timezone": "now localdate localtime",
+    "django.utils.timezone": "now",
     "pandas.Timestamp": "now today utcnow",
 })  # fmt: skip
 CLOCKS_WITHOUT_ARGUMENT = {
@@ -132,6 +140,9 @@ CLOCKS_WITHOUT_ARGUMENT = {
     "time.ctime": 0,
     "time.asctime": 0,
     "time.strftime": 1,
+    "django.utils.timezone.localdate": 0,
+    "django.utils.timezone.localtime": 0,
+    "arrow.get": 0,
 }
 """Read the clock if they get no more arguments than these."""
 
@@ -173,15 +184,24 @@ LOOPS = ("asyncio.get_event_loop()", "asyncio.get_running_loop()")
 
 def is_io(dotted: str) -> bool:
     """Whether a call of this reaches the outside world."""
-    if dotted in _IO:
+    before, _, method = dotted.rpartition(".")
+    if dotted in _IO or method in _IO_METHODS.get(before, ()):
         return True
-    method = dotted.rpartition(".")[2]
-    if any(dotted.startswith(f"{each}.") for each in _ANY):
+    if any(dotted.startswith(f"{each}.") and _all_go_out(before[len(each) :]) for each in _ANY):
         return True
-    if any(dotted == f"{before}.{method}" and method in names for before, names in _IO_METHODS.items()):
-        return True
-    chained = (before for before in _CHAINED if dotted.startswith((f"{before}.", f"{before}().")))
-    return any(method in _IO_METHODS[before] for before in chained) or (method in _MANAGER and ".objects." in dotted)
+    if before.startswith("pathlib.Path"):
+        return method in _IO_METHODS["pathlib.Path"] and _is_path(before.removeprefix("pathlib.Path"))
+    chained = (each for each in _CHAINED if dotted.startswith((f"{each}.", f"{each}().")))
+    return any(method in _IO_METHODS[each] for each in chained) or (method in _MANAGER and ".objects." in dotted)
+
+
+def _all_go_out(between: str) -> bool:
+    """Whether what stands between an object and its method is one whose methods go out, and not an answer."""
+    return all(each.removesuffix("()") in _BETWEEN for each in between.split(".") if each.endswith("()"))
+
+
+def _is_path(between: str) -> bool:
+    return all(each.removesuffix("()") in _PATHS for each in between.split(".") if each not in ("", "()"))
 
 
 def varies(dotted: str) -> bool:

@@ -6,10 +6,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from wf.lint import known
+from wf.lint.checks.uses import is_told_elsewhere
 from wf.lint.checks.words import called, place, source
 from wf.lint.findings import Finding
-from wf.lint.resolve import FUTURES
-from wf.lint.values import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 
 _VALUES = {"WF102", "WF104", "WF105"}
-_LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
 
 def check(code: Code) -> Iterator[Finding]:
@@ -34,7 +32,7 @@ def check(code: Code) -> Iterator[Finding]:
 def _call(code: Code, function: Callback, node: ast.Call) -> Iterator[Finding]:
     names = code.resolver.dotted(node.func)
     found = {_rule(name, node) or _bound(code, name, node) for name in names} or {_unnamed(code, node)}
-    if len(found) == 1 and (rule := found.pop()) and not (rule in _VALUES and _is_told_elsewhere(code, node)):
+    if len(found) == 1 and (rule := found.pop()) and not (rule in _VALUES and is_told_elsewhere(code, node)):
         what = called(node, names[0] if len(names) == 1 else "") + place(code, function)
         yield Finding.at(code.path, node, rule, what)
 
@@ -62,7 +60,8 @@ def _is_none(node: ast.Call) -> bool:
 
 def _sends_a_task(name: str) -> bool:
     """Whether this is a call of a Celery task from elsewhere."""
-    return name.endswith(".apply_async") or (name.endswith(".delay") and "()" not in name)
+    module, _, method = name.rpartition(".")
+    return method == "apply_async" or (method == "delay" and "task" in module and "()" not in module)
 
 
 def _bound(code: Code, name: str, node: ast.Call) -> str:
@@ -87,42 +86,3 @@ def _is_task(code: Code, name: ast.Name) -> bool:
     decorators = [each for function in functions for each in function.decorator_list]
     plain = [each.func if isinstance(each, ast.Call) else each for each in decorators]
     return any(source(each).endswith(("task", "shared_task")) for each in plain)
-
-
-def _is_told_elsewhere(code: Code, node: ast.Call) -> bool:
-    """Whether a value goes into the name of a step, of which another rule tells, or only into a log."""
-    return names_a_step(code, node) or _is_logged(code, node)
-
-
-def _is_logged(code: Code, node: ast.AST) -> bool:
-    for outer in code.tree.parents(node):
-        if isinstance(outer, ast.stmt):
-            return isinstance(outer, ast.Expr) and isinstance(outer.value, ast.Call) and _is_log(outer.value)
-    return False
-
-
-def _is_log(node: ast.Call) -> bool:
-    match node.func:
-        case ast.Name(id="print"):
-            return True
-        case ast.Attribute(value=ast.Name(id=name) | ast.Attribute(attr=name), attr=method):
-            return method in _LOGS and "log" in name.lower()
-        case _:
-            return False
-
-
-def _is_step(code: Code, node: ast.Call) -> bool:
-    return any(isinstance(each, Method) and each.name in FUTURES for each in code.values(node.func))
-
-
-def names_a_step(code: Code, node: ast.AST) -> bool:
-    """Whether a call stands in the name of a step, of which another rule tells."""
-    inner = node
-    for outer in code.tree.parents(node):
-        if isinstance(outer, ast.stmt | ast.Lambda):
-            return False
-        named = isinstance(inner, ast.keyword) and inner.arg == "name"
-        if isinstance(outer, ast.Call) and (named or outer.args[:1] == [inner]) and _is_step(code, outer):
-            return True
-        inner = outer
-    return False

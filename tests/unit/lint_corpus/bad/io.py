@@ -92,3 +92,17 @@ class Services(WorkflowEntrypoint):
         child.send_event("go")  # expect: WF101
         await self.env.CHILD.create({"id": "b"})  # expect: WF101
         return llm.messages.create(model="claude")  # expect: WF101
+
+
+class Answers(WorkflowEntrypoint):
+    """What comes back is no second mistake."""
+
+    async def run(self, event, step):
+        reply = llm.messages.create(model="claude")  # expect: WF101
+        text = reply.model_dump()
+        value = redis.Redis().get("a")  # expect: WF101
+        name = value.decode()
+        redis.Redis().pipeline().set("a", 1).execute()  # expect: WF101
+        content = (Path("a").with_suffix(".x") / "b").read_text()  # expect: WF101
+        page = httpx.get("https://a.local")  # expect: WF101
+        return text, name, content.replace("a", "b"), page.json(), page.headers.get("x")

@@ -5,7 +5,10 @@ import logging
 import random
 import time
 from datetime import datetime
+from pathlib import Path
 
+from django.utils.timezone import localtime
+from proj import settings
 from wf import WorkflowEntrypoint
 
 log = logging.getLogger(__name__)
@@ -18,6 +21,26 @@ class Logged(WorkflowEntrypoint):
         self.logger = log
         self.logger.debug(f"{time.monotonic()}")
         return await step.do("x", lambda: 1)
+
+
+class Measured(WorkflowEntrypoint):
+    async def run(self, event, step):
+        began = time.monotonic()
+        result = await step.do("x", lambda: 1)
+        log.info("took %.1f s", time.monotonic() - began)
+        return result
+
+
+class Texts(WorkflowEntrypoint):
+    async def run(self, event, step):
+        path = Path(event.payload["path"])
+        name = path.name.replace(".csv", ".json")
+        stem = path.with_suffix("").stem.replace("a", "b")
+        whole = str(path).rename if False else path.as_posix().replace("/", "-")
+        later = localtime(step.now())
+        config = settings.delay("x")
+        await step.do(f"convert {name} {stem} {whole}", lambda: path.read_text().replace("a", "b"))
+        return later, config
 
 
 class Heartbeat(WorkflowEntrypoint):
