@@ -5,6 +5,7 @@ How it looks at a file::
     files      which files, and their text
     scopes     who is the parent of each node, and what each name of each scope is bound to
     values     what an expression may be: the step object, the event, a step's future, `datetime.datetime.now`, ...
+    names      follows names and parameters to what they are bound to
     resolve    tells the values of an expression, across imports, aliases, closures and attributes of `self`
     workflows  which classes are workflows, and their methods
     regions    which functions are executed by `run` (workflow code), and which by a step (step code)

@@ -57,7 +57,7 @@ def explained(rule: Rule) -> str:
         [
             f"{rule.code}: {rule.title}",
             "",
-            f"What is found {rule.why}.",
+            f"It {rule.why}.",
             rule.mend.replace("{name}", "step"),
             "",
             "Instead of",

@@ -154,8 +154,8 @@ _ALL = (
     Rule(
         "WF121",
         "the event changed",
-        "changes the event, which is the same only at the beginning of every replay; what steps were given before no "
-        "longer tells what they did",
+        "changes the event, which every replay gets anew and every step expects as it was created: what a step changes "
+        "in it is lost",
         "Work on a copy: `dict(event.payload)` or `copy.deepcopy(...)`.",
         'event.payload["total"] = 3',
         'order = {**event.payload, "total": 3}',

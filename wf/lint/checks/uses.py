@@ -59,7 +59,8 @@ def _is_only_logged(code: Code, node: ast.Call) -> bool:
             scope = code.tree.scope(target).owner(target.id)
             if scope is None or scope.node not in code.run:
                 return False
-            reads = [each for each in ast.walk(scope.node) if isinstance(each, ast.Name) and each.id == target.id]
-            return all(each is target or _is_logged(code, each) for each in reads)
+            named = [each for each in ast.walk(scope.node) if isinstance(each, ast.Name) and each.id == target.id]
+            reads = [each for each in named if each is not target]
+            return bool(reads) and all(_is_logged(code, each) for each in reads)
         case _:
             return False
