@@ -183,7 +183,7 @@ def something_of_each(worked: Worked) -> None:
 
 def test_every_command_is_in_the_table() -> None:
     """Whoever adds a command says here how it ends; the others run processes or serve the journal itself."""
-    others = {"dev", "worker", "beat", "flower", "api", "migrate", "top", "attention", "completion"}
+    others = {"dev", "worker", "beat", "flower", "api", "migrate", "top", "attention", "completion", "lint"}
     found: set[str] = set()
     for name, command in main.commands.items():
         found |= {f"{name} {sub}" for sub in command.commands} if isinstance(command, Group) else {name}

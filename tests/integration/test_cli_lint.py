@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -140,6 +141,20 @@ def test_folders_are_walked_without_what_is_not_yours(here: Path) -> None:
     empty = here / "nothing"
     empty.mkdir()
     assert (lint("nothing").output, lint("nothing").exit_code) == ("", 0)
+
+
+def test_odd_names_of_files_are_printed(here: Path) -> None:
+    """Bytes that are no text, and what would steer the terminal, are written out; pipes and broken links are left."""
+    folder = here / "odd"
+    folder.mkdir()
+    for name in (b"a\x1b[31m.py", b"b\xff.py"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_text(BAD)
+    os.mkfifo(folder / "c.py")
+    (folder / "d.py").symlink_to("nowhere")
+    lines = lint("odd", "--select", "WF110").stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["odd/a\\x1b[31m.py", "odd/b\\udcff.py"]
+    assert len(json.loads(lint("odd", "--select", "WF110", "--format", "json").stdout)) == 2
+    assert lint("odd/d.py").exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,13 @@ def lint(*, paths: tuple[str, ...], select: str, ignore: str, form: str, explain
     except OSError as error:
         raise Refused(f'"{safe(error.filename)}" cannot be read: {error.strerror}.') from None
     if text := report.FORMATS[form](found):
-        click.echo(text if form == "json" else "\n".join(map(safe, text.splitlines())))
+        click.echo("\n".join(map(_printable, text.split("\n"))))
     sys.exit(1 if found else 0)
+
+
+def _printable(line: str) -> str:
+    """A line without what would steer a terminal, or what no encoding has: names of files may hold either."""
+    return safe(line).encode(errors="backslashreplace").decode()
 
 
 def _rule(code: str) -> Rule:

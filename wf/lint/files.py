@@ -33,7 +33,8 @@ def python_files(paths: Iterable[str]) -> Iterator[str]:
 def _below(folder: str) -> Iterator[str]:
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if not _skipped(here, each))
-        yield from (os.path.normpath(os.path.join(here, each)) for each in sorted(files) if each.endswith(".py"))  # noqa: PTH118
+        named = (os.path.normpath(os.path.join(here, each)) for each in sorted(files) if each.endswith(".py"))  # noqa: PTH118
+        yield from (each for each in named if os.path.isfile(each))  # noqa: PTH113  # a pipe would never end
 
 
 def _skipped(here: str, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from wf.lint.workflows import Classes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+_MAY_HOLD_ONE = re.compile(r"WorkflowEntrypoint|def run\(self, event")
+"""Other files need not be looked at."""
 
 
 def check_paths(paths: Iterable[str]) -> Iterator[Finding]:
@@ -56,7 +60,7 @@ def check_source(source: str, path: str = "<source>") -> list[Finding]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's source, such as an invalid escape
             module = ast.parse(source)
-        found = _findings(module, path) if "WorkflowEntrypoint" in source else set()
+        found = _findings(module, path) if _MAY_HOLD_ONE.search(source) else set()
     except SyntaxError as error:
         return [_unreadable(path, error.lineno or 1, error.offset or 1, error.msg)]
     except (RecursionError, MemoryError):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from wf.lint.scopes import Tree
 
 _BASE = "WorkflowEntrypoint"
+_RUN = ["self", "event", "step"]
+_STEPS = {"do", "transaction", "sleep", "sleep_until", "wait_for_event"}
 
 
 class Classes:
@@ -37,7 +39,8 @@ class Classes:
         """Whether a class derives from WorkflowEntrypoint, as far as the file tells."""
         if cls not in self._workflows:
             self._workflows[cls] = False  # a class that derives from itself
-            self._workflows[cls] = any(map(self._is_base, cls.bases)) or any(map(self.is_workflow, self.bases(cls)))
+            derived = any(map(self._is_base, cls.bases)) or any(map(self.is_workflow, self.bases(cls)))
+            self._workflows[cls] = derived or self._looks_like_one(cls)
         return self._workflows[cls]
 
     def _is_base(self, base: ast.expr) -> bool:
@@ -49,6 +52,16 @@ class Classes:
         bindings = self._tree.bindings(base)
         imported = [each.dotted for each in bindings if isinstance(each, Import)]
         return any(each.endswith(f".{_BASE}") for each in imported) or (base.id == _BASE and not bindings)
+
+    def _looks_like_one(self, cls: ast.ClassDef) -> bool:
+        """Whether a class derives from one of another file, and has a `run` that makes steps."""
+        bindings = [one for each in cls.bases if isinstance(each, ast.Name) for one in self._tree.bindings(each)]
+        if not any(isinstance(each, Import) for each in bindings):
+            return False
+        runs = [each for each in cls.body if isinstance(each, ast.AsyncFunctionDef) and each.name == "run"]
+        return any(
+            [arg.arg for arg in run.args.args] == _RUN and any(map(_makes_a_step, ast.walk(run))) for run in runs
+        )
 
     def bases(self, cls: ast.ClassDef) -> list[ast.ClassDef]:
         """The bases of a class that are in the file."""
@@ -104,6 +117,10 @@ class Classes:
             or (isinstance(each, ast.Attribute) and each.attr == "cached_property")
             for each in method.decorator_list
         )
+
+
+def _makes_a_step(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in _STEPS and isinstance(node.value, ast.Name)
 
 
 def _attribute(target: ast.expr, in_body: bool) -> str | None:
