@@ -124,11 +124,12 @@ def _is_handed_back(code: Code, function: Callback, change: Change) -> bool:
     returned = [each for each in code.nodes(function) if isinstance(each, ast.Return) and each.value is not None]
     if not any(_reads(code, node, change, whole=True) for each in returned for node in inside(each)):
         return False
+    assignments = [node for _, node in code.workflow_nodes() if isinstance(node, ast.Assign)]
     assigned = [
         target
-        for _, node in code.workflow_nodes()
-        if isinstance(node, ast.Assign) and any(isinstance(each, ast.Await) for each in inside(node.value))
+        for node in assignments
         for target in node.targets
+        if isinstance(target, ast.Subscript) or any(isinstance(each, ast.Await) for each in inside(node.value))
     ]
     return any(_is_place(code, each, change) for target in assigned for each in ast.walk(target))
 

@@ -95,7 +95,15 @@ class HandedBack(WorkflowEntrypoint):
             return self.token
 
         self.token = await log_in()
-        return messages, self.token
+        counts = {"n": 0}
+
+        def count():
+            counts["n"] += 1
+            return counts["n"]
+
+        number = await step.do("count", count)
+        counts["n"] = number
+        return messages, self.token, counts
 
 
 class Slices(WorkflowEntrypoint):
