@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CODE := wf tasks reaper api tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test check bench clean
+.PHONY: help install demo pictures test check simulate bench clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: install  ## style, types, and which package may import which
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+
+simulate: install  ## thousands of seeds of several workers, killed and cut off at any statement; ARGS='--seeds 500'
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 bench: install  ## speed against a bare Celery chain, as a table and bench.json
 	$(BIN)/python -m tests.bench

@@ -114,15 +114,15 @@ class Telling:
     def __init__(self, id: str, after: int, types: Collection[str], read: Callable[[bytes], Any]) -> None:
         self._id, self._after, self._types, self._read = id, after, types, read
         self._upto = 0
-        self._found: list[Answer] = []
+        self._found: dict[int, Answer] = {}  # by id: two rows may tell of the same thing
 
     def tell(self, standing: Standing, facts: list[Fact]) -> list[Answer]:
         """The events of a page, in the order of their ids."""
-        self._upto, self._found = standing.upto, []
+        self._upto, self._found = standing.upto, {}
         self._instance(standing)
         for fact in facts:
             getattr(self, f"_{fact.source}")(fact)
-        return sorted(self._found, key=lambda event: event["eventId"])
+        return [self._found[id] for id in sorted(self._found)]
 
     def _add(self, type: str, rev: int | None, at: float | None, **fields: Any) -> None:
         if rev is None or at is None or type not in self._types:
@@ -130,8 +130,8 @@ class Telling:
         event_id = rev * PLACES + _PLACE[type]
         if self._after < event_id and rev <= self._upto:
             told = {name: value() if callable(value) else value for name, value in fields.items()}
-            self._found.append(
-                Answer(instanceId=self._id, eventId=event_id, timestamp=round(at * 1000), type=type, **told)
+            self._found[event_id] = Answer(
+                instanceId=self._id, eventId=event_id, timestamp=round(at * 1000), type=type, **told
             )
 
     def _value(self, data: bytes | None) -> Any:
@@ -177,7 +177,8 @@ class Telling:
         self._add(
             f"{prefix}step_started", fact.started_rev, fact.started_at, stepName=name, config=lambda: _config(fact)
         )
-        if fact.status in (StepStatus.RUNNING, StepStatus.COMPLETE):  # else a row of its own tells of the last attempt
+        # Else a row of its own tells of the last attempt; of a cancelled one it does unless it was cut off.
+        if fact.status in (StepStatus.RUNNING, StepStatus.COMPLETE, StepStatus.CANCELLED):
             self._add(
                 f"{prefix}attempt_started", fact.attempt_rev, fact.attempt_at, stepName=name, attempt=fact.attempt
             )

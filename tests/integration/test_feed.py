@@ -233,3 +233,27 @@ def test_a_pause_in_the_middle_of_an_attempt_is_told_as_it_goes(rig: Rig) -> Non
         "workflow_queued", "workflow_running", "step_started next-1", "attempt_started next-1 1",
         "attempt_completed next-1 1", "step_completed next-1", "workflow_completed",
     ]  # fmt: skip
+
+
+def test_an_attempt_that_is_cut_off_stays_told(rig: Rig) -> None:
+    """What the feed told live of an attempt, it tells after the instance was terminated in the middle of it, too."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class CutOff(WorkflowEntrypoint, name="feed-cut-off"):
+        async def run(self, event: Any, step: Any) -> None:
+            def hold() -> None:
+                begun.set()
+                go_on.wait(30)
+
+            await step.do("hold", hold)
+
+    instance = rig.create(CutOff)
+    (nudge,) = rig.take()
+    working = rig.in_thread(rig.advance, nudge)
+    begun.wait(10)
+    live = told(instance)
+    instance.terminate()
+    go_on.set()
+    working.result(10)
+    assert names(live)[-1] == "attempt_started"
+    assert told(instance)[: len(live)] == live

@@ -1,7 +1,7 @@
 """Threads of which one runs at a time, up to the next gate: whoever opens the gates decides about every interleaving.
 
-There is a gate before and after each statement, before each message, and around each callback. At a gate an actor can be
-killed, as its process would be, or lose the connection: before the statement, or after it and before the answer.
+There is a gate before and after each statement, before each message, and around each callback. At a gate an actor can
+be killed, as its process would be, or lose the connection: before the statement, or between it and the answer.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def gated_statements() -> Iterator[None]:
             raise JournalUnavailable("cut before the answer")
         return rows
 
-    Database._run = gated  # type: ignore[method-assign, assignment]
+    Database._run = gated  # type: ignore[method-assign]
     try:
         yield
     finally:

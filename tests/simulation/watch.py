@@ -65,7 +65,7 @@ class Watch:
             if self._last:
                 self._check_change(self._last["instance"], instance)
                 if self._last["instance"]["generation"] == instance["generation"]:
-                    self._check_steps(self._last["steps"], now["steps"])
+                    self._check_steps(self._last["steps"], now["steps"], instance["generation"])
                     self._check_events(self._last["events"], now["events"])
             self._last = now
         return now
@@ -85,15 +85,18 @@ class Watch:
     def _check_change(self, before: dict[str, Any], after: dict[str, Any]) -> None:
         self._hold(after["rev"] >= before["rev"], "rev never falls", [before, after])
         self._hold(after["generation"] >= before["generation"], "generation never falls", [before, after])
-        moved = before["status"] != after["status"] or before["seq"] != after["seq"]
-        self._hold(not moved or after["rev"] > before["rev"] or after["status"] == "queued", "rev grows", [before, after])
+        self._hold(
+            before["seq"] == after["seq"] or after["rev"] > before["rev"], "new rows have new revs", [before, after]
+        )
         same = before["generation"] == after["generation"]
         ended = before["status"] in TERMINAL
         self._hold(not (same and ended) or after["status"] == before["status"], "the end is the end", [before, after])
 
-    def _check_steps(self, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
+    def _check_steps(self, before: list[dict[str, Any]], after: list[dict[str, Any]], generation: int) -> None:
         now = {(step["generation"], step["seq"]): step for step in after}
         for step in before:
+            if step["generation"] != generation:  # those of before a restart are removed
+                continue
             found = now.get((step["generation"], step["seq"]))
             self._hold(found is not None, "no row is lost", step)
             assert found is not None, "held above"

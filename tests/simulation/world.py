@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from structlog.testing import capture_logs
 
-from tests.simulation.actors import Actor, Killed, Order, gate, gated_statements
+from tests.simulation.actors import gate, gated_statements
+from tests.simulation.play import Play
 from tests.simulation.programs import PROGRAMS
-from tests.simulation.watch import TERMINAL, Broken, Watch
+from tests.simulation.watch import Broken, Watch
 from wf.client import Client
-from wf.errors import WfError
 from wf.interceptor import Interceptor
 from wf.sql import statements
 from wf.testing.clock import MovableClock
@@ -21,24 +21,12 @@ from wf_tasks.runtime import Runtime
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.simulation.programs import Program
     from wf.attempt import Attempt
     from wf.core import Request
     from wf.dispatch import Nudge
-    from wf.instance import Instance
     from wf.settings import Settings
 
-START = 4_000_000_000.0
-ID = "simulated"
-MOVES = 4_000
-"""After so many an instance should have come to its end."""
 WORKERS = 3
-KILLS, CUTS, STEERS = 3, 3, 2
-"""How much may go wrong in one world."""
-
-
-class Endless(AssertionError):
-    """An instance does not come to its end."""
 
 
 class Overlooked(Interceptor):
@@ -64,21 +52,31 @@ class World:
 
     Args:
         settings: Of a journal and a queue of its own.
+
+    Attributes:
+        clock: Stands still unless a play moves it.
+        messages: Nudges of everybody.
+        taker: Takes them.
+        client: Of those who create, send and steer.
+        watch: Looks at the journal.
+        workers: Their connections and suspended passes.
+        alarm: What beat has.
+        stage: Sees every attempt.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._sql = settings, statements()
-        self._clock, self._stage = MovableClock(), Overlooked()
-        self._messages = GatedMessages(settings, self._clock)
-        self._taker = self._messages.taker()
-        self._client = Client(settings=settings, clock=self._clock, dispatcher=self._messages)
-        self._watch = Watch(settings)
-        self._runtimes = [self._runtime() for _ in range(WORKERS)]
-        self._alarm = self._runtime()
+        self.clock, self.stage = MovableClock(), Overlooked()
+        self.messages = GatedMessages(settings, self.clock)
+        self.taker = self.messages.taker()
+        self.client = Client(settings=settings, clock=self.clock, dispatcher=self.messages)
+        self.watch = Watch(settings)
+        self.workers = [self.runtime() for _ in range(WORKERS)]
+        self.alarm = self.runtime()
         self._around = gated_statements()
 
     def play(self, seed: int) -> list[str]:
-        """Play one world to its end.
+        """Play one seed to its end.
 
         Returns:
             What happened.
@@ -86,18 +84,30 @@ class World:
         Raises:
             AssertionError: Something does not hold; its notes tell the seed and what happened.
         """
-        play = _Play(self, random.Random(seed), PROGRAMS[seed % len(PROGRAMS)])  # noqa: S311  # to be repeated
+        self._reset()
+        luck = random.Random(seed)
+        play = Play(self, luck, PROGRAMS[seed % len(PROGRAMS)])
         try:
             with capture_logs():
                 play.run()
         except BaseException as error:
             error.add_note("\n".join(f"{number:4}. {line}" for number, line in enumerate(play.story, 1)))
-            error.add_note(f"This was seed {seed}: python -m tests.simulation --from {seed} --seeds 1")
+            error.add_note(f"This was seed {seed}: python -m tests.simulation --first {seed} --seeds 1")
             raise
         return play.story
 
-    def _runtime(self) -> Runtime:
-        return Runtime(self._settings, self._clock, dispatcher=self._messages, interceptor=self._stage)
+    def runtime(self) -> Runtime:
+        """A process that has just begun."""
+        return Runtime(self._settings, self.clock, dispatcher=self.messages, interceptor=self.stage)
+
+    def _reset(self) -> None:
+        self.client.database.rows(
+            self._sql["testing_reset"], {"kept": [one.workflow.workflow_name for one in PROGRAMS]}
+        )
+        self.messages.clear()
+        self.messages.fresh = True
+        self.watch.begin()
+        self.stage.running.clear()
 
     def __enter__(self) -> Self:
         self._around.__enter__()
@@ -105,19 +115,32 @@ class World:
 
     def __exit__(self, *_: object) -> None:
         self._around.__exit__(None, None, None)
-        for runtime in [*self._runtimes, self._alarm]:
+        for runtime in [*self.workers, self.alarm]:
             runtime.close()
-        self._client.close()
-        self._watch.close()
-        self._taker.close()
-        self._messages.shut()
+        self.client.close()
+        self.watch.close()
+        self.taker.close()
+        self.messages.shut()
 
 
 class GatedMessages(Messages):
-    """Messages with a gate before each: between a commit and its nudge anybody may die."""
+    """Messages with a gate before each: between a commit and its nudge anybody may die.
+
+    Attributes:
+        fresh: Whether there are some since somebody has last taken them.
+    """
+
+    fresh = True
 
     def publish(self, nudges: Sequence[Nudge]) -> bool:
         """Publish them, unless whoever does it is killed before."""
         if nudges:
             gate("its nudge")
-        return super().publish(nudges)
+        published = super().publish(nudges)
+        self.fresh = True
+        return published
+
+    def release(self) -> None:
+        """Push what is due by now."""
+        super().release()
+        self.fresh = True
