@@ -27,6 +27,9 @@ MOVES = 3_000
 KILLS, CUTS, STEERS, LATE = 3, 3, 2, 3
 """How much may go wrong in one play: killed actors, lost connections, people who steer, times that pass too soon."""
 
+PATIENCE = 86_400.0
+"""Seconds that may pass while an event is still to be sent."""
+
 Move = tuple[int, "Callable[[], None]"]
 """Something that may happen now, and how likely it is."""
 
@@ -165,7 +168,7 @@ class Play:
         number, (type, payload) = self._unsent.pop(0)
 
         def send() -> None:
-            for _ in range(2):  # as a sender does whose answer was lost
+            for _ in range(CUTS + 1):  # as a sender does whose answer was lost
                 try:
                     self._instance.send_event(type, payload, event_id=f"event-{number}")
                 except WfError as error:
@@ -197,7 +200,9 @@ class Play:
         at = min((each for each in (due, self._world.messages.next_at()) if each is not None), default=None)
         if at is None and self._status() not in TERMINAL:
             raise Broken("Nothing will ever happen any more, and the instance has not ended.")
-        if at is not None:
+        if at is not None and self._unsent and at - self._world.clock.now() > PATIENCE:
+            self._send()  # nobody sends so late that a wait of ten days is over
+        elif at is not None:
             self._tell(f"time passes: {max(at - self._world.clock.now(), 0):g} s")
             self._world.clock.set(at)
             self._world.messages.release()
