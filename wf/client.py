@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from wf import crashpoints
 from wf.batches import Target, create_form, create_listed, delete_listed
 from wf.connections import Connections
 from wf.creation import Drafter, options
@@ -119,6 +120,7 @@ class Workflow:
             if if_exists != "return":
                 raise InstanceAlreadyExists(self.name, draft.id)
             return Instance(client, self.name, draft.id)
+        crashpoints.reached(crashpoints.CREATED)
         client.nudge(foreign, Nudge(made.key, 1, 0, workflow=self.name, id=draft.id))
         return Instance(client, self.name, draft.id, made.version)
 

@@ -23,6 +23,13 @@ IN_TRANSACTION = "in_transaction"
 BEFORE_COMMIT = "before_commit"
 AFTER_COMMIT = "after_commit"
 BEFORE_NOTE = "before_note"
+CREATED = "created"
+EVENT_ACCEPTED = "event_accepted"
+EVENT_DELIVERED = "event_delivered"
+STEERED = "steered"
+ALARM_WOKE = "alarm_woke"
+SCHEDULE_FIRED = "schedule_fired"
+REAPER_RESTARTED = "reaper_restarted"
 
 POINTS = (
     BEFORE_CLAIM, AFTER_CLAIM, IN_USER_CODE, AFTER_USER_CODE, AFTER_RECORD, BEFORE_NUDGE, AFTER_NUDGE, BEFORE_PARK,
@@ -34,6 +41,12 @@ TRANSACTION_POINTS = (IN_TRANSACTION, BEFORE_COMMIT, AFTER_COMMIT)
 
 JOB_POINTS = (BEFORE_NOTE,)
 """The point of a job between a batch of instances and the note of its progress."""
+
+CLIENT_POINTS = (CREATED, EVENT_ACCEPTED, EVENT_DELIVERED, STEERED)
+"""The points of a client between what it has committed and the nudge, or the mailbox."""
+
+BEAT_POINTS = (ALARM_WOKE, SCHEDULE_FIRED, REAPER_RESTARTED)
+"""The points of alarm, schedules and reaper between a commit and its nudges."""
 
 _armed, _action, _path, *_ = [*os.environ.get("WF_CRASH_POINT", "").split(":", 2), "", ""]
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from wf import crashpoints
 from wf.clock import pauses
 from wf.codec import decode, encode
 from wf.core.names import check_event_type
@@ -90,8 +91,10 @@ class Instance:
         )  # fmt: skip
         if accepted.event is None:
             return
+        crashpoints.reached(crashpoints.EVENT_ACCEPTED)
         if foreign is None and not client.mailbox.put(accepted.key, accepted.event):
             return  # a nudge would have to wait for Redis, too; the alarm is as quick
+        crashpoints.reached(crashpoints.EVENT_DELIVERED)
         nudge = Nudge(accepted.key, accepted.generation, accepted.rev, workflow=self.workflow, id=self.id)
         client.nudge(foreign, nudge)
 
@@ -205,6 +208,7 @@ class Instance:
     def _go_on(self, moved: Moved | None) -> None:
         """Nudge an instance that has been moved, unless that was its end."""
         if moved is not None and moved.status not in TERMINAL:
+            crashpoints.reached(crashpoints.STEERED)
             nudge = Nudge(moved.key, moved.generation, moved.rev, workflow=self.workflow, id=self.id)
             self._client.nudge(None, nudge)
 

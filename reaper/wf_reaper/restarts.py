@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg.types.json import Jsonb
 
+from wf import crashpoints
 from wf.dispatch import Nudge
 from wf.errors import JournalUnavailable
 from wf.leftovers import clear
@@ -76,6 +77,7 @@ class Restarts:
         if not rows:
             return False  # somebody else was quicker
         after, rev_after = rows[0]
+        crashpoints.reached(crashpoints.REAPER_RESTARTED)
         self._owner.dispatcher.publish([Nudge(key, after, rev_after, workflow=workflow, id=id)])
         clear(database, key, after, rev_after)
         log.info("instance restarted", workflow=workflow, id=id, **detail)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from wf import crashpoints
 from wf.dispatch import Nudge
 from wf.errors import JournalUnavailable
 from wf.slots import Slots
@@ -69,6 +70,8 @@ class Alarm:
             wakes = self._journal.due(
                 ahead=settings.alarm_tick * AHEAD, limit=settings.alarm_batch, renudge=settings.renudge
             )
+            if wakes:
+                crashpoints.reached(crashpoints.ALARM_WOKE)
             published = self._dispatcher.publish(
                 [
                     Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg.types.json import Jsonb
 
+from wf import crashpoints
 from wf.codec import encode
 from wf.crons import latest_firing, next_firing
 from wf.dispatch import Nudge
@@ -53,6 +54,8 @@ class Schedules:
         nudges: list[Nudge] = []
         try:
             self._fire_due(nudges)
+            if nudges:
+                crashpoints.reached(crashpoints.SCHEDULE_FIRED)
         finally:
             self._dispatcher.publish(nudges)
         return len(nudges)

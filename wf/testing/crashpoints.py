@@ -16,6 +16,15 @@
     after_commit      and both are committed
 
     before_note       a bulk job has moved a batch, and has not noted it
+
+    created           a client has committed an instance; no message has been sent
+    event_accepted    a client has committed an event; it is not in the mailbox
+    event_delivered   it is in the mailbox; no message has been sent
+    steered           a client has resumed, restarted or terminated; no message has been sent
+
+    alarm_woke        the alarm has committed whom it wakes; no message has been sent
+    schedule_fired    a schedule has created an instance; no message has been sent
+    reaper_restarted  the reaper has restarted an instance; no message has been sent
 """
 
 from __future__ import annotations
@@ -29,15 +38,24 @@ from wf.crashpoints import (
     AFTER_NUDGE,
     AFTER_RECORD,
     AFTER_USER_CODE,
+    ALARM_WOKE,
+    BEAT_POINTS,
     BEFORE_CLAIM,
     BEFORE_COMMIT,
     BEFORE_NOTE,
     BEFORE_NUDGE,
     BEFORE_PARK,
+    CLIENT_POINTS,
+    CREATED,
+    EVENT_ACCEPTED,
+    EVENT_DELIVERED,
     IN_TRANSACTION,
     IN_USER_CODE,
     JOB_POINTS,
     POINTS,
+    REAPER_RESTARTED,
+    SCHEDULE_FIRED,
+    STEERED,
     TRANSACTION_POINTS,
 )
 from wf.testing.waiting import wait_until
@@ -51,20 +69,29 @@ __all__ = [
     "AFTER_NUDGE",
     "AFTER_RECORD",
     "AFTER_USER_CODE",
+    "ALARM_WOKE",
+    "BEAT_POINTS",
     "BEFORE_CLAIM",
     "BEFORE_COMMIT",
     "BEFORE_NOTE",
     "BEFORE_NUDGE",
     "BEFORE_PARK",
+    "CLIENT_POINTS",
+    "CREATED",
+    "EVENT_ACCEPTED",
+    "EVENT_DELIVERED",
     "IN_TRANSACTION",
     "IN_USER_CODE",
     "JOB_POINTS",
     "POINTS",
+    "REAPER_RESTARTED",
+    "SCHEDULE_FIRED",
+    "STEERED",
     "TRANSACTION_POINTS",
     "CrashPoint",
 ]
 
-_ALL = (*POINTS, *TRANSACTION_POINTS, *JOB_POINTS)
+_ALL = (*POINTS, *TRANSACTION_POINTS, *JOB_POINTS, *CLIENT_POINTS, *BEAT_POINTS)
 
 
 class CrashPoint:
