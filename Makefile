@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 CODE := wf tasks reaper api tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test check simulate bench clean
+.PHONY: help install demo pictures test check crash-matrix simulate bench clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## make .venv and install everything into it; again only when the dependencies change
 
@@ -32,6 +32,9 @@ check: install  ## style, types, and which package may import which
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+
+crash-matrix: install  ## every primitive, killed at every point, as a table in crash-matrix.md
+	$(BIN)/python -m tests.crashmatrix $(ARGS)
 
 simulate: install  ## thousands of seeds of several workers, killed and cut off at any statement; ARGS='--seeds 500'
 	$(BIN)/python -m tests.simulation $(ARGS)

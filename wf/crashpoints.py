@@ -51,6 +51,17 @@ BEAT_POINTS = (ALARM_WOKE, SCHEDULE_FIRED, REAPER_RESTARTED)
 _armed, _action, _path, *_ = [*os.environ.get("WF_CRASH_POINT", "").split(":", 2), "", ""]
 
 
+def arm(point: str, path: str) -> None:
+    """Let the first process that reaches a point from now on be killed there, as the environment can ask for it.
+
+    Args:
+        point: Which point.
+        path: A file that does not exist yet.
+    """
+    global _armed, _action, _path  # it is about this process
+    _armed, _action, _path = point, "kill", path
+
+
 def reached(point: str) -> None:
     """Stop here if a test asked for it."""
     if point == _armed:
