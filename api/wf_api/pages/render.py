@@ -16,13 +16,13 @@ from markupsafe import Markup
 
 from wf.durations import about
 from wf_api import scales
+from wf_api.assets import asset
 from wf_api.pages.said import SAID
 
 if TYPE_CHECKING:
     from wf_api.access import Caller
 
 _HERE = Path(__file__).parent.parent
-STATIC_FOLDER = _HERE / "static"
 
 
 def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -108,5 +108,5 @@ def _templates() -> Environment:
         "clock": _clock, "duration": _duration, "number": _number, "moment": _moment, "pretty": _pretty,
         "rate": scales.number,
     }  # fmt: skip
-    made.globals |= {"path": path}
+    made.globals |= {"path": path, "asset": asset}
     return made
