@@ -43,6 +43,7 @@ class Feed:
         filter: Only events of these types; None for all.
         read: How to read stored values; what it cannot read is shown as `wf.plain.legible` can.
         rows: Runs the statements, in place of the catalog's database: feeds that wait together may share what is read.
+        facts: Facts of the journal in one page, for who wants a few events only; `FACTS` by default.
 
     Attributes:
         cursor: The id of the last event taken: whoever begins there misses nothing.
@@ -62,12 +63,14 @@ class Feed:
         filter: Iterable[str] | None = None,
         read: Callable[[bytes], Any] = decode,
         rows: Callable[[LiteralString, Mapping[str, Any]], Rows] | None = None,
+        facts: int | None = None,
     ) -> None:
         self.cursor = check_cursor(cursor)
         self.over = False
         self._types = check_filter(filter)
         self._catalog, self._workflow, self._id, self._read = catalog, workflow, id, read
         self._rows = rows or catalog.database.read
+        self._facts = facts or FACTS
         self._sql = statements()
         self._key: int | None = None
         self._after = self.cursor
@@ -143,7 +146,7 @@ class Feed:
     def _read_page(self, key: int) -> None:
         values = {
             "key": key, "generation": self._generation, "from_seq": self._from_seq,
-            "from_rev": (self._after + 1) // PLACES, "facts": FACTS, "bytes": BYTES,
+            "from_rev": (self._after + 1) // PLACES, "facts": self._facts, "bytes": BYTES,
             "outputs": "step_completed" in self._types,
         }  # fmt: skip
         rows = self._rows(self._sql["feed_page"], values)

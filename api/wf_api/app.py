@@ -17,15 +17,16 @@ from wf.errors import WfError
 from wf.settings import Settings
 from wf_api.access import caller_of
 from wf_api.addresses import login_at
+from wf_api.assets import STATIC, STATIC_FOLDER
 from wf_api.bodies import Gate
 from wf_api.documented import TAGS, openapi, operation_id
 from wf_api.envelope import refused
-from wf_api.headers import STATIC, SecurityHeaders
+from wf_api.headers import SecurityHeaders
 from wf_api.lean import NO_JSON, Express, LeanRoute, unreadable
 from wf_api.metrics import Measured
 from wf_api.origins import SAFE
 from wf_api.pages import PAGES, SHOWN
-from wf_api.pages.render import STATIC_FOLDER, page, wants_page
+from wf_api.pages.render import page, wants_page
 from wf_api.parts import Parts
 from wf_api.problems import InvalidRequest, NoRoute, Refusal, Unauthenticated, WrongMethod, problem_of
 from wf_api.routes import ROUTERS

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wf_api.assets import STATIC, is_lasting
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     Pairs = list[tuple[bytes, bytes]]
-
-STATIC = "/static/"
-"""Below this path are the files that browsers may keep; they ask each time whether there is a newer one."""
 
 _ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
@@ -22,7 +21,11 @@ _PAGE = (
     b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
 )
 _DATA = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_NO_STORE, _ASK = (b"cache-control", b"no-store"), (b"cache-control", b"no-cache")
+_NO_STORE = (b"cache-control", b"no-store")
+_ASK = (b"cache-control", b"no-cache")
+"""For files that browsers may keep; they ask each time whether there is a newer one."""
+_KEEP = (b"cache-control", b"public, max-age=31536000, immutable")
+"""For those whose address changes with them: a page is painted without asking."""
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -54,7 +57,13 @@ def _more(scope: Scope, given: Pairs) -> Pairs:
     is_page = any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in given)
     found = [*_ALWAYS, _PAGE if is_page else _DATA]
     given[:] = [pair for pair in given if pair[0].lower() != b"cache-control"]
-    found.append(_ASK if scope["path"].startswith(STATIC) else _NO_STORE)
+    found.append(_kept(scope["path"], scope["query_string"]))
     if scope["scheme"] == "https":
         found.append(_HTTPS_ONLY)
     return found
+
+
+def _kept(path: str, query: bytes) -> tuple[bytes, bytes]:
+    if not path.startswith(STATIC):
+        return _NO_STORE
+    return _KEEP if is_lasting(path, query) else _ASK

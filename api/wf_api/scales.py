@@ -119,4 +119,5 @@ def duration(seconds: float) -> str:
 def moment(at: datetime, *, with_day: bool) -> str:
     """A time, in UTC."""
     at = at.astimezone(UTC)
-    return f"{at:%b} {at.day}, {at:%H:%M} UTC" if with_day else f"{at:%H:%M} UTC"
+    day = f"{at:%b} {at.day}, " if with_day else ""
+    return f"{day}{at.hour:02}:{at.minute:02} UTC"

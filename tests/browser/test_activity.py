@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
@@ -52,10 +52,8 @@ def test_pictures_are_saved_as_files(busy: Rig, page: Page) -> None:
     assert download.value.suggested_filename == "wf-failures-all-1h.svg"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_has_no_barriers(busy: Rig, page: Page, scheme: Any) -> None:
+def test_it_has_no_barriers(busy: Rig, page: Page) -> None:
     """Nor has the first page with its sparklines."""
-    page.emulate_media(color_scheme=scheme)
     for path in ("/activity?range=6h&workflow=errand", "/"):
         page.goto(path)
         expect(page.locator("#live-text")).to_have_text("live")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
@@ -57,10 +57,8 @@ def test_hostile_texts_are_shown_as_texts(rig: Rig, page: Page) -> None:
     assert page.locator("main img, main script").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_has_no_barriers(rig: Rig, page: Page, scheme: Any) -> None:
+def test_it_has_no_barriers(rig: Rig, page: Page) -> None:
     """When all is well, when something of each kind wants somebody, and on a phone."""
-    page.emulate_media(color_scheme=scheme)
     rig.workers[0].alarm.run_once()
     page.goto("/attention")
     expect(page.locator("#live-text")).to_have_text("live")

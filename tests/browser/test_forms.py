@@ -189,10 +189,8 @@ def test_ticks_outlive_a_live_update(errand: Rig, page: Page) -> None:
     expect(page.get_by_label("Ids")).to_have_value("\n".join(str(id) for id in ticked))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_forms_of_values_have_no_barriers(order: Rig, page: Page, complaints: Any, scheme: Any) -> None:
+def test_forms_of_values_have_no_barriers(order: Rig, page: Page, complaints: Any) -> None:
     """Nor after a fault; on a phone nothing is cut off, and texts of authors are texts."""
-    page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 800})
     complaints.expected.add(400)
     for path, button in (

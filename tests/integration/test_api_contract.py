@@ -30,7 +30,12 @@ parameters = { name = "errand" }
 [[operations]]
 include-path-regex = "instances/.id"
 parameters = { name = "errand", id = "r-17" }
+
+[[operations]]
+include-method = "GET"
+generation = { max-examples = 4 }
 """
+"""Fewer requests at random for what only reads: there the examples and the edges tell most."""
 
 
 class Scheduled(WorkflowEntrypoint, name="scheduled", schedules=["0 9 * * *"], concurrency=2):

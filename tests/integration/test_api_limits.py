@@ -208,6 +208,19 @@ def test_what_is_ours_may_be_kept(api: Api) -> None:
     assert api("GET", "/static/wf.css", headers={"If-None-Match": sheet.headers["etag"]}).status_code == 304
 
 
+def test_what_pages_load_is_not_asked_for_again(api: Api) -> None:
+    """Its address changes with it; that of another release is not kept, whichever server is asked."""
+    page = api("GET", "/", headers={"Accept": "text/html"}).text
+    found = set(re.findall(r'(?:src|href)="(/static/[^"]*)"', page))
+    assert {address.partition("?")[0] for address in found} >= {"/static/wf.css", "/static/app.js", "/static/icon.svg"}
+    for address in found:
+        assert policy(api("GET", address))["cache-control"] == "public, max-age=31536000, immutable"
+    for query in ("?v=", "?v=000000000000", "?x=1"):
+        assert policy(api("GET", f"/static/wf.css{query}"))["cache-control"] == "no-cache"
+    for nowhere in ("/static/?v=", "/static/none.css?v=000000000000", "/static/../app.py?v=0"):
+        assert "immutable" not in policy(api("GET", nowhere))["cache-control"]
+
+
 def test_an_error_of_the_server_is_in_the_envelope_and_has_the_headers(api: Api) -> None:
     """And shows nothing of what went wrong."""
     answer = api("GET", "/api/trial/broken")

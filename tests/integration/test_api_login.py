@@ -249,7 +249,7 @@ def test_pages_hold_nothing_inline_and_escape_what_they_show(api: Api, ada: Brow
     for path in ("/", "/login"):
         page = ada.get(path).text
         assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=", page)
-        assert '<link rel="stylesheet" href="/static/wf.css">' in page
+        assert '<link rel="stylesheet" href="/static/wf.css?v=' in page
     style = ada.get("/static/wf.css")
     assert style.status_code == 200
     assert style.headers["Content-Type"].startswith("text/css")

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ import pytest
 
 from tests.support import wait_until
 from tests.support.web import free_port, status_of
+from wf.dev.pages import page_urls
 from wf.dev.process import kill_group, spawn
+from wf.dev.run import _children
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +107,7 @@ def test_dev_runs_everything_and_stops_it(terminal: Terminal) -> None:
     assert 'Output:                "hello you"' in watched.stdout, watched
     family = psutil.Process(dev.pid).children(recursive=True)
     assert len(family) >= 6  # two workers, beat, API, two servers
+    assert not re.search(r"^(flower |Flower)", terminal.text(), re.MULTILINE)
     dev.send_signal(signal.SIGINT)
     assert dev.wait(40) == 0, terminal.text()
     assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
@@ -111,8 +115,8 @@ def test_dev_runs_everything_and_stops_it(terminal: Terminal) -> None:
     assert "WF_DATABASE_URL is not set. Set it, or start `wf dev` in this folder." in terminal.wf("list").stderr
 
 
-def test_dev_asks_who_looks_at_flower(terminal: Terminal, empty_database_url: str, settings: Settings) -> None:
-    """Flower of `wf dev` has a login of its own, told once and kept for the next time; each side knows the other."""
+def test_dev_uses_the_servers_that_are_set(terminal: Terminal, empty_database_url: str, settings: Settings) -> None:
+    """It migrates the given database. Flower has a login of its own, told once, and kept; each side knows the other."""
     ports = {"WF_API_PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
     dev = terminal.dev("greetings", **urls(empty_database_url, settings), **ports)
     url = f"http://127.0.0.1:{ports['FLOWER_PORT']}"
@@ -130,20 +134,22 @@ def test_dev_asks_who_looks_at_flower(terminal: Terminal, empty_database_url: st
         assert variables["WF_FLOWER_URL"] == url
         assert variables["WF_DASHBOARD_URL"] == f"http://127.0.0.1:{ports['WF_API_PORT']}"
         assert ("FLOWER_BASIC_AUTH" in variables) == line.endswith(" flower")
-    dev.send_signal(signal.SIGINT)
-    assert dev.wait(40) == 0, terminal.text()
-
-
-def test_dev_uses_the_servers_that_are_set(terminal: Terminal, empty_database_url: str, settings: Settings) -> None:
-    """With both URLs set, `wf dev` starts no server, migrates the given database, and runs on it."""
-    dev = terminal.dev("greetings", "--no-flower", "--no-api", **urls(empty_database_url, settings))
     terminal.ready(1)
-    assert [path.name for path in (terminal.folder / ".wf").iterdir()] == ["env"]
-    assert not re.search(r"^(api |flower |Dashboard|Flower)", terminal.text(), re.MULTILINE)
+    assert {path.name for path in (terminal.folder / ".wf").iterdir()} == {"env", "flower"}  # no server
     names = terminal.wf("list", "--json", WF_DATABASE_URL=empty_database_url)
     assert '"name": "greet"' in names.stdout
     dev.send_signal(signal.SIGTERM)
     assert dev.wait(40) == 0, terminal.text()
+
+
+def test_dev_starts_what_is_wanted() -> None:
+    """Neither the API nor Flower without it, and no page of theirs is told of."""
+    for wanted in product((False, True), repeat=2):
+        flower, api = wanted
+        children = _children({}, ["greetings"], 1, flower=flower, api=api, login="")
+        assert [child.name for child in children] == ["worker", "beat", *(["api"] * api), *(["flower"] * flower)]
+        told = page_urls({}, flower=flower, api=api)
+        assert ("WF_FLOWER_URL" in told, "WF_DASHBOARD_URL" in told) == wanted
 
 
 def test_a_session_that_was_killed_is_named(terminal: Terminal) -> None:

@@ -18,15 +18,17 @@ with at as materialized (
     case when generation = %(generation)s then %(from_seq)s else 0 end as from_seq
   from wf.instance
   where key = %(key)s
-), facts as (
-  select fact.rev, fact.size
+), steps as (
+  select started_rev, attempt_rev, rev, coalesce(octet_length(output), 0) as size
   from wf.step
-  cross join lateral (
-    values (step.started_rev, 0), (step.attempt_rev, 0), (step.rev, coalesce(octet_length(step.output), 0))
-  ) as fact (rev, size)
-  where step.instance = %(key)s and step.generation = (select generation from at)
-    and step.seq >= (select from_seq from at)
-    and step.rev >= %(from_rev)s and fact.rev >= %(from_rev)s
+  where instance = %(key)s and generation = (select generation from at) and seq >= (select from_seq from at)
+    and rev >= %(from_rev)s
+), facts as (
+  select rev, size from steps
+  union all
+  select started_rev, 0 from steps where started_rev >= %(from_rev)s
+  union all
+  select attempt_rev, 0 from steps where attempt_rev >= %(from_rev)s
   union all
   select fact.rev, fact.size
   from wf.attempt
@@ -85,20 +87,23 @@ with at as materialized (
   where transition.instance = %(key)s and transition.rev between %(from_rev)s and page.upto
 ), numbered as (
   select told.*, row_number() over () as number from told
+), bounds as materialized (  -- once, not for each row
+  select
+    (
+      select coalesce(min(step.seq), at.seq + 1)
+      from wf.step
+      where step.instance = %(key)s and step.generation = at.generation and step.seq >= at.from_seq
+        and (step.ended_at is null or step.rev > page.upto)
+    ) as next_seq,
+    %(from_rev)s > 0 or exists (
+      select 1 from wf.transition
+      where transition.instance = %(key)s and transition.status = 'queued'
+        and transition.rev < coalesce(at.started_rev, 9223372036854775807)
+    ) as renewed
+  from at cross join page
 )
 select
-  at.generation, at.rev, at.status, at.started_rev, page.upto,
-  (
-    select coalesce(min(step.seq), at.seq + 1)
-    from wf.step
-    where step.instance = %(key)s and step.generation = at.generation and step.seq >= at.from_seq
-      and (step.ended_at is null or step.rev > page.upto)
-  ),
-  %(from_rev)s > 0 or exists (
-    select 1 from wf.transition
-    where transition.instance = %(key)s and transition.status = 'queued'
-      and transition.rev < coalesce(at.started_rev, 9223372036854775807)
-  ),
+  at.generation, at.rev, at.status, at.started_rev, page.upto, bounds.next_seq, bounds.renewed,
   extract(epoch from at.created_at)::float8, extract(epoch from at.started_at)::float8,
   extract(epoch from at.ended_at)::float8,
   case when at.started_rev between %(from_rev)s and page.upto then payload.params end,
@@ -111,5 +116,6 @@ select
   extract(epoch from numbered.ended_at)::float8, extract(epoch from numbered.retry_at)::float8
 from at
 cross join page
+cross join bounds
 left join numbered on true
 left join wf.payload on payload.instance = %(key)s and coalesce(numbered.number, 1) = 1

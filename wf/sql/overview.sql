@@ -78,7 +78,8 @@ with live as (
   select l.workflow, l.id, s.name, s.count, s.attempt, s.worker, s.attempt_at, s.wake_at
   from live l cross join lateral (
     select * from wf.step
-    where instance = l.key and generation = l.generation and status = 'running'
+    -- A range, as above: where a few instances have most of the steps, the planner would read the whole table for each.
+    where instance between l.key and l.key and generation = l.generation and status = 'running'
     offset 0  -- one look-up an instance: else the planner, who does not know how few run, reads the whole table
   ) s
 )

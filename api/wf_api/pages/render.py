@@ -16,13 +16,13 @@ from markupsafe import Markup
 
 from wf.durations import about
 from wf_api import scales
+from wf_api.assets import asset
 from wf_api.pages.said import SAID
 
 if TYPE_CHECKING:
     from wf_api.access import Caller
 
 _HERE = Path(__file__).parent.parent
-STATIC_FOLDER = _HERE / "static"
 
 
 def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -69,10 +69,11 @@ def _number(value: float | None, cap: int | None = None) -> str:
 
 def _clock(at: datetime) -> Markup:
     """The time of a line among others, to the millisecond: how long ago it was would be the same for all of them."""
-    at = at.astimezone(UTC)
-    shown, whole = f"{at:%H:%M:%S}.{at.microsecond // 1000:03}", f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    made = Markup('<time datetime="{}" title="{}" class="mono" data-plain>{}</time>')
-    return made.format(at.isoformat(), whole, shown)
+    iso = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    day, time = iso[:10], iso[11:19]
+    return Markup(  # noqa: S704  # digits
+        f'<time datetime="{iso}" title="{day} {time} UTC" class="mono" data-plain>{iso[11:23]}</time>'
+    )
 
 
 def _duration(seconds: float | None) -> str:
@@ -83,11 +84,9 @@ def _moment(at: datetime | None, *, exact: bool = False) -> Markup:
     """A time, in UTC. A script says how long ago it is instead, or beside it if it shall stay exact."""
     if at is None:
         return Markup('<span class="none">-</span>')
-    there = at.astimezone(UTC)
-    text = f"{there:%Y-%m-%d %H:%M:%S}"
-    iso = f"{there:%Y-%m-%dT%H:%M:%S}.{there.microsecond // 1000:03d}Z"
-    shown = Markup('<time datetime="{}" title="{} UTC"{}>{}</time>')
-    return shown.format(iso, text, Markup(" data-exact") if exact else "", text)
+    iso = at.astimezone(UTC).isoformat(timespec="milliseconds")[:23]
+    text, more = f"{iso[:10]} {iso[11:19]}", " data-exact" if exact else ""
+    return Markup(f'<time datetime="{iso}Z" title="{text} UTC"{more}>{text}</time>')  # noqa: S704  # digits
 
 
 def _pretty(value: Any) -> str:
@@ -109,5 +108,5 @@ def _templates() -> Environment:
         "clock": _clock, "duration": _duration, "number": _number, "moment": _moment, "pretty": _pretty,
         "rate": scales.number,
     }  # fmt: skip
-    made.globals |= {"path": path}
+    made.globals |= {"path": path, "asset": asset}
     return made

@@ -45,7 +45,7 @@ def feed(
 ) -> Any:
     """Its feed as it stands, a page of it."""
     caller.check(name)
-    read = Feed(caller.client.catalog, name, id, cursor=after, read=plain)
+    read = Feed(caller.client.catalog, name, id, cursor=after, read=plain, facts=FEED_PAGE + 1)
     found = list(islice(iter(read.take, None), FEED_PAGE + 1))
     more = found[FEED_PAGE - 1].eventId if len(found) > FEED_PAGE else None
     shown = [_told(event) for event in found[:FEED_PAGE]]
