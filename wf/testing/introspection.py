@@ -27,6 +27,8 @@ TIMEOUT = 10.0
 PATIENCE = 0.5
 """Real seconds in which somebody else may still do something, when nothing will happen by itself."""
 
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
+
 
 class UnreachableError(WfError):
     """What a test waits for will never be."""

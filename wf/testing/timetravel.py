@@ -26,6 +26,8 @@ PATIENCE = 10.0
 STOPS = 100_000
 """Moments at which something may happen in one journey."""
 
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
+
 
 class TimeStandsStill(WfError, TimeoutError):
     """Time cannot be moved, because a step does not come to its end, or because there would be no end of stops."""
