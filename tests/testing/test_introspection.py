@@ -185,6 +185,20 @@ def test_changes_are_for_instances_that_come_after_them(wf: Workbench) -> None:
         assert (early.wait_for_step_result("price"), late.wait_for_step_result("price")) == (5, 9)
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_class_that_a_test_defines_is_its_own(wf: Workbench, replaced: bool) -> None:
+    """A class in a test takes the place of the module's one of the same name; the next test has the module's again."""
+    if replaced:
+
+        class Other(WorkflowEntrypoint, name="looked-at-broken"):
+            async def run(self, event: Any, step: Any) -> str:
+                return "another"
+
+    broken = wf.introspect_instance("looked-at-broken", "b-1")
+    wf.workflow("looked-at-broken").create("b-1")
+    broken.wait_for_status("complete" if replaced else "errored")
+
+
 def test_one_introspector_of_a_workflow_at_a_time(wf: Workbench) -> None:
     """A second one is refused while the first is open, and a disposed one refuses everything."""
     with wf.introspect(Order) as orders:

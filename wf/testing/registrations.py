@@ -23,9 +23,11 @@ class Registrations:
     def __init__(self, database: Database) -> None:
         self._database, self._sql = database, statements()
         self._known: set[type[WorkflowEntrypoint]] = set()
+        self._standing: list[type[WorkflowEntrypoint]] = []
 
     def register_all(self, catalog: Catalog) -> None:
         """Register what has been defined since the last time. Schedules do not fire until a test names the workflow."""
+        self._standing = [cls for cls in registry.classes() if not _is_local(cls)]
         new = [cls for cls in registry.classes() if cls not in self._known]
         for cls in new:
             catalog.register(cls)
@@ -41,10 +43,18 @@ class Registrations:
                 self._known.add(cls)
 
     def reset(self) -> None:
-        """Empty the journal, and forget the classes that were defined inside of a test."""
-        local = [cls for cls in registry.classes() if "<locals>" in cls.__qualname__]
+        """Empty the journal, and forget the classes that were defined inside of a test: those that they replaced return."""
+        local = [cls for cls in registry.classes() if _is_local(cls)]
         for cls in local:
             registry.remove(cls)
+        left = {(cls.workflow_name, cls.workflow_version) for cls in registry.classes()}
+        for cls in self._standing:
+            if (cls.workflow_name, cls.workflow_version) not in left:
+                registry.add(cls)
         names = sorted({cls.workflow_name for cls in local})
         gone = {row[0] for row in self._database.rows(self._sql["testing_reset"], {"workflows": names})}
         self._known = {cls for cls in self._known if cls.workflow_name not in gone and cls not in local}
+
+
+def _is_local(cls: type[WorkflowEntrypoint]) -> bool:
+    return "<locals>" in cls.__qualname__
