@@ -10,6 +10,7 @@ import pytest
 
 from wf import Client, InstanceNotFound, NonRetryableError, WorkflowEntrypoint
 from wf.testing import SessionActive, UnreachableError, WaitTimeout
+from wf.workflow import registry
 
 if TYPE_CHECKING:
     from wf.testing import Workbench
@@ -129,6 +130,19 @@ def test_a_wait_for_an_instance_that_nobody_creates_says_so(wf: Workbench) -> No
     """A wrong id is told of as such."""
     with pytest.raises(WaitTimeout, match=r"'o-2' .* does not exist"):
         wf.introspect_instance(Order, "o-2").wait_for_status("complete")
+
+
+def test_a_wait_for_a_workflow_that_nobody_knows_says_so(wf: Workbench) -> None:
+    """When the class was not imported, or is gone, no worker of the test can run the instance."""
+
+    class Gone(WorkflowEntrypoint, name="looked-at-gone"):
+        async def run(self, event: Any, step: Any) -> None:
+            await step.sleep("nap", "1 day")
+
+    wf.workflow(Gone).create("g-1")
+    registry.remove(Gone)
+    with pytest.raises(WaitTimeout, match="nobody here knows the workflow. Import the module"):
+        wf.introspect_instance("looked-at-gone", "g-1").wait_for_status("complete")
 
 
 def test_another_thread_may_do_what_is_waited_for(wf: Workbench) -> None:

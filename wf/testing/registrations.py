@@ -43,7 +43,7 @@ class Registrations:
                 self._known.add(cls)
 
     def reset(self) -> None:
-        """Empty the journal, and forget the classes that were defined inside of a test: those that they replaced return."""
+        """Empty the journal, and forget the classes that were defined inside of a test; those they replaced return."""
         local = [cls for cls in registry.classes() if _is_local(cls)]
         for cls in local:
             registry.remove(cls)
