@@ -141,7 +141,7 @@ def test_a_wait_for_a_workflow_that_nobody_knows_says_so(wf: Workbench) -> None:
 
     wf.workflow(Gone).create("g-1")
     registry.remove(Gone)
-    with pytest.raises(WaitTimeout, match="nobody here knows the workflow. Import the module"):
+    with pytest.raises(WaitTimeout, match=r"nobody here knows the workflow\. Import the module"):
         wf.introspect_instance("looked-at-gone", "g-1").wait_for_status("complete")
 
 
