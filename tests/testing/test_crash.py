@@ -64,6 +64,22 @@ def test_a_worker_dies_where_the_test_says(wf: Workbench, step: str, at: Any, do
     assert sorted(effect for effect in DONE if effect in about) == done
 
 
+@pytest.mark.parametrize("at", ["before", "during", "after"])
+def test_a_worker_dies_with_a_callback_that_fails(wf: Workbench, at: Any) -> None:
+    """An error of the callback is lost with its worker: the attempt is a lost one, not a failed one."""
+
+    class Failing(WorkflowEntrypoint, name="crash-failing"):
+        async def run(self, event: Any, step: Any) -> Any:
+            await step.do("fail", lambda: 1 / 0, config={"retries": {"limit": 0, "delay": 0}})
+
+    with wf.introspect_instance(Failing, "f") as failing:
+        failing.modify(lambda m: m.crash_worker("fail", at=at))
+        instance = wf.workflow(Failing).create("f")
+        failing.wait_for_status("errored")
+        errors = [attempt.error for attempt in instance.describe().steps[0].attempts]
+        assert [error and error.name for error in errors] == [None, "ZeroDivisionError"]
+
+
 def test_a_step_that_kills_every_worker_is_given_up(wf: Workbench) -> None:
     """After three lost attempts the step fails, and says so."""
     with wf.introspect_instance(Parcel, "p") as parcel:

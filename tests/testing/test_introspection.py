@@ -10,6 +10,7 @@ import pytest
 
 from wf import Client, InstanceNotFound, NonRetryableError, WorkflowEntrypoint
 from wf.testing import SessionActive, UnreachableError, WaitTimeout
+from wf.workflow import registry
 
 if TYPE_CHECKING:
     from wf.testing import Workbench
@@ -131,6 +132,19 @@ def test_a_wait_for_an_instance_that_nobody_creates_says_so(wf: Workbench) -> No
         wf.introspect_instance(Order, "o-2").wait_for_status("complete")
 
 
+def test_a_wait_for_a_workflow_that_nobody_knows_says_so(wf: Workbench) -> None:
+    """When the class was not imported, or is gone, no worker of the test can run the instance."""
+
+    class Gone(WorkflowEntrypoint, name="looked-at-gone"):
+        async def run(self, event: Any, step: Any) -> None:
+            await step.sleep("nap", "1 day")
+
+    wf.workflow(Gone).create("g-1")
+    registry.remove(Gone)
+    with pytest.raises(WaitTimeout, match=r"nobody here knows the workflow\. Import the module"):
+        wf.introspect_instance("looked-at-gone", "g-1").wait_for_status("complete")
+
+
 def test_another_thread_may_do_what_is_waited_for(wf: Workbench) -> None:
     """A wait goes on while somebody else moves the instance."""
     order = wf.introspect_instance(Order, "o-1").modify(lambda m: m.disable_sleeps())
@@ -183,6 +197,20 @@ def test_changes_are_for_instances_that_come_after_them(wf: Workbench) -> None:
         wf.workflow(Order).create("late")
         early, late = orders.get()
         assert (early.wait_for_step_result("price"), late.wait_for_step_result("price")) == (5, 9)
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_class_that_a_test_defines_is_its_own(wf: Workbench, replaced: bool) -> None:
+    """A class in a test takes the place of the module's one of the same name; the next test has the module's again."""
+    if replaced:
+
+        class Other(WorkflowEntrypoint, name="looked-at-broken"):
+            async def run(self, event: Any, step: Any) -> str:
+                return "another"
+
+    broken = wf.introspect_instance("looked-at-broken", "b-1")
+    wf.workflow("looked-at-broken").create("b-1")
+    broken.wait_for_status("complete" if replaced else "errored")
 
 
 def test_one_introspector_of_a_workflow_at_a_time(wf: Workbench) -> None:

@@ -86,6 +86,16 @@ def test_a_month_passes_in_one_call(wf: Workbench) -> None:
     assert slow.status().status == quick.status().status == "complete"
 
 
+def test_a_sleep_of_a_day_is_over_after_a_day(wf: Workbench) -> None:
+    """What was created just before time moves has begun before it moves: nothing ends a moment too late."""
+    for number in range(5):
+        wf.workflow(Reminder).create(f"r-{number}", {"days": 1})
+        wf.time.advance("1 day")
+        assert WOKEN[-1][0] == f"r-{number}"
+        WOKEN.clear()
+        wf.client.workflow(Reminder).get(f"r-{number}").delete()
+
+
 def test_a_wait_times_out_and_retries_back_off(wf: Workbench) -> None:
     """The timeout of a wait and the growing delays of retries pass in their turn."""
     patient = wf.workflow(Patient).create("p")

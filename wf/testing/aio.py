@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from wf.testing.introspection import InstanceIntrospector, WorkflowIntrospector
     from wf.testing.modifier import Selector
 
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
+
 
 class AsyncInstanceIntrospector:
     """As `InstanceIntrospector`, with methods to await; what `modify` calls may be async, too."""

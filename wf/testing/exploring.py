@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 EXAMPLES = 50
 """Runs of a workflow in one exploration, besides those that make a failure shorter."""
 
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
+
 
 @dataclass(frozen=True)
 class Explored:
@@ -160,6 +162,7 @@ def _many(one: Callable[[Choose], Any], examples: int, seed: int | None) -> None
 
     @hypothesis.settings(
         max_examples=examples, deadline=None, database=None, print_blob=False, derandomize=False,
+        verbosity=hypothesis.Verbosity.quiet,  # the story is told by us; its drawn numbers mean nothing to anybody
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink], report_multiple_bugs=False,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wf.core import Kind
@@ -73,7 +74,8 @@ class Fates(Stage):
             self._happened[attempt.instance.key, "crash", attempt.row.key] += 1
             self._tell(attempt, "runs", f" and {_CRASHES[fate]}")
             if fate != "before":
-                super().call(attempt, request, result if fate == "after" else lambda: self.cut(request, result))
+                with suppress(Exception):  # whatever it has come to, nobody lives to record it
+                    super().call(attempt, request, result if fate == "after" else lambda: self.cut(request, result))
             raise WorkerCrash(attempt)
         if fate in _FAILURES:
             self._happened[attempt.instance.key, "failure", attempt.row.key] += 1

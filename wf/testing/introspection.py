@@ -14,6 +14,7 @@ from wf.status import TERMINAL, Status, StepStatus
 from wf.testing.aio import AsyncInstanceIntrospector, AsyncWorkflowIntrospector
 from wf.testing.changes import Changes
 from wf.testing.modifier import Modifier, selected
+from wf.workflow import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ TIMEOUT = 10.0
 
 PATIENCE = 0.5
 """Real seconds in which somebody else may still do something, when nothing will happen by itself."""
+
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
 
 
 class UnreachableError(WfError):
@@ -237,6 +240,8 @@ class InstanceIntrospector:
         found = self._bench.looks.instance(self.workflow, self.id)
         if found is None:
             return f"{whose} has not got {what} {when}: it does not exist. Was it created with this id?"
+        if registry.find(self.workflow) is None:
+            return f"{whose} has not got {what} {when}: nobody here knows the workflow. Import the module of its class."
         open_rows = self._bench.looks.open(found.key, self._bench.clock.now())
         waits = f" It waits for {'; '.join(open_rows)}." if open_rows else ""
         return (

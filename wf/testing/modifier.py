@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Selector = str | tuple[str, int] | Mapping[str, Any]
 """A step: its name, `(name, index)` or `{"name":, "index":}`; the index counts occurrences, and is 1 by default."""
 
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
+
 
 class InvalidModification(WfError, ValueError):
     """A change to an instance that cannot be."""

@@ -23,9 +23,11 @@ class Registrations:
     def __init__(self, database: Database) -> None:
         self._database, self._sql = database, statements()
         self._known: set[type[WorkflowEntrypoint]] = set()
+        self._standing: list[type[WorkflowEntrypoint]] = []
 
     def register_all(self, catalog: Catalog) -> None:
         """Register what has been defined since the last time. Schedules do not fire until a test names the workflow."""
+        self._standing = registry.classes()
         new = [cls for cls in registry.classes() if cls not in self._known]
         for cls in new:
             catalog.register(cls)
@@ -41,10 +43,17 @@ class Registrations:
                 self._known.add(cls)
 
     def reset(self) -> None:
-        """Empty the journal, and forget the classes that were defined inside of a test, or are not of this process."""
-        local = [cls for cls in registry.classes() if "<locals>" in cls.__qualname__]
-        for cls in local:
+        """Empty the journal, and forget the classes that the test has defined inside of it; those they replaced return.
+
+        Classes of modules that it has imported stay: they would not be imported again.
+        """
+        own = [cls for cls in registry.classes() if cls not in self._standing and "<locals>" in cls.__qualname__]
+        for cls in own:
             registry.remove(cls)
-        kept = sorted({cls.workflow_name for cls in self._known} - {cls.workflow_name for cls in local})
+        left = {(cls.workflow_name, cls.workflow_version) for cls in registry.classes()}
+        for cls in self._standing:
+            if (cls.workflow_name, cls.workflow_version) not in left:
+                registry.add(cls)
+        kept = sorted({cls.workflow_name for cls in self._known} - {cls.workflow_name for cls in own})
         gone = {row[0] for row in self._database.rows(self._sql["testing_reset"], {"kept": kept})}
         self._known = {cls for cls in self._known if cls.workflow_name in kept and cls.workflow_name not in gone}

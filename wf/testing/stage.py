@@ -120,15 +120,12 @@ class Stage(Interceptor):
             raise WorkerCrash(attempt)
         if error is not None:
             raise error.with_traceback(None)
-        if step in changes.results:
-            value = changes.results[step]
-        elif crash == "during":
-            value = self.cut(request, result)
-        else:
-            value = result()
-        if crash is not None:
-            raise WorkerCrash(attempt)
-        return value
+        if crash is None:
+            return changes.results[step] if step in changes.results else result()
+        if step not in changes.results:
+            with suppress(Exception):  # whatever it has come to, nobody lives to record it
+                self.cut(request, result) if crash == "during" else result()
+        raise WorkerCrash(attempt)
 
     def _of(self, instance: InstanceRow) -> Changes:
         return self.changes(instance.workflow, instance.id, instance.key)

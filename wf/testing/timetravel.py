@@ -26,6 +26,8 @@ PATIENCE = 10.0
 STOPS = 100_000
 """Moments at which something may happen in one journey."""
 
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
+
 
 class TimeStandsStill(WfError, TimeoutError):
     """Time cannot be moved, because a step does not come to its end, or because there would be no end of stops."""
@@ -71,7 +73,10 @@ class Time:
         Raises:
             TimeStandsStill: A step has not ended after 10 real seconds, or something is due again and again.
         """
-        self._travel(self._clock.now() + seconds(duration, what="advance()"))
+        length = seconds(duration, what="advance()")
+        with self._held():
+            self._settle()  # what has begun, sleeps too, has begun before time moves
+            self._travel(self._clock.now() + length)
 
     def move_to(self, moment: datetime) -> None:
         """As `advance`, to a moment (naive means local time).
@@ -82,20 +87,20 @@ class Time:
         at = moment.astimezone().timestamp()
         if at < self._clock.now():
             raise ValueError(f"move_to() cannot go back: it is {self.now().isoformat()}, {moment.isoformat()} is past.")
-        self._travel(at)
-
-    def _travel(self, target: float) -> None:
         with self._held():
             self._settle()
-            for _ in range(STOPS):
-                at = self.next_at()
-                if at is None or at > target:
-                    break
-                self._clock.set(at)
-                self._happen()
-            else:
-                raise TimeStandsStill(f"Something was due {STOPS} times on the way; it is {self.now().isoformat()}.")
-            self._clock.set(target)
+            self._travel(at)
+
+    def _travel(self, target: float) -> None:
+        for _ in range(STOPS):
+            at = self.next_at()
+            if at is None or at > target:
+                break
+            self._clock.set(at)
+            self._happen()
+        else:
+            raise TimeStandsStill(f"Something was due {STOPS} times on the way; it is {self.now().isoformat()}.")
+        self._clock.set(target)
 
     def next_at(self) -> float | None:
         """When something happens next by itself, in seconds since the epoch; None if nothing does."""

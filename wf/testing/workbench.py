@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Binding = str | type[WorkflowEntrypoint] | Any
 """A workflow: its name, its class, or anything with its `name`, such as a client's workflow or `self.env.REPORT`."""
 
+__tracebackhide__ = True  # of what fails here pytest shows the line of the test
+
 
 class NoWorkbench(WfError, RuntimeError):
     """There is no engine here: the fixture `wf` is not in use."""

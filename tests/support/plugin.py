@@ -1,0 +1,43 @@
+"""Runs of pytest as users make them, in a process of its own, with the plugin of `wf.testing`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_ROOT = Path(__file__).parents[2]
+_SOURCES = [str(_ROOT / name) for name in ("", "tasks", "reaper", "api")]
+_INSTALLED = any(point.value == "wf.testing.plugin" for point in entry_points(group="pytest11"))
+
+
+def run_pytest(
+    folder: Path, *arguments: str, cache: Path, timeout: float = 110, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest in a folder, and wait until it ends.
+
+    Args:
+        folder: In which it begins.
+        arguments: Of the command.
+        cache: Its cache, with the prepared Postgres for the next run.
+        timeout: Seconds.
+        env: Variables on top; those of the suite itself, whose names begin with WF_ or PYTEST_, are left out.
+    """
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("WF_", "PYTEST_"))}
+    path = os.pathsep.join(filter(None, [*_SOURCES, ours.get("PYTHONPATH", "")]))
+    more = {"PYTHONPATH": path, "COLUMNS": "120", "NO_COLOR": "1", **(env or {})}
+    argv = [sys.executable, "-m", "pytest", *_plugin(), "-o", f"cache_dir={cache}", *arguments]
+    return subprocess.run(
+        argv, cwd=folder, env=ours | more, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def _plugin() -> Sequence[str]:
+    """What makes the plugin known where our package is not installed but on the path."""
+    return () if _INSTALLED else ("-p", "wf.testing.plugin")
