@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import psycopg
-from psycopg import errors as postgres
+from psycopg.pq import ExecStatus
 
 from wf.doctor.findings import note, well, wrong
 from wf.durations import about
@@ -146,15 +147,16 @@ def pooler(subject: Subject) -> Iterator[Finding]:
 
 
 def _is_shared(one: Connection, other: Connection) -> tuple[bool, bool]:
-    """Whether a connection has another backend while somebody is in a transaction; whether statements are kept then."""
-    query = "select pg_backend_pid()"
-    before = one.execute(query, prepare=True).fetchone()
+    """Whether a connection has another backend while somebody is in a transaction; whether its statements are kept."""
+    name = f"wf_doctor_{uuid4().hex}".encode()
+    one.pgconn.prepare(name, b"select pg_backend_pid()")
+    before = one.pgconn.exec_prepared(name, None)
     with other.transaction():
-        other.execute(query)
-        try:
-            return one.execute(query, prepare=True).fetchone() != before, True
-        except (postgres.InvalidSqlStatementName, postgres.DuplicatePreparedStatement):
-            return True, False
+        other.execute("select 1")  # only now has it a backend of its own
+        after = one.pgconn.exec_prepared(name, None)
+    if any(result.status != ExecStatus.TUPLES_OK for result in (before, after)):
+        return True, False
+    return before.get_value(0, 0) != after.get_value(0, 0), True
 
 
 def rights(subject: Subject) -> Iterator[Finding]:
