@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
-from tests.support import Rig, wait_until
+from tests.support import Rig
 from tests.support.doctor import Examined, staff
 from tests.support.errands import Errand
-from tests.support.pooler import Pooler
-from tests.support.rig import RowLock
 from wf.clock import ManualClock
-from wf.doctor import Check, Level, Subject, examine, rounds, servers, sessions, variables
-from wf.doctor.broker import TICKS
-from wf.doctor.sessions import DEAD
+from wf.doctor import Check, Level, Subject, examine, rounds, variables
 from wf.errors import JournalUnavailable
 from wf.settings import Settings
 
@@ -91,56 +84,6 @@ def test_without_postgres_the_rest_is_looked_at(rig: Rig, url: str) -> None:
     assert time.monotonic() - began < 9
 
 
-def test_a_redis_that_forgets_is_wrong(own: Rig) -> None:
-    """One that throws keys away, that is nearly full, that takes no writes; one without a log is a note."""
-    examined = Examined(own)
-    own.redis.config_set("maxmemory-policy", "allkeys-lru")
-    assert examined.wrong()["redis memory"].facts["policy"] == "allkeys-lru"
-    own.redis.config_set("maxmemory-policy", "noeviction")
-    own.redis.config_set("maxmemory", 1_000_000)
-    assert "maxmemory" in examined.wrong()["redis memory"].what
-    own.redis.config_set("maxmemory", 0)
-    assert examined.wrong() == {}
-    own.redis.config_set("appendonly", "no")
-    assert "WF_RENUDGE" in examined.notes()["redis writes"].what
-    own.redis.replicaof("127.0.0.1", "1")
-    assert "replica" in examined.wrong()["redis writes"].what
-    examined.close()
-
-
-def test_a_queue_that_others_use_is_wrong(rig: Rig, examined: Examined) -> None:
-    """A key of another kind, a task of another application, what nobody can read; ours are no trouble."""
-    key = rig.settings.broker_prefix + rig.settings.queue
-    rig.create(Errand)
-    assert examined.wrong() == {}
-    for message, told in ((b'{"headers": {"task": "shop.mail"}}', "shop.mail"), (b"\xff", "what nobody can read")):
-        rig.redis.rpush(key, message)
-        assert told in examined.wrong()["redis keys"].what
-    rig.redis.delete(key)
-    rig.redis.set(key, "1")
-    assert "string" in examined.wrong()["redis keys"].what
-
-
-def test_ticks_that_nobody_takes_are_wrong(rig: Rig, examined: Examined) -> None:
-    """Too many of them, or one that is too old."""
-    for _ in range(TICKS):
-        rig.client.dispatcher.publish_task("wf.jobs")
-    assert examined.wrong()["redis keys"].facts["length"] == TICKS
-    key = f"{rig.settings.broker_prefix}{rig.settings.queue}.alarm"
-    rig.redis.delete(key)
-    rig.redis.rpush(key, '{"headers": {"task": "wf.alarm", "expires": "2020-01-01T00:00:00+00:00"}}')
-    assert examined.wrong()["redis keys"].facts["seconds"] > 1e8
-
-
-def test_messages_that_were_taken_are_told_of(rig: Rig, examined: Examined) -> None:
-    """As the transport of a team's own app notes them."""
-    prefix = rig.settings.broker_prefix
-    rig.redis.hset(f"{prefix}unacked", "tag", "message")
-    rig.redis.zadd(f"{prefix}unacked_index", {"tag": time.time() - 90})
-    assert examined.notes()["redis keys"].facts["number"] == 1
-    assert 90 <= examined.notes()["redis keys"].facts["seconds"] < 120
-
-
 @pytest.mark.parametrize(("ahead", "word"), [(5, "ahead of"), (-5, "behind")])
 def test_a_clock_that_is_wrong_is_told_of(rig: Rig, ahead: float, word: str) -> None:
     """This machine differs from both servers."""
@@ -177,120 +120,6 @@ def report(subject: Subject) -> list[Finding]:
     from wf.doctor import lanes  # noqa: PLC0415  (the others use `Examined`)
 
     return list(examine(subject, lanes()).findings)
-
-
-def test_a_role_that_lacks_rights_is_told_which(rig: Rig, examined: Examined) -> None:
-    """Of the schema, and of single tables."""
-    role = f"clerk_{uuid4().hex}"
-    url = make_url(rig.settings.database_url).set(username=role).render_as_string(hide_password=False)
-    clerk = Examined(rig, settings=rig.settings.model_copy(update={"database_url": url}))
-    rig.sql(f"create role {role} login")
-    try:
-        assert clerk.wrong()["rights"].remedy == f"grant usage on schema wf to {role}"
-        rig.sql(f"grant usage on schema wf to {role}")
-        rig.sql(f"grant select, insert, update, delete on all tables in schema wf to {role}")
-        assert clerk.wrong() == {}
-        rig.sql(f"revoke insert on wf.step from {role}; revoke select on wf.worker from {role}")
-        found = clerk.wrong()
-        assert found["rights"].facts["tables"] == ["step", "worker"]
-        assert found.keys() == {"rights", "workers", "instances", "versions"}, "the other checks are made"
-        assert "permission denied" in found["workers"].what
-    finally:
-        clerk.close()
-        rig.sql(f"drop owned by {role}; drop role {role}")
-    assert examined.wrong() == {}
-
-
-def test_settings_of_postgres_that_hurt_are_told_of(
-    rig: Rig, examined: Examined, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Read-only transactions, idle transactions that are ended at once, no room for connections, no cleaning up."""
-    ((name,),) = rig.sql("select current_database()")
-    rig.sql(f"alter database {name} set idle_in_transaction_session_timeout = '1s'")
-    assert any("idle_in_transaction" in finding.what for finding in examined.findings(Level.NOTE))
-    rig.sql(f"alter database {name} set default_transaction_read_only = on")
-    assert examined.wrong().keys() == {"writes"}
-    with psycopg.connect(
-        rig.settings.database_url, autocommit=True, options="-c default_transaction_read_only=off"
-    ) as c:
-        c.execute(f"alter database {name} reset default_transaction_read_only".encode())
-        c.execute("alter system set autovacuum = off")
-        try:
-            c.execute("select pg_reload_conf()")
-            wait_until(lambda: "settings of postgres" in examined.wrong(), what="autovacuum is off")
-        finally:
-            c.execute("alter system reset autovacuum")
-            c.execute("select pg_reload_conf()")
-    monkeypatch.setattr(servers, "CROWDED", 0.001)
-    assert "connections" in examined.wrong()
-
-
-def test_who_holds_locks_is_named(rig: Rig, examined: Examined, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The transaction that others wait for, with how to end it; and a long one for which nobody waits yet."""
-    monkeypatch.setattr(sessions, "WAITED", 0.0)
-    instance = rig.create(Errand, "i-1", {"do": "wait"})
-    rig.settle()
-    with RowLock(rig.settings.database_url) as lock:
-        ((holder,),) = lock._holder.execute("select pg_backend_pid()")
-        assert examined.wrong() == {}, "nobody waits for it yet"
-        waiting = rig.in_thread(instance.pause)
-        lock.wait_for(1)
-        found = examined.wrong()
-        assert found.keys() == {"locks"}
-        assert (found["locks"].facts["pid"], found["locks"].facts["waiting"]) == (holder, 1)
-        assert found["locks"].remedy.endswith(f"select pg_terminate_backend({holder})")
-        monkeypatch.setattr(sessions, "LONG", 0.0)
-        long = [finding.facts for finding in examined.findings(Level.WRONG) if finding.check == "transactions"]
-        assert (holder, True, "idle in transaction") in [(one["pid"], one["ours"], one["state"]) for one in long]
-        lock.release()
-        waiting.result(10)
-    assert examined.wrong() == {}
-
-
-def test_a_locked_table_ends_no_examination(rig: Rig, examined: Examined, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What needs the table says that it could not be found out in time; the rest is found out."""
-    monkeypatch.setattr(sessions, "LONG", 0.0)
-    began = time.monotonic()
-    with psycopg.connect(rig.settings.database_url) as holder:
-        holder.execute("lock table wf.instance")
-        found = examined.findings()
-    assert time.monotonic() - began < 15
-    wrong = {finding.check: finding for finding in found if finding.level == Level.WRONG}
-    assert {"transactions", "instances", "nudged"} <= wrong.keys()
-    assert "could not be found out" in wrong["nudged"].what
-    assert {"workers", "alarm", "redis memory", "schema", "size", "jobs"} <= {
-        finding.check for finding in found if finding.level == Level.OK
-    }
-
-
-def test_dead_rows_that_nobody_cleans_up_are_wrong(rig: Rig, examined: Examined) -> None:
-    """More of them than living ones, and many."""
-    rig.sql("alter table wf.line set (autovacuum_enabled = off)")
-    rig.sql(
-        "insert into wf.line (instance, generation, seq, attempt, at, level, logger, message)"
-        f" select n, 1, 1, 1, now(), 20, 'shop', '' from generate_series(1, {DEAD + 10}) n"
-    )
-    rig.sql("delete from wf.line")
-    wait_until(lambda: "tables" in examined.wrong(), what="Postgres has counted the dead rows")
-    assert examined.wrong()["tables"].facts["table"] == "line"
-    rig.sql("vacuum wf.line")
-    assert "tables" not in examined.wrong()
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_pooler_is_noticed(rig: Rig, shared: bool) -> None:
-    """One that keeps the connections of sessions is a note; one that does not, and forgets statements, is wrong."""
-    staff(rig)
-    with Pooler(rig.settings.database_url, shared=shared) as pooler:
-        examined = Examined(rig, settings=rig.settings.model_copy(update={"database_url": pooler.url}))
-        found = [finding for finding in examined.findings() if finding.check == "pooler"]
-        examined.close()
-    if shared:
-        assert [finding.level for finding in found] == [Level.WRONG, Level.NOTE]
-        assert "prepared" in found[0].what
-        assert "drops the options" in found[1].what
-    else:
-        assert [(finding.level, finding.facts) for finding in found] == [(Level.NOTE, {"transactions": False})]
 
 
 def test_variables_that_nobody_reads_are_told_of(rig: Rig) -> None:

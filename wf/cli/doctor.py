@@ -31,7 +31,8 @@ def doctor(*, quick: bool, app: str | None, as_json: bool) -> None:
     """Find out what is wrong, and say what to do about it.
 
     It looks at Postgres, Redis, the journal's schema, clocks, Celery's settings, workers, queues and instances that
-    stand still; it changes nothing, and is over within seconds however many instances there are.
+    stand still; it changes nothing, and is over within seconds however many instances there are. It asks the servers
+    themselves, and never WF_API_URL.
 
     Exit code 0: nothing is wrong; there may be notes. 1: something is. 2: nothing could be asked.
     """

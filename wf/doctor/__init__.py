@@ -40,6 +40,7 @@ _POSTGRES = (
     Check("pooler", servers.pooler),
     Check("schema", servers.schema, gate=True),
     Check("workers", workers.present),
+    Check("redis keys", broker.strangers),
     Check("instances", instances.noticed),
     Check("nudged", instances.nudged),
     Check("jobs", sweeps.jobs),

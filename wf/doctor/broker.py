@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
-from wf.dispatch import alarm_queue
+from wf.dispatch import TASK, alarm_queue
 from wf.doctor.findings import note, well, wrong
 from wf.durations import about
 from wf.errors import BrokerUnavailable
@@ -125,9 +125,7 @@ def writes(subject: Subject) -> Iterator[Finding]:
             "redis writes", "Redis could not write its data to disk, and refuses writes until it can.",
             "See its log, and whether its disk is full or may not be written to.",
         )  # fmt: skip
-    if not info.get("aof_enabled") and not info.get("rdb_last_save_time"):
-        yield note("redis writes", "Redis keeps nothing on disk.")
-    elif not info.get("aof_enabled"):
+    if not info.get("aof_enabled"):
         yield note(
             "redis writes", "Redis keeps no log of its writes: when it restarts, nudges are gone, and instances move "
             f"again up to {about(subject.settings.renudge)} later (WF_RENUDGE).",
@@ -151,6 +149,23 @@ def queues(subject: Subject) -> Iterator[Finding]:
         yield well(
             "redis keys", f"The queues {settings.broker_prefix}{settings.queue}(.alarm) hold our messages alone."
         )
+
+
+def strangers(subject: Subject) -> Iterator[Finding]:
+    """Whether nudges are of our journal: none is sent before its instance has a key there."""
+    key = subject.settings.broker_prefix + subject.settings.queue
+    try:
+        with subject.redis() as redis:
+            nudged = {_instance(message) for message in _sample(redis, key)}
+    except (RedisError, BrokerUnavailable):
+        return  # as another check says
+    ((last,),) = subject.journal("doctor_last_key")  # asked later: keys that were given meanwhile are no trouble
+    if beyond := sorted(one for one in nudged if one is not None and last is not None and one > last):
+        yield wrong(
+            "redis keys", f"The queue {key} holds nudges of instances that this journal has never had: another "
+            "deployment with a database of its own uses it.",
+            "Set another WF_KEY_PREFIX for one of them, for its workers and clients.", key=key, keys=beyond,
+        )  # fmt: skip
 
 
 def _queue(redis: Redis, key: str) -> Iterator[Finding]:
@@ -201,10 +216,23 @@ def _unacked(redis: Redis, prefix: str) -> Iterator[Finding]:
 
 def _oldest(redis: Redis, key: str) -> list[Mapping[str, Any]]:
     """Headers of the messages that are taken next; of what cannot be read, none."""
+    return [_headers(message) for message in _sample(redis, key)]
+
+
+def _sample(redis: Redis, key: str) -> list[bytes]:
     if redis.type(key) != b"list":
         return []
     found: Any = redis.lrange(key, -SAMPLE, -1)
-    return [_headers(message) for message in found]
+    return list(found)
+
+
+def _instance(message: bytes) -> int | None:
+    """The key of the instance that a nudge is for; None if it is none of ours."""
+    try:
+        envelope = json.loads(message)
+        return int(json.loads(envelope["body"])[0][0]) if envelope["headers"]["task"] == TASK else None
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
 
 
 def _headers(message: bytes) -> Mapping[str, Any]:

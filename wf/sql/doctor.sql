@@ -80,8 +80,9 @@ order by 4 desc, 1
 -- doctor_time: The time by the clock of Postgres.
 select extract(epoch from clock_timestamp())::float8
 
--- doctor_last_key: The key that was given last.
-select key from wf.instance order by key desc limit 1
+-- doctor_last_key: The key that was given last, of an instance that may be gone; null if the role may not know.
+select case when has_sequence_privilege(s.name, 'select') then pg_sequence_last_value(s.name::regclass) end
+from (values (pg_get_serial_sequence('wf.instance', 'key'))) as s (name)
 
 -- doctor_nudged: Instances that were nudged so often without effect, the most often first; among those that are due the
 -- soonest, and the oldest ones of each workflow that run or are queued.
