@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
+from tests.support import wait_until
 from tests.support.cli import Shell
 from tests.support.doctor import staff
 from wf.cli import doctor as command
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from tests.support import Rig
+    from tests.support import Processes, Rig
     from wf.settings import Settings
 
 
@@ -45,6 +46,15 @@ def test_when_nothing_is_wrong_it_exits_with_0(shell: Shell) -> None:
     quick = shell.text("doctor", "--quick").splitlines()
     assert len(quick) < len(lines)
     assert not any(" celery: " in line for line in quick)
+
+
+def test_real_processes_are_well(settings: Settings, processes: Processes) -> None:
+    """A worker and a beat, as they start up: soon nothing is wrong any more."""
+    shell = Shell(settings)
+    assert shell("doctor").exit_code == 1
+    processes.worker("tests.support.errands")
+    processes.beat()
+    wait_until(lambda: shell("doctor").exit_code == 0, 60, "nothing is wrong")
 
 
 def test_when_something_is_wrong_it_exits_with_1(rig: Rig, shell: Shell) -> None:

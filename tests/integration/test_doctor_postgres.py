@@ -60,6 +60,25 @@ def test_a_role_that_lacks_rights_is_told_which(rig: Rig, examined: Examined) ->
     assert examined.wrong() == {}
 
 
+def test_a_server_that_does_not_let_us_in_says_why(rig: Rig) -> None:
+    """No such role or database, or no connection left: each has a remedy of its own, and is not the server's end."""
+    role = f"clerk_{uuid4().hex}"
+    known = make_url(rig.settings.database_url)
+    rig.sql(f"create role {role} login connection limit 0")
+    try:
+        for url, word in (
+            (known.set(username="nobody_of_ours"), "create the role"),
+            (known.set(database="nothing"), "wf migrate"),
+            (known.set(username=role), "WF_POOL_SIZE"),
+        ):
+            told = url.render_as_string(hide_password=False)
+            examined = Examined(rig, settings=rig.settings.model_copy(update={"database_url": told}))
+            assert word in examined.wrong()["postgres"].remedy, examined.wrong()["postgres"].what
+            examined.close()
+    finally:
+        rig.sql(f"drop role {role}")
+
+
 def test_settings_of_postgres_that_hurt_are_told_of(
     rig: Rig, examined: Examined, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ def test_without_workers_nothing_runs(rig: Rig, examined: Examined) -> None:
     rig.clock.advance(GONE + 1)
     found = examined.wrong()
     assert found.keys() == {"workers", "alarm", "unserved"}
-    assert found["unserved"].facts == {"workflow": "errand", "instances": 1}
+    assert found["unserved"].facts == {"errand": 1}
     assert found["alarm"].facts["seconds"] == GONE + 1
     assert examined.notes()["workers gone"].facts["workers"] == [rig.workers[0].journal.worker]
     rig.sql("delete from wf.worker")
@@ -78,3 +78,14 @@ def test_a_version_that_no_worker_knows_is_a_note(rig: Rig, examined: Examined) 
     )  # fmt: skip
     staff(rig, workflows=Jsonb({"doctor-aged": ["2"]}))
     assert examined.notes()["versions"].facts == {"workflow": "doctor-aged", "version": "1", "instances": 1}
+
+
+def test_workflows_and_queues_may_have_any_name(rig: Rig, examined: Examined) -> None:
+    """Also one that means something to the doctor."""
+    rig.sql("insert into wf.workflow (name, version) values ('what', '1'), ('remedy', '1')")
+    rig.sql(
+        "insert into wf.instance (workflow, id, version, status, due_at) select name, 'i-1', '1', 'waiting',"
+        " to_timestamp(%s) from wf.workflow", rig.clock.now() + 60,
+    )  # fmt: skip
+    staff(rig, queue="check")
+    assert {"what", "remedy"} <= examined.wrong()["unserved"].facts.keys()

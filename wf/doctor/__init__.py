@@ -59,5 +59,5 @@ _REDIS = (
 
 
 def lanes(*more: Check) -> Sequence[Sequence[Check]]:
-    """All checks, by what they ask; and `more`, which ask nobody."""
-    return ((*_HERE, *more), _POSTGRES, _REDIS)
+    """All checks, by what they ask, and `more`, which ask nobody; what may be the cause of others comes first."""
+    return ((*_HERE, *more), _REDIS, _POSTGRES)

@@ -47,17 +47,17 @@ class Finding:
         return asdict(self)
 
 
-def wrong(check: str, what: str, remedy: str, **facts: Any) -> Finding:
-    """Somebody must act."""
+def wrong(check: str, what: str, remedy: str, /, **facts: Any) -> Finding:
+    """Somebody must act. Facts may have any name, also that of a workflow that is called `what`."""
     return Finding(Level.WRONG, check, what, remedy, facts)
 
 
-def note(check: str, what: str, remedy: str = "", **facts: Any) -> Finding:
+def note(check: str, what: str, remedy: str = "", /, **facts: Any) -> Finding:
     """Worth knowing."""
     return Finding(Level.NOTE, check, what, remedy, facts)
 
 
-def well(check: str, what: str, **facts: Any) -> Finding:
+def well(check: str, what: str, /, **facts: Any) -> Finding:
     """As it should be."""
     return Finding(Level.OK, check, what, "", facts)
 

@@ -35,6 +35,21 @@ HASTY = 5.0
 
 _TRIPS = 3
 
+_SESSIONS = "select usename, application_name, count(*) from pg_stat_activity group by 1, 2"
+
+_REMEDIES = {
+    "too many c": f"It runs, and has no connection left. Raise the limit, lower WF_POOL_SIZE, or end some: {_SESSIONS}",
+    "connection slots": f"It runs, and has no connection left. Raise max_connections, or end some: {_SESSIONS}",
+    "authentication": "It runs, but does not know us: set user and password in WF_DATABASE_URL right.",
+    "role ": "It runs, but does not let us in: set the user in WF_DATABASE_URL right, or create the role.",
+    "does not exist": "It runs, but has no such database: set WF_DATABASE_URL right, or create it and run `wf migrate`.",
+    "starting up": "Wait until it has recovered; that may take minutes after a crash.",
+    "shutting down": "Wait until it is up again.",
+}
+"""What to do, by what a server says that does not let us in, the first that fits; Postgres gives no codes for it."""
+
+_START = "Start the server, or set WF_DATABASE_URL right; until then nothing moves, and nothing is lost."
+
 
 def reach(subject: Subject) -> Iterator[Finding]:
     """Whether Postgres answers, how fast, and which it is."""
@@ -44,10 +59,8 @@ def reach(subject: Subject) -> Iterator[Finding]:
             ((number, version, *_),) = subject.ask(connection, "doctor_server")
     except (psycopg.Error, JournalUnavailable) as error:
         reason = error.reason if isinstance(error, JournalUnavailable) else " ".join(str(error).split())
-        yield wrong(
-            "postgres", f"Postgres does not answer: {reason}",
-            "Start the server, or set WF_DATABASE_URL right; until then nothing moves, and nothing is lost.",
-        )  # fmt: skip
+        remedy = next((known for said, known in _REMEDIES.items() if said in reason), _START)
+        yield wrong("postgres", f"Postgres does not let us in: {reason}", remedy)
         return
     facts = {"version": version, "round_trip": round(trips, 6)}
     if number < OLDEST * 10_000:
@@ -88,8 +101,7 @@ def settings(subject: Subject) -> Iterator[Finding]:
     if used >= most * CROWDED:
         yield wrong(
             "connections", f"{used} of {most} connections to Postgres are in use.",
-            "Raise max_connections, lower WF_POOL_SIZE, or see who holds them: "
-            "select usename, application_name, count(*) from pg_stat_activity group by 1, 2.",
+            f"Raise max_connections, lower WF_POOL_SIZE, or see who holds them: {_SESSIONS}",
             used=used, most=most,
         )  # fmt: skip
     else:

@@ -21,7 +21,7 @@ MISSED = 3
 """Ticks that a sweep may miss."""
 
 _WORDS = {
-    "retention": "{number} expired instance(s) have not been removed, the first since {since}",
+    "retention": "{number} expired instance(s) have not been removed, the first for {since}",
     "restarts": "{number} errored instance(s) should have been restarted, the first one {since} ago",
     "schedules": "{number} schedule(s) have not fired, the first one should have {since} ago",
 }

@@ -109,12 +109,12 @@ def untaken(seen: Answer) -> Iterator[Finding]:
             f"Start a worker there: wf worker MODULE --queue {queue.name.removesuffix('.alarm')}", queue=queue.name,
             length=queue.length,
         )  # fmt: skip
-    for workflow, number in seen.unserved.items():
+    if seen.unserved:
+        told = ", ".join(f"{workflow} {_number(number, seen.cap)}" for workflow, number in seen.unserved.items())
         yield wrong(
-            "unserved", f"{_number(number, seen.cap)} live instance(s) of workflow {workflow!r}, which no living "
-            "worker knows: they stand still.",
-            "Start a worker with the module that defines it, or terminate them: "
-            f"wf instances terminate-all {workflow}.", workflow=workflow, instances=number,
+            "unserved", f"Live instances of workflows that no living worker knows: {told}. They stand still.",
+            "Start a worker with the modules that define them, or terminate them: wf instances terminate-all WORKFLOW",
+            **seen.unserved,
         )  # fmt: skip
 
 
