@@ -42,7 +42,7 @@ _REMEDIES = {
     "connection slots": f"It runs, and has no connection left. Raise max_connections, or end some: {_SESSIONS}",
     "authentication": "It runs, but does not know us: set user and password in WF_DATABASE_URL right.",
     "role ": "It runs, but does not let us in: set the user in WF_DATABASE_URL right, or create the role.",
-    "does not exist": "It runs, but has no such database: set WF_DATABASE_URL right, or create it and run `wf migrate`.",
+    "does not exist": "It runs, but has no such database: set WF_DATABASE_URL right, or create it, then `wf migrate`.",
     "starting up": "Wait until it has recovered; that may take minutes after a crash.",
     "shutting down": "Wait until it is up again.",
 }
