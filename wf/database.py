@@ -69,14 +69,17 @@ class Database:
     Args:
         settings: `database_url`, `pool_size` and `encryption_keys` are used.
         read_only: Whether every statement that writes is to be refused.
+        timeout: Seconds that one statement may take, in place of 30.
 
     Attributes:
         cipher: For payloads that take another way than a parameter of their own; None without keys.
     """
 
-    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+    def __init__(self, settings: Settings, *, read_only: bool = False, timeout: float | None = None) -> None:
         self._url = settings.database_url
         self._more_options = READ_ONLY if read_only else ""
+        if timeout is not None:
+            self._more_options += f" -c statement_timeout={timeout * 1000:.0f}"
         self._conninfo = conninfo(self._url)
         self.cipher = cipher_for(settings.encryption_keys)
         self._slots: LifoQueue[Connection | None] = LifoQueue()

@@ -14,6 +14,7 @@ from wf.cli import (
     bulk,
     completing,
     dev,
+    doctor,
     instances,
     jobs,
     lint,
@@ -68,6 +69,7 @@ for _command in (
     breakers.breaker,
     top.top,
     attention.attention,
+    doctor.doctor,
     tokens.tokens,
     completing.completion,
 ):
