@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wf import WorkflowEntrypoint
-from wf.testing import Modifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wf.testing import Workbench
+    from wf.testing import Modifier, Workbench
 
 
 class Letters(WorkflowEntrypoint, name="mocked-letters"):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wf.core import Kind
 from wf.interceptor import Interceptor
 from wf.testing.changes import Changes, Selected
-from wf.testing.cutting import FirstPart, first_statement, function_of
+from wf.testing.cutting import FirstPart, Uncuttable, first_statement, function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,8 +126,12 @@ class Stage(Interceptor):
         if crash is None:
             return changes.results[step] if step in changes.results else result()
         if step not in changes.results:
-            with suppress(Exception):  # whatever it has come to, nobody lives to record it
+            try:
                 self.cut(request, result) if crash == "during" else result()
+            except Uncuttable:
+                raise
+            except Exception:  # noqa: S110  # whatever it has come to, nobody lives to record it
+                pass
         raise WorkerCrash(attempt)
 
     def _of(self, instance: InstanceRow) -> Changes:
