@@ -86,8 +86,8 @@ def first_statement(callback: Callable[..., Any], result: Callable[[], Any]) -> 
         sys.settrace(before)
     if was_cut:
         raise Uncuttable(
-            f"crash_worker(at='during') could not stop {callback!r:.120}: it swallows everything that is raised in it "
-            f"(a bare `except:`, or `except BaseException`)."
+            f"crash_worker(at='during') could not stop {callback!r:.120}: what wraps it swallows everything that is "
+            f"raised in it (a bare `except:`, or `except BaseException`)."
         )
     return value
 
