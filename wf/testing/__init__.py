@@ -14,8 +14,8 @@ To `kill -9` a real worker instead, there is `wf_processes`, which starts `wf wo
 
 Where what is: the fixtures and pytest's options in `plugin`; what `wf` is in `workbench`; looking into instances in
 `introspection` (and `aio`); what `m` can do in `modifier`, how it is done in `stage`; time in `timetravel`; the workers
-in `crew`; stories with crashes in `exploring`, `stories` and `fates`; real processes in `processes` and `crashpoints`.
-It is the real engine on the real journal; what steps between it and your code is `wf.interceptor`.
+in `crew`; stories with crashes in `exploring`, `trials`, `stories` and `fates`; real processes in `processes` and
+`crashpoints`. It is the real engine on the real journal; what steps between it and your code is `wf.interceptor`.
 """
 
 from importlib import import_module
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
     from wf.testing.modifier import InvalidModification, Modifier
     from wf.testing.processes import Processes
     from wf.testing.shortcuts import explore, introspect, introspect_instance, open_workbench
+    from wf.testing.stories import EndlessStory
     from wf.testing.timetravel import Time, TimeStandsStill
+    from wf.testing.trials import ExtraMissing
     from wf.testing.waiting import wait_until
     from wf.testing.workbench import NoWorkbench, SessionActive, Workbench
 
 _HOMES = {
     "AsyncInstanceIntrospector": "aio", "AsyncWorkflowIntrospector": "aio", "CrashPoint": "crashpoints",
-    "ExplorationFailed": "exploring", "Explored": "exploring", "InstanceIntrospector": "introspection",
-    "InvalidModification": "modifier", "Modifier": "modifier", "NoWorkbench": "workbench", "Processes": "processes",
+    "EndlessStory": "stories", "ExplorationFailed": "exploring", "Explored": "exploring", "ExtraMissing": "trials",
+    "InstanceIntrospector": "introspection", "InvalidModification": "modifier", "Modifier": "modifier",
+    "NoWorkbench": "workbench", "Processes": "processes",
     "SessionActive": "workbench", "Time": "timetravel", "TimeStandsStill": "timetravel",
     "UnreachableError": "introspection", "WaitTimeout": "introspection", "Workbench": "workbench",
     "WorkflowIntrospector": "introspection", "explore": "shortcuts", "introspect": "shortcuts",
@@ -49,8 +52,10 @@ __all__ = [
     "AsyncInstanceIntrospector",
     "AsyncWorkflowIntrospector",
     "CrashPoint",
+    "EndlessStory",
     "ExplorationFailed",
     "Explored",
+    "ExtraMissing",
     "InstanceIntrospector",
     "InvalidModification",
     "Modifier",

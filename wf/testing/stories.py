@@ -41,8 +41,11 @@ SEED = UUID(int=1)
 ID = "explored"
 """Of the instance."""
 
-LENGTH = 5_000
+LENGTH = 500
 """Things that may happen in one story."""
+
+TOLD = 10
+"""Lines of a story that has no end which are told."""
 
 WORKERS = 2
 
@@ -55,9 +58,15 @@ _WAYS = (_ONCE,) * 6 + (_TWICE, _LOST, _FORGETS)
 
 
 class EndlessStory(WfError):
-    """An instance does not come to its end, whatever happens."""
+    """An instance does not come to its end, whatever happens. The message tells what happened last."""
 
     code = "testing.endless_story"
+
+    def __init__(self, why: str, story: Story) -> None:
+        story.end()
+        first = max(len(story.lines) - TOLD, 0)
+        told = "\n".join(f"  {number:3}. {line}" for number, line in enumerate(story.lines[first:], first + 1))
+        super().__init__(f"{why}\nWhat happened last:\n{told}" if told else why)
 
 
 class Story:
@@ -106,15 +115,16 @@ class Theatre:
         crashes: Attempts of one step that may lose their worker.
         failures: Attempts of one step that may fail for no reason of its own.
         late_events: Whether time may pass while an event is still to come.
+        length: Things that may happen in one story.
     """
 
     def __init__(
         self, bench: Workbench, workflow: str, params: Any, events: Sequence[Mapping[str, Any]],
-        *, modify: Callable[[Modifier], Any] | None, crashes: int, failures: int, late_events: bool,
+        *, modify: Callable[[Modifier], Any] | None, crashes: int, failures: int, late_events: bool, length: int,
     ) -> None:  # fmt: skip
         self._workflow, self._params, self._events, self._modify = workflow, params, events, modify
-        self._late = late_events
-        self._bench, self._sql, self._quiet = bench, statements(), ExitStack()
+        self._late, self._length = late_events, length
+        self._bench, self._sql, self._opened = bench, statements(), ExitStack()
         self._settings = bench.settings.model_copy(update={"queue": "explored"})
         self._clock = MovableClock()
         self._messages = Messages(self._settings, self._clock)
@@ -122,7 +132,7 @@ class Theatre:
         self._client = Client(settings=self._settings, clock=self._clock)
         self._looks = Looks(self._client.database)
         self._fates = Fates(crashes=crashes, failures=failures, max_lost=self._settings.max_lost)
-        self._workers = [self._worker() for _ in range(WORKERS)]
+        self._workers: list[Runtime] = []
 
     def play(self, choose: Choose) -> Story:
         """Play a story to its end.
@@ -135,7 +145,7 @@ class Theatre:
         """
         story, instance = self._begin(choose)
         left, pending = list(self._events), list[Any]()
-        for _ in range(LENGTH):
+        for _ in range(self._length):
             found = self._looks.instance(self._workflow, ID)
             if found is None or found.status in TERMINAL:
                 break
@@ -156,7 +166,9 @@ class Theatre:
                 self._deliver(thing, pending, choose, story)
         else:
             raise EndlessStory(
-                f"The instance has not ended after {LENGTH} things that happened. Does `run` come to an end?"
+                f"The instance has not ended after {self._length} things that happened. Does `run` come to an end? If "
+                f"it does, only later, say so with explore(length=).",
+                story,
             )
         self._end(story)
         return story
@@ -200,7 +212,7 @@ class Theatre:
         due = self._client.database.rows(self._sql["testing_due"], {})[0][0]
         at = min((each for each in (due, self._messages.next_at()) if each is not None), default=None)
         if at is None:
-            raise EndlessStory("Nothing will ever happen any more; the instance is paused, or nobody wakes it.")
+            raise EndlessStory("Nothing will ever happen any more; the instance is paused, or nobody wakes it.", story)
         if (seconds := at - self._clock.now()) > 0:
             story.waits(seconds)
             self._clock.set(at)
@@ -222,17 +234,23 @@ class Theatre:
         return made
 
     def __enter__(self) -> Self:
-        self._quiet.enter_context(capture_logs())  # what is arranged here is no news
-        self._bench.time.freeze()  # else its own workers would find what is due here
-        self._bench.settle()
-        self._client.database.rows(self._sql["testing_unschedule"], {})
+        with ExitStack() as opened:
+            opened.enter_context(capture_logs())  # what is arranged here is no news
+            if self._bench.clock.flows:
+                self._bench.time.freeze()  # else its own workers would find what is due here
+                opened.callback(self._bench.time.flow)
+            for close in (self._messages.shut, self._taker.close, self._client.close, self._close_workers):
+                opened.callback(close)
+            self._bench.settle()
+            self._client.database.rows(self._sql["testing_unschedule"], {})
+            for _ in range(WORKERS):
+                self._workers.append(self._worker())
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _close_workers(self) -> None:
         for worker in self._workers:
             worker.close()
-        self._client.close()
-        self._taker.close()
-        self._messages.shut()
-        self._bench.time.flow()
-        self._quiet.close()
