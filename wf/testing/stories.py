@@ -12,6 +12,7 @@ from uuid import UUID
 from structlog.testing import capture_logs
 
 from wf.client import Client
+from wf.database import Database
 from wf.errors import WfError
 from wf.sql import statements
 from wf.status import TERMINAL
@@ -58,15 +59,9 @@ _WAYS = (_ONCE,) * 6 + (_TWICE, _LOST, _FORGETS)
 
 
 class EndlessStory(WfError):
-    """An instance does not come to its end, whatever happens. The message tells what happened last."""
+    """An instance does not come to its end. The message tells what happened last, and what it waits for."""
 
     code = "testing.endless_story"
-
-    def __init__(self, why: str, story: Story) -> None:
-        story.end()
-        first = max(len(story.lines) - TOLD, 0)
-        told = "\n".join(f"  {number:3}. {line}" for number, line in enumerate(story.lines[first:], first + 1))
-        super().__init__(f"{why}\nWhat happened last:\n{told}" if told else why)
 
 
 class Story:
@@ -103,6 +98,17 @@ class Story:
             self._waited = 0.0
 
 
+class _Lasting(Database):
+    """Connections that outlive the workers that use them: none of them holds anything of its worker's."""
+
+    def close(self) -> None:
+        """Stay open, whoever is done with them."""
+
+    def shut(self) -> None:
+        """Close them."""
+        super().close()
+
+
 class Theatre:
     """Plays stories of one workflow, one after the other; the journal of the test is empty before each.
 
@@ -132,6 +138,7 @@ class Theatre:
         self._client = Client(settings=self._settings, clock=self._clock)
         self._looks = Looks(self._client.database)
         self._fates = Fates(crashes=crashes, failures=failures, max_lost=self._settings.max_lost)
+        self._database = _Lasting(self._settings)
         self._workers: list[Runtime] = []
 
     def play(self, choose: Choose) -> Story:
@@ -165,10 +172,10 @@ class Theatre:
             else:
                 self._deliver(thing, pending, choose, story)
         else:
-            raise EndlessStory(
+            raise self._endless(
+                story,
                 f"The instance has not ended after {self._length} things that happened. Does `run` come to an end? If "
                 f"it does, only later, say so with explore(length=).",
-                story,
             )
         self._end(story)
         return story
@@ -212,7 +219,7 @@ class Theatre:
         due = self._client.database.rows(self._sql["testing_due"], {})[0][0]
         at = min((each for each in (due, self._messages.next_at()) if each is not None), default=None)
         if at is None:
-            raise EndlessStory("Nothing will ever happen any more; the instance is paused, or nobody wakes it.", story)
+            raise self._endless(story, "Nothing will ever happen any more; the instance is paused, or nobody wakes it.")
         if (seconds := at - self._clock.now()) > 0:
             story.waits(seconds)
             self._clock.set(at)
@@ -228,8 +235,19 @@ class Theatre:
         except Exception as error:  # what `run` failed with, whatever it is
             story.error = error
 
+    def _endless(self, story: Story, why: str) -> EndlessStory:
+        story.end()
+        first = max(len(story.lines) - TOLD, 0)
+        last = [f"  {number:3}. {line}" for number, line in enumerate(story.lines[first:], first + 1)]
+        found = self._looks.instance(self._workflow, ID)
+        waits = [] if found is None else self._looks.open(found.key, self._clock.now())
+        parts = {"What happened last:": last, "What it waits for:": [f"  {wait}" for wait in waits]}
+        return EndlessStory("\n".join([why, *("\n".join([title, *told]) for title, told in parts.items() if told)]))
+
     def _worker(self) -> Runtime:
-        made = Runtime(self._settings, self._clock, dispatcher=self._messages, interceptor=self._fates)
+        made = Runtime(
+            self._settings, self._clock, dispatcher=self._messages, database=self._database, interceptor=self._fates
+        )
         made.environment.load()
         return made
 
@@ -239,8 +257,9 @@ class Theatre:
             if self._bench.clock.flows:
                 self._bench.time.freeze()  # else its own workers would find what is due here
                 opened.callback(self._bench.time.flow)
-            for close in (self._messages.shut, self._taker.close, self._client.close, self._close_workers):
-                opened.callback(close)
+            for part in (self._messages.shut, self._taker.close, self._client.close, self._database.shut):
+                opened.callback(part)
+            opened.callback(self._close_workers)
             self._bench.settle()
             self._client.database.rows(self._sql["testing_unschedule"], {})
             for _ in range(WORKERS):
