@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from contextlib import suppress
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,6 +81,79 @@ def test_a_worker_dies_with_a_callback_that_fails(wf: Workbench, at: Any) -> Non
         failing.wait_for_status("errored")
         errors = [attempt.error for attempt in instance.describe().steps[0].attempts]
         assert [error.name for error in errors] == ["WorkerLostError", "ZeroDivisionError"]
+
+
+def swallowing(function: Any) -> Any:
+    """Let nothing out that a function raises."""
+
+    @wraps(function)
+    def wrapper() -> None:
+        with suppress(BaseException):
+            function()
+
+    return wrapper
+
+
+class Tidy(WorkflowEntrypoint, name="crash-tidy"):
+    """Callbacks that hold on to their lives."""
+
+    async def run(self, event: Any, step: Any) -> Any:
+        async def tidy() -> None:
+            try:
+                await asyncio.sleep(0)
+            finally:
+                DONE.append("tidied")
+
+        @swallowing
+        def stubborn() -> None:
+            DONE.append("try")
+            DONE.append("more")
+
+        def several() -> None:
+            """One statement over several lines, and another one."""
+            DONE.append(
+                "charged",
+            )
+            DONE.append("sent")
+
+        class Callable:
+            async def __call__(self) -> None:
+                DONE.append("in")
+                await asyncio.sleep(0)
+                DONE.append("out")
+
+        callbacks = {"tidy": tidy, "stubborn": stubborn, "several": several, "callable": Callable()}
+        callbacks |= {"partial": partial(several), "len": partial(len, [])}
+        return await step.do(event.payload, callbacks[event.payload], config={"retries": {"limit": 0, "delay": 0}})
+
+
+@pytest.mark.parametrize(
+    ("callback", "done"),
+    [
+        ("tidy", ["tidied"]),
+        ("several", ["charged", "charged", "sent"]),
+        ("partial", ["charged", "charged", "sent"]),
+        ("callable", ["in", "in", "out"]),
+    ],
+)
+def test_a_dead_callback_does_nothing_more(wf: Workbench, callback: str, done: list[str]) -> None:
+    """After its first statement, or its first await, nothing of it happens any more, not even a `finally`."""
+    with wf.introspect_instance(Tidy, "t") as tidy:
+        tidy.modify(lambda m: m.crash_worker(callback))
+        wf.workflow(Tidy).create("t", callback)
+        tidy.wait_for_status("complete")
+    gc.collect()
+    assert done == DONE
+
+
+@pytest.mark.parametrize(("callback", "why"), [("stubborn", "could not stop"), ("len", "it has no lines")])
+def test_what_cannot_be_stopped_is_told_of(wf: Workbench, callback: str, why: str) -> None:
+    """A callback that swallows everything, or is not written in Python, cannot be cut; the test is told."""
+    with wf.introspect_instance(Tidy, "t") as tidy:
+        tidy.modify(lambda m: m.crash_worker(callback))
+        wf.workflow(Tidy).create("t", callback)
+        with pytest.raises(Exception, match=why):
+            tidy.wait_for_step_result(callback)
 
 
 def test_a_step_that_kills_every_worker_is_given_up(wf: Workbench) -> None:

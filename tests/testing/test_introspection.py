@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from wf import Client, InstanceNotFound, NonRetryableError, WorkflowEntrypoint
+from wf import Client, InstanceNotFound, NonRetryableError, WorkflowEntrypoint, WorkflowNotFound
 from wf.testing import SessionActive, UnreachableError, WaitTimeout
+from wf.testing.waits import PATIENCE
 from wf.workflow import registry
 
 if TYPE_CHECKING:
@@ -139,10 +140,35 @@ def test_a_wait_for_a_workflow_that_nobody_knows_says_so(wf: Workbench) -> None:
         async def run(self, event: Any, step: Any) -> None:
             await step.sleep("nap", "1 day")
 
+    gone = wf.introspect_instance(Gone, "g-1")
     wf.workflow(Gone).create("g-1")
     registry.remove(Gone)
     with pytest.raises(WaitTimeout, match=r"nobody here knows the workflow\. Import the module"):
-        wf.introspect_instance("looked-at-gone", "g-1").wait_for_status("complete")
+        gone.wait_for_status("complete")
+    with pytest.raises(WorkflowNotFound, match="There is no workflow 'looked-at-gone'"):
+        wf.introspect("looked-at-gone")
+    gone.dispose()
+
+
+def test_a_wait_that_is_told_how_long_waits_so_long(wf: Workbench) -> None:
+    """With a timeout of its own a wait does not give up early, because somebody may do something later."""
+    order = wf.introspect_instance(Order, "o-1").modify(lambda m: m.disable_sleeps())
+    wf.workflow(Order).create("o-1")
+    order.wait_for_status("waiting")
+    sender = threading.Timer(PATIENCE * 3, lambda: wf.client.workflow(Order).get("o-1").send_event("approved", "bob"))
+    sender.start()
+    order.wait_for_status("complete", timeout=20)
+    sender.join()
+
+
+def test_a_status_that_has_passed_meanwhile_was_reached(wf: Workbench) -> None:
+    """An instance that is complete has been running; and one that goes through a status between two looks was there."""
+    for number in range(5):
+        with wf.introspect_instance(Order, f"o-{number}") as order:
+            order.modify(lambda m: m.disable_sleeps().mock_event(type="approved"))
+            wf.workflow(Order).create(f"o-{number}")
+            order.wait_for_status("running")
+            order.wait_for_status("complete")
 
 
 def test_another_thread_may_do_what_is_waited_for(wf: Workbench) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wf import Client, WorkflowEntrypoint, WorkflowTimeoutError
-from wf.testing import TimeStandsStill
+from wf.testing import TimeStandsStill, wait_until
 
 if TYPE_CHECKING:
     from wf.testing import Workbench
@@ -140,6 +140,21 @@ def test_the_reaper_restarts_in_its_time(wf: Workbench) -> None:
     assert mended.status().status == "errored"
     wf.time.advance("2 minutes")
     assert mended.result(timeout=0) == 2
+
+
+def test_the_reaper_works_as_time_flows(wf: Workbench) -> None:
+    """A restart that is due soon comes by itself, when nobody moves time."""
+
+    class Soon(WorkflowEntrypoint, name="travel-soon", restart={"delay": 0.1, "limit": 2}):
+        async def run(self, event: Any, step: Any) -> int:
+            Mended.tries += 1
+            if Mended.tries == 1:
+                raise ValueError("first")
+            return 2
+
+    assert wf.introspect_instance(Soon, "s").workflow == "travel-soon"
+    soon = wf.workflow(Soon).create("s")
+    wait_until(lambda: soon.status().status == "complete", what="the reaper has restarted it")
 
 
 def test_frozen_time_stands_still(wf: Workbench) -> None:

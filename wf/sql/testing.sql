@@ -1,7 +1,9 @@
 -- What tests of workflows ask (wf.testing).
 
 -- testing_instance: Where an instance stands.
-select key, status, generation, extract(epoch from due_at)::float8 from wf.instance where workflow = %(workflow)s and id = %(id)s
+select key, status, generation, rev, started_at is not null
+from wf.instance
+where workflow = %(workflow)s and id = %(id)s
 
 -- testing_step: How far a step has come.
 select step.status, step.output, step.error, step.config
@@ -66,3 +68,23 @@ update wf.payload set seed = %(seed)s
 from wf.instance
 where payload.instance = instance.key and workflow = %(workflow)s and instance.id = %(id)s
 returning payload.instance
+
+-- testing_owed: The types of event for which an instance waits while none is on its way, and how many mocked ones it has had.
+select
+  open.type,
+  (
+    select count(*) from wf.event
+    where event.instance = %(key)s and event.type = open.type and starts_with(event.event_id, %(prefix)s)
+  )
+from (
+  select distinct step.config ->> 'type' as type
+  from wf.step
+  join wf.instance on instance.key = step.instance and instance.generation = step.generation
+  where instance.key = %(key)s and step.kind = 'waitForEvent' and step.status = 'waiting'
+) open
+where not exists (
+  select 1 from wf.event where event.instance = %(key)s and event.type = open.type and consumed_by is null
+)
+
+-- testing_passed: Whether an instance has come by a status since a fact of it.
+select exists (select 1 from wf.transition where instance = %(key)s and rev > %(rev)s and status = %(status)s)

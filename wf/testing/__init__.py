@@ -13,9 +13,10 @@ The fixture `wf` gives each test an engine of its own, in its process, on an emb
 To `kill -9` a real worker instead, there is `wf_processes`, which starts `wf worker` and `wf beat`, and `CrashPoint`.
 
 Where what is: the fixtures and pytest's options in `plugin`; what `wf` is in `workbench`; looking into instances in
-`introspection` (and `aio`); what `m` can do in `modifier`, how it is done in `stage`; time in `timetravel`; the workers
-in `crew`; stories with crashes in `exploring`, `trials`, `stories` and `fates`; real processes in `processes` and
-`crashpoints`. It is the real engine on the real journal; what steps between it and your code is `wf.interceptor`.
+`introspection`, `sessions` and `waits` (and `aio`); what `m` can do in `modifier`, how it is done in `stage`, `mocked`
+and `cutting`; time in `timetravel`; the workers in `crew`; stories with crashes in `exploring`, `trials`, `stories` and
+`fates`; real processes in `processes` and `crashpoints`.
+It is the real engine on the real journal; what steps between it and your code is `wf.interceptor`.
 """
 
 from importlib import import_module
@@ -26,14 +27,16 @@ if TYPE_CHECKING:
     from wf.testing.aio import AsyncInstanceIntrospector, AsyncWorkflowIntrospector
     from wf.testing.crashpoints import CrashPoint
     from wf.testing.exploring import ExplorationFailed, Explored
-    from wf.testing.introspection import InstanceIntrospector, UnreachableError, WaitTimeout, WorkflowIntrospector
+    from wf.testing.introspection import InstanceIntrospector
     from wf.testing.modifier import InvalidModification, Modifier
     from wf.testing.processes import Processes
+    from wf.testing.sessions import WorkflowIntrospector
     from wf.testing.shortcuts import explore, introspect, introspect_instance, open_workbench
     from wf.testing.stories import EndlessStory
     from wf.testing.timetravel import Time, TimeStandsStill
     from wf.testing.trials import ExtraMissing
     from wf.testing.waiting import wait_until
+    from wf.testing.waits import UnreachableError, WaitTimeout
     from wf.testing.workbench import NoWorkbench, SessionActive, Workbench
 
 _HOMES = {
@@ -42,8 +45,8 @@ _HOMES = {
     "InstanceIntrospector": "introspection", "InvalidModification": "modifier", "Modifier": "modifier",
     "NoWorkbench": "workbench", "Processes": "processes",
     "SessionActive": "workbench", "Time": "timetravel", "TimeStandsStill": "timetravel",
-    "UnreachableError": "introspection", "WaitTimeout": "introspection", "Workbench": "workbench",
-    "WorkflowIntrospector": "introspection", "explore": "shortcuts", "introspect": "shortcuts",
+    "UnreachableError": "waits", "WaitTimeout": "waits", "Workbench": "workbench",
+    "WorkflowIntrospector": "sessions", "explore": "shortcuts", "introspect": "shortcuts",
     "introspect_instance": "shortcuts", "wait_until": "waiting", "open_workbench": "shortcuts",
 }  # fmt: skip
 """Imported when first used: pytest loads the plugin, and with it this package, in every run."""

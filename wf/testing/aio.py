@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wf.answers import Answer
-    from wf.testing.introspection import InstanceIntrospector, WorkflowIntrospector
+    from wf.testing.introspection import InstanceIntrospector
     from wf.testing.modifier import Selector
+    from wf.testing.sessions import WorkflowIntrospector
 
 __tracebackhide__ = True  # of what fails here pytest shows the line of the test
 

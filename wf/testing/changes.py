@@ -6,10 +6,7 @@ import math
 import threading
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Set as AbstractSet
+from typing import Any, Literal, NamedTuple
 
 When = Literal["before", "during", "after"]
 """When a worker crashes: after the claim, inside the callback, or after it and before the record."""
@@ -81,6 +78,19 @@ class Changes:
             {step: copy(held) for step, held in self.crashes.items()},
         )  # fmt: skip
 
+    def take(self, other: Changes) -> None:
+        """Add other changes, which win where both say something."""
+        self.sleeps_off |= other.sleeps_off
+        self.all_sleeps_off = self.all_sleeps_off or other.all_sleeps_off
+        self.delays_off |= other.delays_off
+        self.all_delays_off = self.all_delays_off or other.all_delays_off
+        self.late |= other.late
+        for mine, more in (
+            (self.results, other.results), (self.errors, other.errors), (self.timeouts, other.timeouts),
+            (self.events, other.events), (self.crashes, other.crashes),
+        ):  # fmt: skip
+            mine.update(more)  # type: ignore[arg-type]  # of the same type, pair by pair
+
     def skips_sleep(self, step: Selected) -> bool:
         """Whether a sleep is over at once."""
         return self.all_sleeps_off or step in self.sleeps_off
@@ -101,15 +111,3 @@ class Changes:
         with self._lock:
             held = self.crashes.get(step)
             return held.pop(0) if held else None
-
-    def event(self, type: str, number: int) -> tuple[Any] | None:
-        """The payload of the mocked event for the wait of this number for this type, in a tuple."""
-        held = self.events.get(type, ())
-        return (held[number - 1],) if number <= len(held) else None
-
-    @property
-    def known(self) -> AbstractSet[Selected]:
-        """Every step that a change is about."""
-        return {
-            *self.sleeps_off, *self.delays_off, *self.results, *self.errors, *self.timeouts, *self.late, *self.crashes,
-        }  # fmt: skip

@@ -46,8 +46,7 @@ class MovableClock:
     def set(self, at: float) -> None:
         """Jump forward to a moment; one that is past changes nothing, because time never runs backwards."""
         with self._lock:
-            # Rounded up, as `now` is exact to so much only: what is due at this moment is due then.
-            self._at, self._since = max(math.ceil(at * 1e6) / 1e6, self._now()), time.monotonic()
+            self._at, self._since = max(_not_before(at), self._now()), time.monotonic()
 
     def begin(self, at: float) -> None:
         """Stand still at a moment, whatever was before; for whoever has thrown away all that was."""
@@ -56,3 +55,11 @@ class MovableClock:
 
     def _now(self) -> float:
         return round(self._at + (time.monotonic() - self._since if self._flows else 0.0), 6)
+
+
+def _not_before(at: float) -> float:
+    """The first moment from this one on that `now` can tell: what is due at `at` is due then."""
+    moment = round(at, 6)
+    while moment < at:
+        moment = round(math.nextafter(moment, math.inf) + 5e-7, 6)
+    return moment

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
 from wf.dispatch import Nudge
+from wf.errors import InstanceFinished, InstanceNotFound
 from wf.sql import statements
+from wf.testing.mocked import MockedEvents
 from wf.testing.stage import WorkerCrash
+from wf_reaper.restarts import Restarts
 from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -24,11 +28,14 @@ if TYPE_CHECKING:
     from wf.instance import Instance
     from wf.settings import Settings
     from wf.testing.clock import MovableClock
-    from wf.testing.messages import Messages, Taker
+    from wf.testing.messages import Messages
     from wf.testing.stage import Stage
 
 TICK = 0.02
 """Seconds between two looks of the timekeeper."""
+
+REAPER_TICK = 0.5
+"""Seconds between two looks whether an instance is to be restarted."""
 
 log = structlog.get_logger("wf")
 
@@ -53,9 +60,9 @@ class Crew:
     ) -> None:  # fmt: skip
         self._settings, self._clock, self._messages, self._stage = settings, clock, messages, stage
         self._database, self._instance, self._size = database, instance, size
-        self._sql = statements()
+        self._sql, self._mocked = statements(), MockedEvents(database, stage)
         self._workers: list[threading.Thread] = []
-        self._idle = 0
+        self._idle, self._short = 0, False
         self._fresh, self._stopping = fresh, False
         self._failed: list[BaseException] = []
         self.changed = threading.Condition()
@@ -63,12 +70,17 @@ class Crew:
         self._stop = threading.Event()
 
     def start(self) -> None:
-        """Begin to work."""
-        self._hire()
+        """Begin to work.
+
+        Raises:
+            InvalidSettings: WF_ENV names no function, or it fails.
+        """
+        first = self._runtime()  # here, where whoever starts it is told what is wrong
+        self._hire(first)
         self._timekeeper.start()
 
     def stop(self, patience: float = 5.0) -> None:
-        """Stop all; a callback that does not come back is left alone."""
+        """Stop all; a callback that does not come back is left alone, and its worker takes nothing more."""
         with self.changed:
             self._stopping = True
             workers = list(self._workers)
@@ -77,16 +89,22 @@ class Crew:
         deadline = time.monotonic() + patience
         for thread in [*workers, self._timekeeper]:
             thread.join(max(deadline - time.monotonic(), 0))
+        if left := [thread.name for thread in workers if thread.is_alive()]:
+            log.warning("a callback has not come back at the end of its test; it counts no more", workers=left)
 
     def settle(self, timeout: float) -> bool:
         """Wait until every nudge has had its effect.
 
         Returns:
             Whether that came about in time.
+
+        Raises:
+            Exception: What has gone wrong in a worker.
         """
         deadline = time.monotonic() + timeout
         with self.changed:
             while self._messages.pending():
+                self.check()
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
@@ -107,37 +125,53 @@ class Crew:
 
     # One worker.
 
-    def _hire(self) -> None:
+    def _hire(self, runtime: Runtime | None = None) -> None:
         with self.changed:
             if len(self._workers) < self._size and not self._stopping:
                 name = f"wf-test-worker-{len(self._workers) + 1}"
-                self._workers.append(thread := threading.Thread(target=self._work, name=name, daemon=True))
+                thread = threading.Thread(target=self._work, args=(runtime,), name=name, daemon=True)
+                self._workers.append(thread)
+                self._idle += 1
                 thread.start()
 
-    def _work(self) -> None:
-        taker, runtime = self._messages.taker(), self._runtime()
+    def _hire_if_short(self) -> None:
+        """One more, if nobody has been free to take what waits, at two looks one after the other."""
+        with self.changed:
+            short = not self._idle and len(self._workers) < self._size
+        was_short, self._short = self._short, short and self._messages.waiting() > 0
+        if was_short and self._short:
+            self._hire()
+
+    def _work(self, runtime: Runtime | None) -> None:
         try:
-            while (nudge := self._take(taker)) is not None:
-                if self._advance(runtime, nudge):
-                    runtime.close()  # nothing of it goes on, as of a dead process
-                    runtime = self._runtime()
-                taker.done()
+            self._serve(runtime or self._runtime())
+        except BaseException as error:  # nobody else would say so, and everybody would wait for this worker
+            log.exception("a worker of the test failed")
+            self._fail(error)
+
+    def _serve(self, runtime: Runtime) -> None:
+        taker = self._messages.taker()
+        try:
+            while (nudge := taker.take()) is not None and not self._stopping:
                 with self.changed:
-                    self.changed.notify_all()
+                    self._idle -= 1
+                try:
+                    if self._advance(runtime, nudge):
+                        runtime.close()  # nothing of it goes on, as of a dead process
+                        runtime = self._runtime()
+                finally:
+                    taker.done()
+                    with self.changed:
+                        self._idle += 1
+                        self.changed.notify_all()
         finally:
             runtime.close()
             taker.close()
 
-    def _take(self, taker: Taker) -> Nudge | None:
+    def _fail(self, error: BaseException) -> None:
         with self.changed:
-            self._idle += 1
-        nudge = taker.take()
-        with self.changed:
-            self._idle -= 1
-            short = not self._idle and len(self._workers) < self._size
-        if nudge is not None and short and self._messages.waiting():
-            self._hire()
-        return nudge
+            self._failed.append(error)
+            self.changed.notify_all()
 
     def _advance(self, runtime: Runtime, nudge: Nudge) -> bool:
         """Do what the Celery task does; whether the worker has crashed in it."""
@@ -150,12 +184,12 @@ class Crew:
             self._end_lease(crash)
             return True
         except Exception as error:
-            log.exception("a worker of the test failed", instance=nudge.id or nudge.key)
-            with self.changed:
-                self._failed.append(error)
-        finally:
-            for instance, id, type, payload in self._stage.owed():
-                self._instance(instance.workflow, instance.id).send_event(type, payload, event_id=id)
+            log.exception("a worker of the test failed", instance=nudge.key)
+            self._fail(error)
+        for event in self._mocked.owed(nudge.key):
+            with suppress(InstanceFinished, InstanceNotFound):  # it has ended meanwhile, and needs it no more
+                instance = self._instance(event.workflow, event.id)
+                instance.send_event(event.type, event.payload, event_id=event.event_id)
         return False
 
     def _runtime(self) -> Runtime:
@@ -174,16 +208,24 @@ class Crew:
     # The timekeeper.
 
     def _keep_time(self) -> None:
-        runtime = self._runtime()
+        try:
+            runtime = self._runtime()
+        except Exception as error:
+            self._fail(error)
+            return
+        restarts, looked_at = Restarts(runtime), 0.0
         try:
             while not self._stop.wait(TICK):
-                if not self._clock.flows:
-                    continue
                 try:
+                    self._hire_if_short()
+                    if not self._clock.flows:
+                        continue
                     self._messages.release()
                     runtime.alarm.wake()
+                    if time.monotonic() > looked_at + REAPER_TICK:
+                        looked_at = time.monotonic()
+                        restarts.run_once()
                 except Exception as error:
-                    with self.changed:
-                        self._failed.append(error)
+                    self._fail(error)
         finally:
             runtime.close()

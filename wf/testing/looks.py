@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.sql import statements
+from wf.status import Status
 
 if TYPE_CHECKING:
     from wf.database import Database
@@ -18,7 +19,8 @@ class Standing(NamedTuple):
     key: int
     status: str
     generation: int
-    due_at: float | None
+    rev: int
+    has_begun: bool
 
 
 class StepLook(NamedTuple):
@@ -44,6 +46,13 @@ class Looks:
         """Where an instance stands; None if there is none."""
         found = self._database.read(self._sql["testing_instance"], {"workflow": workflow, "id": id})
         return Standing(*found[0]) if found else None
+
+    def passed(self, standing: Standing, status: str, since: int) -> bool:
+        """Whether an instance has come by a status after a fact of it; one that has begun has been running."""
+        if status == Status.RUNNING:
+            return standing.has_begun
+        params = {"key": standing.key, "rev": since, "status": status}
+        return bool(self._database.read(self._sql["testing_passed"], params)[0][0])
 
     def step(self, key: int, step: Selected) -> StepLook | None:
         """How far a `do` step has come; None if it has not been asked for."""

@@ -43,7 +43,8 @@ class Messages(Dispatcher):
         with self._lock:
             for nudge in nudges:
                 if nudge.delay > 0:
-                    heapq.heappush(self._later, (self._clock.now() + nudge.delay, next(self._numbers), nudge))
+                    at = round(self._clock.now() + nudge.delay, 6)  # as exact as the clock
+                    heapq.heappush(self._later, (at, next(self._numbers), nudge))
         return super().publish([nudge for nudge in nudges if nudge.delay <= 0])
 
     def taker(self) -> Taker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from wf.codec import encode
@@ -177,3 +177,17 @@ def _times(times: int | None) -> int | None:
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
         raise InvalidModification(f"`times` is a number from 1 up, or None for every attempt, not {times!r}.")
     return times
+
+
+def apply(change: Callable[[Modifier], Any], changes: Changes) -> None:
+    """Call what a test wants with a modifier.
+
+    Raises:
+        TypeError: It is a coroutine function, which the sync introspectors cannot await.
+    """
+    answer = change(Modifier(changes))
+    if hasattr(answer, "__await__"):
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        raise TypeError("modify() got an async function: pass a plain one, such as lambda m: m.disable_sleeps().")

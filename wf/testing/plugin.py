@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--wf-database-url", default="", metavar="URL",
         help="Make a database for the tests on this Postgres; by default an embedded one is started.",
     )  # fmt: skip
+    parser.addini("wf_settings", "settings of the `wf` fixture in all tests: lines of `name = value`", "linelist", [])
     group.addoption(
         "--wf-redis-url", default="", metavar="URL",
         help="Use this Redis, with keys of the tests' own; by default an embedded Valkey is started.",
@@ -51,8 +54,9 @@ def wf_servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     """Postgres and Redis for the tests of this process; started by the first test that needs them."""
     from wf.testing.servers import servers  # noqa: PLC0415
 
-    cache = getattr(pytestconfig, "cache", None)
-    folder = None if cache is None else Path(cache.mkdir("wf"))
+    cache, folder = getattr(pytestconfig, "cache", None), None
+    with suppress(OSError):  # a cache that cannot be written costs time, and nothing else
+        folder = None if cache is None else Path(cache.mkdir("wf"))
     urls = {name: pytestconfig.getoption(f"wf_{name}") for name in ("database_url", "redis_url")}
     with servers(cache=folder, **urls) as started:
         yield started
@@ -74,10 +78,9 @@ def wf_settings(wf_servers: Servers, _wf_registrations: Registrations) -> Iterat
     """Settings for real processes of this test: an empty journal, and a queue of their own."""
     from redis import Redis  # noqa: PLC0415
 
-    from wf.settings import Settings  # noqa: PLC0415
+    from wf.testing.workbench import settings_of  # noqa: PLC0415
 
-    urls = {"database_url": wf_servers.database_url, "redis_url": wf_servers.redis_url}
-    yield Settings(**urls, key_prefix=f"{wf_servers.prefix}processes:", queue="processes")
+    yield settings_of(wf_servers, key_prefix=f"{wf_servers.prefix}processes:", queue="processes")
     _wf_registrations.reset()
     with Redis.from_url(wf_servers.redis_url) as redis:
         for key in redis.scan_iter(f"{wf_servers.prefix}processes:*"):
@@ -97,10 +100,24 @@ def wf(
     """
     from wf.testing.workbench import Workbench  # noqa: PLC0415
 
-    options = {"always_replay": request.config.getoption("wf_always_replay")}
-    for marker in reversed(list(request.node.iter_markers("wf"))):
-        options |= marker.kwargs
-    with Workbench(wf_servers, _wf_registrations, **options) as bench:
+    with Workbench(wf_servers, _wf_registrations, **_options(request)) as bench:
+        for name in [name for name in os.environ if name.startswith("WF_")]:
+            monkeypatch.delenv(name)
         for name, value in bench.environment.items():
             monkeypatch.setenv(name, value)
         yield bench
+
+
+def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the command line, pytest's ini file and the markers of a test say of its engine; the nearest one wins."""
+    options: dict[str, Any] = {"always_replay": request.config.getoption("wf_always_replay")}
+    for line in request.config.getini("wf_settings"):
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise pytest.UsageError(f"wf_settings: a line is `name = value`, not {line!r}.")
+        options[name.strip()] = value.strip()
+    for marker in reversed(list(request.node.iter_markers("wf"))):
+        if marker.args:
+            raise pytest.UsageError(f"@pytest.mark.wf takes settings by their names, not {marker.args!r}.")
+        options |= marker.kwargs
+    return options

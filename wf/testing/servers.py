@@ -6,6 +6,7 @@ What `WF_DATABASE_URL` and `WF_REDIS_URL` name is never touched: it may be produ
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager, suppress
@@ -61,7 +62,10 @@ def servers(*, database_url: str = "", redis_url: str = "", cache: Path | None =
     """
     name = f"wf_test_{uuid4().hex[:12]}"
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    if roomy:
+        _remove_left()
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=_MEMORY if roomy else None))
+    (folder / "owner").write_text(str(os.getpid()))
     try:
         with (
             _database(database_url, name) if database_url else _embedded(folder, cache) as journal,
@@ -70,6 +74,15 @@ def servers(*, database_url: str = "", redis_url: str = "", cache: Path | None =
             yield Servers(journal, broker, f"{name}:")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left() -> None:
+    """Remove what sessions have left in memory that were killed; their servers did not outlive them."""
+    for owner in _MEMORY.glob("wf_test_*/owner"):
+        with suppress(OSError, ValueError):
+            pid = int(owner.read_text())
+            if not Path(f"/proc/{pid}").exists():
+                shutil.rmtree(owner.parent, ignore_errors=True)
 
 
 @contextmanager

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wf.testing.exploring import Explored
-    from wf.testing.introspection import InstanceIntrospector, WorkflowIntrospector
+    from wf.testing.introspection import InstanceIntrospector
+    from wf.testing.sessions import WorkflowIntrospector
     from wf.testing.workbench import Binding
 
 

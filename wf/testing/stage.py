@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wf.core import Kind
 from wf.interceptor import Interceptor
 from wf.testing.changes import Changes, Selected
+from wf.testing.cutting import FirstPart, Uncuttable, first_statement, function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
 
     from wf.attempt import Attempt
     from wf.core import Request
@@ -42,9 +40,8 @@ class Stage(Interceptor):
         self._lock = threading.Lock()
         self._changes: dict[tuple[str, str], Changes] = {}
         self._recorded: dict[str, list[tuple[int, Changes]]] = {}
-        self._events: list[tuple[InstanceRow, str, str, Any]] = []
-        self._waits: set[tuple[int, int, Selected]] = set()
-        self._dead: list[Any] = []
+        self._own: dict[tuple[str, str], Changes] = {}
+        self._expecting: dict[int, InstanceRow] = {}
 
     # What tests say.
 
@@ -57,10 +54,15 @@ class Stage(Interceptor):
             key: Its key, if it was created already: then it begins with what was recorded for its workflow before.
         """
         with self._lock:
-            if (held := self._changes.get((workflow, id))) is None:
-                common = [changes for after, changes in self._recorded.get(workflow, ()) if key is None or key > after]
-                held = self._changes[workflow, id] = common[-1].copied() if common else Changes()
-            return held
+            if (held := self._changes.get((workflow, id))) is not None:
+                return held
+            if key is None:  # who knows what will be recorded for its workflow until it is created
+                return self._own.setdefault((workflow, id), Changes())
+            common = [changes for after, changes in self._recorded.get(workflow, ()) if key > after]
+            made = common[-1].copied() if common else Changes()
+            made.take(self._own.pop((workflow, id), Changes()))
+            self._changes[workflow, id] = made
+            return made
 
     def record(self, workflow: str, changes: Changes, after: int) -> None:
         """Note changes for all instances of a workflow with a greater key than this."""
@@ -76,20 +78,20 @@ class Stage(Interceptor):
         """Forget the changes to an instance."""
         with self._lock:
             self._changes.pop((workflow, id), None)
+            self._own.pop((workflow, id), None)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._changes.clear()
             self._recorded.clear()
-            self._events.clear()
-            self._waits.clear()
+            self._own.clear()
+            self._expecting.clear()
 
-    def owed(self) -> list[tuple[InstanceRow, str, str, Any]]:
-        """Mocked events to send now: the instance, the event's id and type, the payload."""
+    def expecting(self, key: int) -> InstanceRow | None:
+        """The instance of this key, if it has waited for a type of event that is mocked."""
         with self._lock:
-            events, self._events = self._events, []
-            return events
+            return self._expecting.get(key)
 
     # What the engine asks.
 
@@ -103,8 +105,9 @@ class Stage(Interceptor):
                 request.at_once = changes.all_sleeps_off and not request.times_out
             case Kind.WAIT if step in changes.late:
                 request.at_once = True
-            case Kind.WAIT:
-                self._want_event(instance, changes, step, request.event_type)
+            case Kind.WAIT if request.event_type in changes.events:
+                with self._lock:
+                    self._expecting[instance.key] = instance
             case _:
                 pass
 
@@ -123,72 +126,26 @@ class Stage(Interceptor):
         if crash is None:
             return changes.results[step] if step in changes.results else result()
         if step not in changes.results:
-            with suppress(Exception):  # whatever it has come to, nobody lives to record it
+            try:
                 self.cut(request, result) if crash == "during" else result()
+            except Uncuttable:
+                raise
+            except Exception:  # noqa: S110  # whatever it has come to, nobody lives to record it
+                pass
         raise WorkerCrash(attempt)
 
     def _of(self, instance: InstanceRow) -> Changes:
         return self.changes(instance.workflow, instance.id, instance.key)
 
-    def _want_event(self, instance: InstanceRow, changes: Changes, step: Selected, type: str) -> None:
-        with self._lock:
-            wait = (instance.key, instance.generation, step)
-            if not changes.events.get(type) or wait in self._waits:
-                return
-            self._waits.add(wait)
-            number = sum(1 for key, generation, _ in self._waits if (key, generation) == wait[:2])
-        if (event := changes.event(type, number)) is not None:
-            id = f"mocked-{instance.generation}-{type}-{number}"
-            with self._lock:
-                self._events.append((instance, id, type, event[0]))
-
     def cut(self, request: Request, result: Callable[[], Any]) -> Any:
-        """Run the callback up to its middle."""
+        """Run the callback up to its middle.
+
+        Raises:
+            Uncuttable: Nobody can say where that is.
+        """
         callback = request.callback
         assert callback is not None, "a `do` has one"
-        if inspect.iscoroutinefunction(callback):
-            request.callback = _FirstPart(callback, self._dead)
+        if inspect.iscoroutinefunction(inspect.unwrap(function_of(callback))):
+            request.callback = FirstPart(callback)
             return result()
-        return _first_line(callback, result)
-
-
-class _FirstPart:
-    """An async callback up to where it waits for something; what it holds is never let go, as in a dead process."""
-
-    def __init__(self, callback: Callable[..., Any], dead: list[Any]) -> None:
-        self._callback, self._dead = callback, dead
-        self.__signature__ = inspect.signature(callback)
-
-    async def __call__(self, *args: Any, **named: Any) -> None:
-        body = self._callback(*args, **named)
-        self._dead.append(body)
-        with suppress(StopIteration):
-            body.send(None)
-
-
-class _Cut(BaseException):
-    """The first line has run; no `except Exception` of the callback may stop this."""
-
-
-def _first_line(callback: Callable[..., Any], result: Callable[[], Any]) -> Any:
-    """Run a sync callback until its first line has run."""
-    code: CodeType | None = getattr(inspect.unwrap(callback), "__code__", None)
-    lines: set[int] = set()
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code is not code:
-            return None
-        if event == "line":
-            lines.add(frame.f_lineno)
-            if len(lines) > 1:
-                raise _Cut
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        return result()
-    except _Cut:
-        return None  # nobody will see it: the worker crashes next
-    finally:
-        sys.settrace(before)
+        return first_statement(callback, result)

@@ -18,9 +18,10 @@ from wf.sql import statements
 from wf.status import TERMINAL
 from wf.testing.clock import MovableClock
 from wf.testing.fates import Fates
-from wf.testing.introspection import apply
 from wf.testing.looks import Looks
 from wf.testing.messages import Messages
+from wf.testing.mocked import MockedEvents
+from wf.testing.modifier import apply
 from wf.testing.stage import WorkerCrash
 from wf.workflow import registry
 from wf_tasks.runtime import Runtime
@@ -138,6 +139,7 @@ class Theatre:
         self._client = Client(settings=self._settings, clock=self._clock)
         self._looks = Looks(self._client.database)
         self._fates = Fates(crashes=crashes, failures=failures, max_lost=self._settings.max_lost)
+        self._mocked = MockedEvents(self._client.database, self._fates)
         self._database = _Lasting(self._settings)
         self._workers: list[Runtime] = []
 
@@ -210,9 +212,10 @@ class Theatre:
         except WorkerCrash:
             self._workers[number].close()
             self._workers[number] = self._worker()
-        for _, id, type, payload in self._fates.owed():
-            story.tell(f"event {type!r} arrives")
-            self._client.workflow(self._workflow).get(ID).send_event(type, payload, event_id=id)
+        for event in self._mocked.owed(nudge.key):
+            story.tell(f"event {event.type!r} arrives")
+            instance = self._client.workflow(event.workflow).get(event.id)
+            instance.send_event(event.type, event.payload, event_id=event.event_id)
 
     def _pass_time(self, story: Story) -> None:
         """Nothing is to be done now: go to when something is."""

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from difflib import get_close_matches
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
+from wf import crashpoints
 from wf.async_client import AsyncClient
 from wf.client import Client
 from wf.clock import standing_in
-from wf.errors import WfError
-from wf.settings import Settings
+from wf.errors import WfError, WorkflowNotFound
+from wf.settings import InvalidSettings, Settings
 from wf.testing.clock import MovableClock
 from wf.testing.crew import Crew
 from wf.testing.exploring import explore
-from wf.testing.introspection import InstanceIntrospector, WorkflowIntrospector
+from wf.testing.introspection import InstanceIntrospector
 from wf.testing.looks import Looks
 from wf.testing.messages import Messages
+from wf.testing.sessions import WorkflowIntrospector
 from wf.testing.stage import Stage
 from wf.testing.timetravel import Time
-from wf.workflow import WorkflowEntrypoint
+from wf.workflow import WorkflowEntrypoint, registry
 from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -61,6 +65,9 @@ class Workbench:
             differs from the journal pauses the instance.
         options: Settings, by their names.
 
+    Raises:
+        InvalidSettings: There is no such setting, or it cannot have this value.
+
     Attributes:
         settings: What everything here runs with.
         time: Moves time.
@@ -72,13 +79,17 @@ class Workbench:
         self, servers: Servers, registrations: Registrations, *, workers: int = 8, always_replay: bool = False,
         **options: Any,
     ) -> None:  # fmt: skip
-        given = {"queue": "test", "key_prefix": servers.prefix, "queue_prefix": None, **options}
-        self.settings = Settings(database_url=servers.database_url, redis_url=servers.redis_url, **given)
+        if unknown := set(options) - set(Settings.model_fields):
+            known = ", ".join(get_close_matches(min(unknown), Settings.model_fields)) or "those of the README's table"
+            raise InvalidSettings(f"There is no setting {min(unknown)!r}; did you mean {known}?")
+        if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+            raise InvalidSettings(f"workers= is a number from 1 up, not {workers!r}.")
+        self.settings = settings_of(servers, queue="test", key_prefix=f"{servers.prefix}{next(_numbers)}:", **options)
+        crashpoints.arm("", "")  # a point that the environment arms is meant for workers, not for pytest
         self._registrations, self._sessions = registrations, set[str]()
         self.clock = MovableClock()
         self.stage = Stage(strict=always_replay)
         self._messages = Messages(self.settings, self.clock)
-        self._messages.clear()
         self.client = Client(settings=self.settings, clock=self.clock)
         self.async_client = AsyncClient(client=self.client)
         self.looks = Looks(self.client.database)
@@ -93,11 +104,8 @@ class Workbench:
     @property
     def environment(self) -> dict[str, str]:
         """The `WF_...` variables with which other code, in this process or another, finds this engine."""
-        settings = self.settings
-        return {
-            "WF_DATABASE_URL": settings.database_url, "WF_REDIS_URL": settings.redis_url,
-            "WF_KEY_PREFIX": settings.key_prefix, "WF_QUEUE": settings.queue,
-        }  # fmt: skip
+        told = self.settings.model_dump(exclude_none=True, exclude_defaults=True)
+        return {f"WF_{name.upper()}": str(value) for name, value in told.items()}
 
     def workflow(self, workflow: Binding) -> Workflow:
         """A workflow, to create instances of; from now on its schedules fire when time is moved.
@@ -109,6 +117,8 @@ class Workbench:
             WorkflowNotFound: No workflow can have this name.
         """
         name = named(workflow)
+        if is_class(workflow) and registry.find(name, workflow.workflow_version) is not workflow:
+            registry.add(workflow)  # another test has defined one of the same name
         self._registrations.register(self._runtime.catalog, name)
         return self.client.workflow(workflow if isinstance(workflow, type) else name)
 
@@ -119,18 +129,22 @@ class Workbench:
             workflow: Its workflow.
             id: Its id.
 
+        Raises:
+            WorkflowNotFound: No class of this name is known in this process.
+
         Returns:
             An introspector, which is a context manager, also with `async with`.
         """
-        return InstanceIntrospector(self, self.workflow(workflow).name, id)
+        return InstanceIntrospector(self, self._known(workflow), id)
 
     def introspect(self, workflow: Binding) -> WorkflowIntrospector:
         """Look into all instances of a workflow that are created from now on, also by the code under test.
 
         Raises:
+            WorkflowNotFound: No class of this name is known in this process.
             SessionActive: There is an introspector of this workflow that was not disposed.
         """
-        name = self.workflow(workflow).name
+        name = self._known(workflow)
         if name in self._sessions:
             raise SessionActive(f'Workflow "{name}" already has an active introspection session; dispose of it first.')
         self._sessions.add(name)
@@ -160,6 +174,12 @@ class Workbench:
             raise TimeoutError(f"Steps still run after {timeout} s.")
         self.crew.check()
 
+    def _known(self, workflow: Binding) -> str:
+        name = self.workflow(workflow).name
+        if registry.find(name) is None:
+            raise WorkflowNotFound(name, registry.names())
+        return name
+
     def _instance(self, workflow: str, id: str) -> Instance:
         return self.client.workflow(workflow).get(id)
 
@@ -173,15 +193,20 @@ class Workbench:
         return not self.clock.flows or at - self.clock.now() > within
 
     def __enter__(self) -> Self:
-        _in_use.append(self)
-        self._around.callback(_in_use.remove, self)
-        self._around.enter_context(standing_in(self.clock))
-        self._registrations.register_all(self._runtime.catalog)
-        self.crew.start()
+        with ExitStack() as stack:
+            _in_use.append(self)
+            stack.callback(_in_use.remove, self)
+            stack.enter_context(standing_in(self.clock))
+            stack.callback(self._close)
+            self._registrations.register_all(self._runtime.catalog)
+            self.crew.start()
+            self._around = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._around.close()
+
+    def _close(self) -> None:
         self.crew.stop()
         self._runtime.close()
         self._registrations.reset()
@@ -191,6 +216,7 @@ class Workbench:
 
 
 _in_use: list[Workbench] = []
+_numbers = count(1)
 
 
 def current() -> Workbench:
@@ -204,11 +230,23 @@ def current() -> Workbench:
     return _in_use[-1]
 
 
+def settings_of(servers: Servers, **options: Any) -> Settings:
+    """Settings on the servers of the tests; what the environment says of others has no part in it."""
+    return Settings(
+        _env_prefix="wf_of_no_test_", database_url=servers.database_url, redis_url=servers.redis_url, **options
+    )
+
+
+def is_class(workflow: Binding) -> TypeGuard[type[WorkflowEntrypoint]]:
+    """Whether a workflow is given by its class."""
+    return isinstance(workflow, type) and issubclass(workflow, WorkflowEntrypoint)
+
+
 def named(workflow: Binding) -> str:
     """The name of a workflow, however it is given."""
     if isinstance(workflow, str):
         return workflow
-    if isinstance(workflow, type) and issubclass(workflow, WorkflowEntrypoint):
+    if is_class(workflow):
         return workflow.workflow_name
     name = getattr(workflow, "name", None)
     if not isinstance(name, str):
