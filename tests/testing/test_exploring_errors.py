@@ -95,6 +95,21 @@ def test_a_failure_is_not_hidden_by_what_comes_after_it(wf: Workbench) -> None:
         wf.explore(Pair, check=check, before=before)
 
 
+def test_an_interrupt_passes_even_after_a_failure(wf: Workbench) -> None:
+    """Whoever presses Ctrl-C wants an end of it, not a story."""
+    runs: list[int] = []
+
+    def check(run: Explored) -> None:
+        runs.append(1)
+        if len(runs) > 3:
+            raise KeyboardInterrupt
+        assert len(runs) < 2
+
+    with pytest.raises(KeyboardInterrupt):
+        wf.explore(Pair, check=check)
+    assert wf.clock.flows
+
+
 def test_without_hypothesis_it_says_so(wf: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything has run."""
     monkeypatch.setitem(sys.modules, "hypothesis", None)

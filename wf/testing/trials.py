@@ -148,8 +148,9 @@ class Trials:
             pass
         except Exception as complaint:  # hypothesis' own: all else is one of the two above
             if not self._over:
-                complaint.add_note(UNSTEADY)
-                self.steady, error = False, complaint
+                error, self.steady = complaint, not _is_unsteady(complaint)
+        if error is not None and not self.steady:
+            error.add_note(UNSTEADY)
         error = self._error or error
         if error is not None and self.failure is None:
             raise error
@@ -163,6 +164,8 @@ class Trials:
         self.checked += 1
         try:
             self._check(run)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             if _is_no_verdict(error):
                 raise self._stop(error) from None
@@ -188,11 +191,18 @@ class Trials:
         return run
 
 
+def _is_unsteady(complaint: Exception) -> bool:
+    """Whether hypothesis complains that the same choices have led to something else."""
+    from hypothesis.errors import Flaky  # noqa: PLC0415  (as above)
+
+    return isinstance(complaint, Flaky)
+
+
 def _is_no_verdict(error: BaseException) -> bool:
-    """Whether what a check raises says nothing of the run: it ends the process, or skips the test or ends all tests."""
+    """Whether what a check raises says nothing of the run: it ends the process, skips the test or ends all tests."""
     pytest = sys.modules.get("pytest")  # where it is not in use, it is not raised
     skips = () if pytest is None else (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception)
-    return isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit, *skips))
+    return isinstance(error, (SystemExit, GeneratorExit, *skips))
 
 
 def _require_hypothesis() -> None:
