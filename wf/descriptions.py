@@ -66,6 +66,7 @@ class Totals(NamedTuple):
 
 
 _STEP_TYPES = {"do": "step", "sleep": "sleep", "waitForEvent": "waitForEvent", "timer": "sleep", "rollback": "rollback"}
+_LOST = "The worker {} was lost in the middle of this attempt (killed, out of memory, or cut off from Postgres)."
 _UNTOLD = {"name": "Error", "message": "[truncated error]", "traceback": ""}
 """Stands for an error beyond the extent of a description."""
 
@@ -133,7 +134,7 @@ def _attempts(rows: Rows) -> dict[int, list[Answer]]:
                 end=end,
                 success=False,
                 outcome=outcome,
-                error=error_answer(error),
+                error=lost_answer(worker) if outcome == "lost" else error_answer(error),
                 worker=worker,
                 retryAt=retry_at,
                 rev=rev,
@@ -237,3 +238,8 @@ def error_answer(data: bytes | None) -> Answer | None:
     except CodecError as error:  # whoever looks at an instance shall see the rest of it
         return Answer(name="CodecError", message=str(error), traceback="")
     return Answer(name=found.name, message=found.message, traceback=found.traceback)
+
+
+def lost_answer(worker: str | None) -> Answer:
+    """What people see in place of the error that a lost attempt has not come to."""
+    return Answer(name="WorkerLostError", message=_LOST.format(worker), traceback="")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wf.answers import Answer
 from wf.core import StepConfig
 from wf.core.retry import DYNAMIC
-from wf.descriptions import error_answer
+from wf.descriptions import error_answer, lost_answer
 from wf.plain import legible
 from wf.status import TERMINAL, Status, StepStatus
 
@@ -44,7 +44,6 @@ _MOVED = {
     Status.PAUSED: "workflow_paused",
     Status.ROLLING_BACK: "rollback_started",
 }
-_LOST = "The worker {} was lost in the middle of this attempt (killed, out of memory, or cut off from Postgres)."
 _REDACTED = "[REDACTED]"
 _BAD_ENDS = ("_errored", "_timed_out")
 
@@ -200,8 +199,7 @@ class Telling:
         prefix = "rollback_" if fact.kind == "rollback" else ""
         of: dict[str, Any] = {"stepName": f"{fact.name}-{fact.count}", "attempt": fact.attempt}
         self._add(f"{prefix}attempt_started", fact.attempt_rev, fact.attempt_at, **of)
-        lost = Answer(name="WorkerLostError", message=_LOST.format(fact.worker))
-        of["error"] = lost if fact.status == "lost" else lambda: _error(fact.error)
+        of["error"] = lambda: _told(lost_answer(fact.worker)) if fact.status == "lost" else _error(fact.error)
         if fact.retry_at is not None and fact.ended_at is not None:
             of["retryDelayMs"] = max(round((fact.retry_at - fact.ended_at) * 1000), 0)
         self._add(f"{prefix}attempt_errored", fact.rev, fact.ended_at, **of)
@@ -218,4 +216,8 @@ def _config(fact: Fact) -> dict[str, Any]:
 
 def _error(data: bytes | None) -> Answer | None:
     found = error_answer(data)
-    return None if found is None else Answer(name=found["name"], message=found["message"])
+    return None if found is None else _told(found)
+
+
+def _told(error: Answer) -> Answer:
+    return Answer(name=error["name"], message=error["message"])

@@ -36,16 +36,17 @@ class Runtime:
         settings: Read once.
         clock: Takes the place of the database's clock, in tests.
         dispatcher: Publishes nudges, in place of one of its own.
+        database: The journal's, in place of one of its own.
         interceptor: Steps between the engine and the classes of workflows, in tests.
     """
 
     def __init__(
         self, settings: Settings, clock: Clock | None = None, *, dispatcher: Dispatcher | None = None,
-        interceptor: Interceptor | None = None,
+        database: Database | None = None, interceptor: Interceptor | None = None,
     ) -> None:  # fmt: skip
         guard.install()
         self.settings = settings
-        self.database = Database(settings)
+        self.database = database or Database(settings)
         self.journal = Journal(self.database, clock)
         self.catalog = Catalog(self.database, self.journal.clock)
         self.dispatcher = dispatcher or Dispatcher(settings)

@@ -158,7 +158,8 @@ def test_an_attempt_that_loses_its_worker_too_often_fails(rig: Rig, once: bool, 
         (nudge,) = rig.take()
     rig.advance(nudge)
     assert f"lost its worker {attempts} time(s)" in instance.status().output
-    assert [a.outcome for a in instance.describe().steps[0].attempts] == ["lost"] * attempts
+    told = [(a.outcome, a.success, a.error.name) for a in instance.describe().steps[0].attempts]
+    assert told == [("lost", False, "WorkerLostError")] * attempts
     for gate in gates:
         gate.set()
     for zombie in zombies:

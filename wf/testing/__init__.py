@@ -14,8 +14,8 @@ To `kill -9` a real worker instead, there is `wf_processes`, which starts `wf wo
 
 Where what is: the fixtures and pytest's options in `plugin`; what `wf` is in `workbench`; looking into instances in
 `introspection`, `sessions` and `waits` (and `aio`); what `m` can do in `modifier`, how it is done in `stage`, `mocked`
-and `cutting`; time in `timetravel`; the workers in `crew`; stories with crashes in `exploring`, `stories` and `fates`;
-real processes in `processes` and `crashpoints`.
+and `cutting`; time in `timetravel`; the workers in `crew`; stories with crashes in `exploring`, `trials`, `stories` and
+`fates`; real processes in `processes` and `crashpoints`.
 It is the real engine on the real journal; what steps between it and your code is `wf.interceptor`.
 """
 
@@ -32,15 +32,18 @@ if TYPE_CHECKING:
     from wf.testing.processes import Processes
     from wf.testing.sessions import WorkflowIntrospector
     from wf.testing.shortcuts import explore, introspect, introspect_instance, open_workbench
+    from wf.testing.stories import EndlessStory
     from wf.testing.timetravel import Time, TimeStandsStill
+    from wf.testing.trials import ExtraMissing
     from wf.testing.waiting import wait_until
     from wf.testing.waits import UnreachableError, WaitTimeout
     from wf.testing.workbench import NoWorkbench, SessionActive, Workbench
 
 _HOMES = {
     "AsyncInstanceIntrospector": "aio", "AsyncWorkflowIntrospector": "aio", "CrashPoint": "crashpoints",
-    "ExplorationFailed": "exploring", "Explored": "exploring", "InstanceIntrospector": "introspection",
-    "InvalidModification": "modifier", "Modifier": "modifier", "NoWorkbench": "workbench", "Processes": "processes",
+    "EndlessStory": "stories", "ExplorationFailed": "exploring", "Explored": "exploring", "ExtraMissing": "trials",
+    "InstanceIntrospector": "introspection", "InvalidModification": "modifier", "Modifier": "modifier",
+    "NoWorkbench": "workbench", "Processes": "processes",
     "SessionActive": "workbench", "Time": "timetravel", "TimeStandsStill": "timetravel",
     "UnreachableError": "waits", "WaitTimeout": "waits", "Workbench": "workbench",
     "WorkflowIntrospector": "sessions", "explore": "shortcuts", "introspect": "shortcuts",
@@ -52,8 +55,10 @@ __all__ = [
     "AsyncInstanceIntrospector",
     "AsyncWorkflowIntrospector",
     "CrashPoint",
+    "EndlessStory",
     "ExplorationFailed",
     "Explored",
+    "ExtraMissing",
     "InstanceIntrospector",
     "InvalidModification",
     "Modifier",

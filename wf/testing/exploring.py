@@ -5,14 +5,19 @@ Hypothesis draws what happens next, and shrinks what fails to the shortest story
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wf.errors import WfError
-from wf.testing.stories import Story, Theatre
+from wf.codec import encode
+from wf.core.names import check_event_type
+from wf.errors import InvalidEventType, SerializationError, WfError
+from wf.testing.modifier import InvalidModification
+from wf.testing.stories import LENGTH, Theatre
+from wf.testing.trials import LEAST, UNSTEADY, Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from wf.testing.fates import Choose
     from wf.testing.modifier import Modifier
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = 50
 """Runs of a workflow in one exploration, besides those that make a failure shorter."""
+
+_EVENT = '{"type":, "payload":}'
 
 __tracebackhide__ = True  # of what fails here pytest shows the line of the test
 
@@ -63,25 +70,20 @@ class ExplorationFailed(WfError, AssertionError):
         self.run = run
 
 
-class ExtraMissing(WfError, ImportError):
-    """A library is not installed that this part of the testing API needs."""
-
-    code = "testing.extra_missing"
-
-
 def explore(
     workflow: Binding,
     *,
     check: Callable[[Explored], Any],
     bench: Workbench,
     params: Any = None,
-    events: Sequence[Mapping[str, Any]] = (),
+    events: Iterable[Mapping[str, Any]] = (),
     before: Callable[[], Any] | None = None,
     modify: Callable[[Modifier], Any] | None = None,
     crashes: int = 1,
     failures: int = 1,
     late_events: bool = False,
     examples: int = EXAMPLES,
+    length: int = LENGTH,
     seed: int | None = 0,
 ) -> int:
     """Run a workflow many times, each time in another order of things, and check each run.
@@ -102,7 +104,8 @@ def explore(
         crashes: Attempts of one step that may lose their worker.
         failures: Attempts of one step that may fail where it would succeed; as many as its retries allow, at most.
         late_events: Whether time may also pass while an event is still to come, so that waits time out.
-        examples: How many runs.
+        examples: How many runs. Once one has failed, as many more (50 at least) may make it shorter.
+        length: Things that may happen in one run; an instance that has not ended by then is taken for endless.
         seed: Of the choices: the same ones each time. None for others each time.
 
     Returns:
@@ -110,67 +113,61 @@ def explore(
 
     Raises:
         ExplorationFailed: A run does not pass the check.
+        EndlessStory: An instance does not come to an end.
         ExtraMissing: hypothesis is not installed.
-        ValueError: `examples`, `crashes` or `failures` is negative or no number.
+        InvalidModification: One of the events cannot be sent.
+        ValueError: `examples`, `length`, `crashes` or `failures` is too small or no number.
+        TypeError: `check` is no function.
+        Exception: Whatever `before` or `modify` raises.
     """
-    for name, number in {"examples": examples, "crashes": crashes, "failures": failures}.items():
-        if isinstance(number, bool) or not isinstance(number, int) or number < (name == "examples"):
-            raise ValueError(f"explore({name}=) is a number of {'at least 1' if name == 'examples' else '0 or more'}.")
-    name = bench.workflow(workflow).name
-    checked, last = 0, None
-    with Theatre(
-        bench, name, params, list(events), modify=modify, crashes=crashes, failures=failures, late_events=late_events
-    ) as theatre:
+    _check_arguments(check, examples=examples, length=length, crashes=crashes, failures=failures)
+    given = _checked(events)
+    name, plain = bench.workflow(workflow).name, None
 
-        def one(choose: Choose, plain: Explored | None) -> Explored:
-            nonlocal checked, last
-            if before is not None:
-                before()
-            run = last = _told(theatre.play(choose), plain)
-            checked += 1
-            check(run)
-            return run
+    def run(choose: Choose) -> Explored:
+        if before is not None:
+            before()
+        story = theatre.play(choose)
+        return Explored(story.id, story.status, story.output, story.error, story.lines, plain)
 
-        try:
-            plain = one(_first, None)
-            _many(lambda choose: one(choose, plain), examples - 1, seed)
-        except Exception as error:
-            if last is None:  # not the workflow: `before`, or the engine itself
-                raise
-            raise ExplorationFailed(name, last, error) from error
-    return checked
-
-
-def _told(story: Story, plain: Explored | None) -> Explored:
-    return Explored(story.id, story.status, story.output, story.error, story.lines, plain)
-
-
-def _first(things: Sequence[Any]) -> Any:
-    return things[0]
-
-
-def _many(one: Callable[[Choose], Any], examples: int, seed: int | None) -> None:
-    """Let hypothesis play it so many times."""
-    if not examples:
-        return
-    try:
-        import hypothesis  # noqa: PLC0415  (an extra, and slow)
-    except ImportError:
-        raise ExtraMissing('explore() needs hypothesis: run `pip install "celery-wf[testing]"`.') from None
-
-    numbers = hypothesis.strategies.integers
-
-    @hypothesis.settings(
-        max_examples=examples, deadline=None, database=None, print_blob=False, derandomize=False,
-        verbosity=hypothesis.Verbosity.quiet,  # the story is told by us; its drawn numbers mean nothing to anybody
-        suppress_health_check=list(hypothesis.HealthCheck),
-        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink], report_multiple_bugs=False,
+    trials = Trials(run, check, max(LEAST, examples))
+    theatre = Theatre(
+        bench, name, params, given, modify=modify, crashes=crashes, failures=failures, late_events=late_events,
+        length=length,
     )  # fmt: skip
-    @hypothesis.given(hypothesis.strategies.data())
-    def played(data: hypothesis.strategies.DataObject) -> None:
-        def choose(things: Sequence[Any]) -> Any:
-            return things[0] if len(things) == 1 else things[data.draw(numbers(0, len(things) - 1))]
+    with theatre:
+        plain = trials.plain()
+        if trials.failure is None:
+            trials.many(examples - 1, seed)
+    if trials.failure is not None:
+        failed = ExplorationFailed(name, trials.failure.run, trials.failure.cause)
+        if not trials.steady:
+            failed.add_note(UNSTEADY)
+        raise failed from trials.failure.cause
+    return trials.checked
 
-        one(choose)
 
-    (played if seed is None else hypothesis.seed(seed)(played))()
+def _check_arguments(check: object, **numbers: object) -> None:
+    if not callable(check):
+        raise TypeError(f"explore(check=) is a function that is called with each run, not {check!r:.120}.")
+    for name, number in numbers.items():
+        least = 1 if name in ("examples", "length") else 0
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise ValueError(f"explore({name}=) is a number of {least} or more, not {number!r:.120}.")
+
+
+def _checked(events: Any) -> list[Mapping[str, Any]]:
+    """The events, if each is one that can be sent."""
+    if isinstance(events, str | Mapping) or not isinstance(events, Iterable):
+        raise InvalidModification(f"explore(events=) is a list of {_EVENT}, not {events!r:.120}.")
+    found = list(events)
+    for number, event in enumerate(found):
+        what = f"explore(events=)[{number}]"
+        if not isinstance(event, Mapping) or "type" not in event or set(event) - {"type", "payload"}:
+            raise InvalidModification(f"{what} is {_EVENT}, not {event!r:.120}.")
+        try:
+            check_event_type(event["type"])
+            encode(event.get("payload"), what=f"The payload of {what}")
+        except (InvalidEventType, SerializationError) as error:
+            raise InvalidModification(f"{what} cannot be sent: {error}") from error
+    return found

@@ -12,6 +12,7 @@ from uuid import UUID
 from structlog.testing import capture_logs
 
 from wf.client import Client
+from wf.database import Database
 from wf.errors import WfError
 from wf.sql import statements
 from wf.status import TERMINAL
@@ -42,8 +43,11 @@ SEED = UUID(int=1)
 ID = "explored"
 """Of the instance."""
 
-LENGTH = 5_000
+LENGTH = 500
 """Things that may happen in one story."""
+
+TOLD = 10
+"""Lines of a story that has no end which are told."""
 
 WORKERS = 2
 
@@ -56,7 +60,7 @@ _WAYS = (_ONCE,) * 6 + (_TWICE, _LOST, _FORGETS)
 
 
 class EndlessStory(WfError):
-    """An instance does not come to its end, whatever happens."""
+    """An instance does not come to its end. The message tells what happened last, and what it waits for."""
 
     code = "testing.endless_story"
 
@@ -95,6 +99,17 @@ class Story:
             self._waited = 0.0
 
 
+class _Lasting(Database):
+    """Connections that outlive the workers that use them: none of them holds anything of its worker's."""
+
+    def close(self) -> None:
+        """Stay open, whoever is done with them."""
+
+    def shut(self) -> None:
+        """Close them."""
+        super().close()
+
+
 class Theatre:
     """Plays stories of one workflow, one after the other; the journal of the test is empty before each.
 
@@ -107,15 +122,16 @@ class Theatre:
         crashes: Attempts of one step that may lose their worker.
         failures: Attempts of one step that may fail for no reason of its own.
         late_events: Whether time may pass while an event is still to come.
+        length: Things that may happen in one story.
     """
 
     def __init__(
         self, bench: Workbench, workflow: str, params: Any, events: Sequence[Mapping[str, Any]],
-        *, modify: Callable[[Modifier], Any] | None, crashes: int, failures: int, late_events: bool,
+        *, modify: Callable[[Modifier], Any] | None, crashes: int, failures: int, late_events: bool, length: int,
     ) -> None:  # fmt: skip
         self._workflow, self._params, self._events, self._modify = workflow, params, events, modify
-        self._late = late_events
-        self._bench, self._sql, self._quiet = bench, statements(), ExitStack()
+        self._late, self._length = late_events, length
+        self._bench, self._sql, self._opened = bench, statements(), ExitStack()
         self._settings = bench.settings.model_copy(update={"queue": "explored"})
         self._clock = MovableClock()
         self._messages = Messages(self._settings, self._clock)
@@ -124,7 +140,8 @@ class Theatre:
         self._looks = Looks(self._client.database)
         self._fates = Fates(crashes=crashes, failures=failures, max_lost=self._settings.max_lost)
         self._mocked = MockedEvents(self._client.database, self._fates)
-        self._workers = [self._worker() for _ in range(WORKERS)]
+        self._database = _Lasting(self._settings)
+        self._workers: list[Runtime] = []
 
     def play(self, choose: Choose) -> Story:
         """Play a story to its end.
@@ -137,7 +154,7 @@ class Theatre:
         """
         story, instance = self._begin(choose)
         left, pending = list(self._events), list[Any]()
-        for _ in range(LENGTH):
+        for _ in range(self._length):
             found = self._looks.instance(self._workflow, ID)
             if found is None or found.status in TERMINAL:
                 break
@@ -157,8 +174,10 @@ class Theatre:
             else:
                 self._deliver(thing, pending, choose, story)
         else:
-            raise EndlessStory(
-                f"The instance has not ended after {LENGTH} things that happened. Does `run` come to an end?"
+            raise self._endless(
+                story,
+                f"The instance has not ended after {self._length} things that happened. Does `run` come to an end? If "
+                f"it does, only later, say so with explore(length=).",
             )
         self._end(story)
         return story
@@ -203,7 +222,7 @@ class Theatre:
         due = self._client.database.rows(self._sql["testing_due"], {})[0][0]
         at = min((each for each in (due, self._messages.next_at()) if each is not None), default=None)
         if at is None:
-            raise EndlessStory("Nothing will ever happen any more; the instance is paused, or nobody wakes it.")
+            raise self._endless(story, "Nothing will ever happen any more; the instance is paused, or nobody wakes it.")
         if (seconds := at - self._clock.now()) > 0:
             story.waits(seconds)
             self._clock.set(at)
@@ -219,23 +238,41 @@ class Theatre:
         except Exception as error:  # what `run` failed with, whatever it is
             story.error = error
 
+    def _endless(self, story: Story, why: str) -> EndlessStory:
+        story.end()
+        first = max(len(story.lines) - TOLD, 0)
+        last = [f"  {number:3}. {line}" for number, line in enumerate(story.lines[first:], first + 1)]
+        found = self._looks.instance(self._workflow, ID)
+        waits = [] if found is None else self._looks.open(found.key, self._clock.now())
+        parts = {"What happened last:": last, "What it waits for:": [f"  {wait}" for wait in waits]}
+        return EndlessStory("\n".join([why, *("\n".join([title, *told]) for title, told in parts.items() if told)]))
+
     def _worker(self) -> Runtime:
-        made = Runtime(self._settings, self._clock, dispatcher=self._messages, interceptor=self._fates)
+        made = Runtime(
+            self._settings, self._clock, dispatcher=self._messages, database=self._database, interceptor=self._fates
+        )
         made.environment.load()
         return made
 
     def __enter__(self) -> Self:
-        self._quiet.enter_context(capture_logs())  # what is arranged here is no news
-        self._bench.time.freeze()  # else its own workers would find what is due here
-        self._bench.settle()
-        self._client.database.rows(self._sql["testing_unschedule"], {})
+        with ExitStack() as opened:
+            opened.enter_context(capture_logs())  # what is arranged here is no news
+            if self._bench.clock.flows:
+                self._bench.time.freeze()  # else its own workers would find what is due here
+                opened.callback(self._bench.time.flow)
+            for part in (self._messages.shut, self._taker.close, self._client.close, self._database.shut):
+                opened.callback(part)
+            opened.callback(self._close_workers)
+            self._bench.settle()
+            self._client.database.rows(self._sql["testing_unschedule"], {})
+            for _ in range(WORKERS):
+                self._workers.append(self._worker())
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _close_workers(self) -> None:
         for worker in self._workers:
             worker.close()
-        self._client.close()
-        self._taker.close()
-        self._messages.shut()
-        self._bench.time.flow()
-        self._quiet.close()
