@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pytest
 
     from tests.support import Rig
+    from wf.testing import Workbench
 
 README = Path(__file__).parents[1] / "README.md"
 REPORT = README.parent / "examples/report/README.md"
@@ -52,6 +53,16 @@ def test_the_first_workflow_runs_as_it_stands(rig: Rig) -> None:
     instance.send_event("answered", {"stars": 5})
     rig.settle()
     assert instance.status().output == {"account": 17, "stars": 5}
+
+
+def test_the_test_runs_as_it_stands(wf: Workbench) -> None:
+    """The README's test of its first workflow passes."""
+    (code,) = re.findall(r"```python\n(from datetime.*?)```", README.read_text(), re.DOTALL)
+    (test,) = re.findall(r"```python\n(def test_nobody_answers.*?)```", README.read_text(), re.DOTALL)
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(code, str(README), "exec"), names)
+    exec(compile(test, str(README), "exec"), names)
+    names["test_nobody_answers"](wf)
 
 
 def run_snippet(begin: str, **names: Any) -> None:

@@ -101,7 +101,8 @@ def test_each_file_is_run() -> None:
     """No snippet is decoration: each file has tests, or is imported by one that has."""
     made = files()
     for name, code in made.items():
-        used = any(f"from {name.removesuffix('.py')} import" in other for other in made.values())
+        module = name.removesuffix(".py")
+        used = any(f"from {module} import" in other or f'worker("{module}"' in other for other in made.values())
         assert used or re.search(r"^(async )?def test_", code, re.MULTILINE), name
 
 

@@ -57,8 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 INTRODUCTION = """# Crash matrix
 
-Each cell: the primitive runs, the first process that comes to the point is killed by SIGKILL, another process goes on, and
-status, output, effects and journal are what they must be. An empty cell: the primitive does not come to that point.
+Each cell: the primitive runs, the first process that comes to the point is killed by SIGKILL, another process goes on,
+and status, output, effects and journal are what they must be. An empty cell: the primitive does not come to that point.
 """
 
 
