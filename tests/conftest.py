@@ -152,8 +152,8 @@ def api(rig: Rig) -> Iterator[Api]:
         yield made
 
 
-@pytest.hookimpl(wrapper=True, specname="pytest_runtest_makereport")
-def legible_report() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Half a character in what a test has printed breaks no report."""
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
