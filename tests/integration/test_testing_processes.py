@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 PLUGIN = """
 import pytest
 from wf import Settings
-from wf.testing.process_fixtures import *
 
 @pytest.fixture
 def wf_settings():
@@ -62,16 +61,16 @@ def test_a_users_project_starts_its_workers(settings: Settings, tmp_path: Path) 
     """Modules are found by pytest's `pythonpath`; of the test that fails, and of no other, the logs are shown."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "greetings.py").write_text(WORKFLOW)
-    (tmp_path / "project_plugin.py").write_text(PLUGIN)
+    (tmp_path / "conftest.py").write_text(PLUGIN)
     (tmp_path / "test_greetings.py").write_text(TEST)
     (tmp_path / "pytest.ini").write_text(
-        "[pytest]\npythonpath = src .\naddopts = -p project_plugin -p no:cacheprovider"
+        "[pytest]\npythonpath = src .\naddopts = -p wf.testing.plugin -p no:cacheprovider"
     )
     quick = settings.model_copy(update={"lease": 1.0, "renudge": 1.0, "alarm_tick": 0.2})
     path = os.pathsep.join(str(ROOT / part) for part in ("", "tasks", "reaper", "api"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--color=no"], cwd=tmp_path, capture_output=True, text=True,
-        env=environment(quick, {"PYTHONPATH": path}), timeout=100, check=False,
+        env=environment(quick, {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}), timeout=100, check=False,
     )  # fmt: skip
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count("log of worker-") == 1
@@ -127,7 +126,10 @@ def test_a_worker_cannot_both_die_and_be_held(processes: Processes) -> None:
 
 def test_every_point_is_explained() -> None:
     """The module tells of each what is done and what is not."""
-    points = (*crashpoints.POINTS, *crashpoints.TRANSACTION_POINTS, *crashpoints.JOB_POINTS)
+    points = (
+        *crashpoints.POINTS, *crashpoints.TRANSACTION_POINTS, *crashpoints.JOB_POINTS, *crashpoints.CLIENT_POINTS,
+        *crashpoints.BEAT_POINTS,
+    )  # fmt: skip
     lines = (crashpoints.__doc__ or "").splitlines()
     assert [line.split()[0] for line in lines if line.startswith("    ")] == list(points)
 

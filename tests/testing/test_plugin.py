@@ -34,23 +34,18 @@ def run_pytest(folder: Path, source: str, *args: str, **env: str) -> str:
     """Run pytest on a file, as in a project of a user; its output."""
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
     (folder / "test_project.py").write_text(dedent(FLOW) + dedent(source))
-    installed = "-pno:none" if "wf" in _entry_points() else "-pwf.testing.plugin"
+    plugins = ["-pwf.testing.plugin", *(["-pxdist"] if "-n" in args else [])]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", installed, "-q", "-rA", *args], cwd=folder, text=True, capture_output=True,
+        [sys.executable, "-m", "pytest", *plugins, "-q", "-rA", *args], cwd=folder, text=True, capture_output=True,
         timeout=110, check=False, env=_plain_environment() | env,
     )  # fmt: skip
     return run.stdout + run.stderr
 
 
-def _entry_points() -> set[str]:
-    from importlib.metadata import entry_points  # noqa: PLC0415
-
-    return {point.name for point in entry_points(group="pytest11")}
-
-
 def _plain_environment() -> dict[str, str]:
     paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path if path)
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("WF_")}, "PYTHONPATH": paths}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("WF_")}
+    return ours | {"PYTHONPATH": paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def test_tests_are_isolated_from_each_other(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ import os
 class Kind(enum.Enum):
     GO = "go"
 
-os.environ["WF_TEST_SECRET"] = secret = "s3cret"
+os.environ["SECRET_OF_A_TEST"] = secret = "s3cret"
 TYPE, pause = "approved", {"retries": {"limit": 2, "delay": "1 minute"}, "note": secret}
 """
     lines = [
