@@ -14,7 +14,6 @@ from psycopg import errors as postgres
 from wf.cipher import cipher_for
 from wf.errors import JournalBusy, JournalRefused, JournalUnavailable, SchemaMismatch
 from wf.guard import refuse_in_run
-from wf.migrations import check, head
 from wf.offloop import off_loop
 from wf.sql import statements
 from wf.urls import conninfo
@@ -127,7 +126,7 @@ class Database:
                 connection.close()
                 connection = None
             if isinstance(error, _MISSING):
-                check(self._url)
+                _check_schema(self._url)
             if (meaning := _meaning(error)) is not None:
                 raise meaning from error
             raise
@@ -196,7 +195,15 @@ class Database:
 @cache
 def _needed() -> str:
     """The schema version of this release; looking for it reads every migration."""
+    from wf.migrations import head  # noqa: PLC0415  (Alembic is slow to import, and most clients need none of it)
+
     return head()
+
+
+def _check_schema(url: str) -> None:
+    from wf.migrations import check  # noqa: PLC0415  (as above)
+
+    check(url)
 
 
 def _meaning(error: BaseException) -> JournalUnavailable | None:

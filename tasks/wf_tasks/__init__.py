@@ -7,20 +7,21 @@ nothing but time.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from wf_tasks.attach import attach
 
 if TYPE_CHECKING:
     from wf_tasks.celery import app
+    from wf_tasks.mounting import attach
 
 __all__ = ["app", "attach"]
 
+_HOMES = {"app": "wf_tasks.celery", "attach": "wf_tasks.mounting"}
+"""Imported when asked for: our own app becomes Celery's current one, which a team has its own for; and tests of
+workflows run on `wf_tasks.runtime` without Celery."""
+
 
 def __getattr__(name: str) -> Any:
-    """Make our own app when it is asked for: it becomes Celery's current app, which a team has its own for."""
-    if name == "app":
-        from wf_tasks.celery import app  # noqa: PLC0415
-
-        return app
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

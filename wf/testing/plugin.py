@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def wf_servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     """Postgres and Redis for the tests of this process; started by the first test that needs them."""
+    # What the tests need next takes as long to import as the servers to start, which is mostly waiting.
+    Thread(target=import_module, args=("wf.testing.workbench",), daemon=True).start()
     from wf.testing.servers import servers  # noqa: PLC0415
 
     cache, folder = getattr(pytestconfig, "cache", None), None

@@ -11,8 +11,10 @@ import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -118,6 +120,8 @@ def _embedded(folder: Path, cache: Path | None) -> Iterator[str]:
     ready = kept is not None and kept.is_dir()
     server = Postgres(folder, _UNSAFE, kept if ready else None)
     try:
+        if not ready:  # while the server's own programs prepare its data, this process has nothing else to do
+            Thread(target=import_module, args=("wf.migrations",), daemon=True).start()
         server.start()
         if not ready:
             _migrate(server.url)
