@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CODE := wf tasks reaper api tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test check chaos crash-matrix simulate bench clean
+.PHONY: help install demo pictures test check crash-matrix simulate bench clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,9 +32,6 @@ check: install  ## style, types, and which package may import which
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
-
-chaos: install  ## ten minutes under load while everything is broken in turn, as JSON and a picture; ARGS='--seconds 60'
-	$(BIN)/python -m tests.chaos $(ARGS)
 
 crash-matrix: install  ## every primitive, killed at every point, as a table in crash-matrix.md
 	$(BIN)/python -m tests.crashmatrix $(ARGS)
