@@ -56,7 +56,7 @@ def test_the_diagram_has_the_class_and_the_fields_of_its_params() -> None:
         customer: str
         item: Item
 
-    class Ordered(WorkflowEntrypoint, name="ordered", params=Order):
+    class Ordered(WorkflowEntrypoint, name="drawn-ordered", params=Order):
         async def run(self, event: Any, step: Any) -> None: ...
 
     item = {"type": "object", "fields": {"size": {"type": "unknown"}, "part": {"type": "unknown"}}}
