@@ -151,7 +151,7 @@ def _live(settings: Settings, clock: SharedClock, scenario: Scenario, ledger: Le
         elif point is not None:
             crashpoints.arm(point, str(ledger.path) + ".killed")
         _Life(settings, clock, scenario, ledger).run()
-    except BaseException:
+    except BaseException:  # whatever it is, the parent is told by the exit code, and no forked pytest goes on
         traceback.print_exc()
         return _BROKEN
     return _DONE

@@ -27,12 +27,15 @@ def run_pytest(
         timeout: Seconds.
         env: Variables on top; those of the suite itself, whose names begin with WF_ or PYTEST_, are left out.
     """
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("WF_", "PYTEST_"))}
-    path = os.pathsep.join(filter(None, [*_SOURCES, ours.get("PYTHONPATH", "")]))
-    # Users have no more than this; all that our suite has installed takes two seconds to load.
-    more = {"PYTHONPATH": path, "COLUMNS": "120", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
     plugins = ["-p", "wf.testing.plugin", "-p", "anyio.pytest_plugin", *(["-p", "xdist"] if "-n" in arguments else [])]
     argv = [sys.executable, "-m", "pytest", *plugins, "-o", f"cache_dir={cache}", *arguments]
-    return subprocess.run(
-        argv, cwd=folder, env=ours | more, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    variables = users_environment() | {"COLUMNS": "120", "NO_COLOR": "1", **(env or {})}
+    return subprocess.run(argv, cwd=folder, env=variables, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def users_environment() -> dict[str, str]:
+    """The variables of a user who has our package on the path, and nothing of this suite's."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("WF_", "PYTEST_"))}
+    path = os.pathsep.join(filter(None, [*_SOURCES, ours.get("PYTHONPATH", "")]))
+    # Users have no more plugins than this; all that our suite has installed takes two seconds to load.
+    return ours | {"PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

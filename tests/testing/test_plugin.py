@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import psycopg
 import redis
 
+from tests.support.plugin import run_pytest, users_environment
 from tests.support.processes import environment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support import Databases
     from wf import Settings
 
@@ -30,27 +31,17 @@ FLOW = """
 """
 
 
-def run_pytest(folder: Path, source: str, *args: str, **env: str) -> str:
+def run_project(folder: Path, source: str, *args: str, **env: str) -> str:
     """Run pytest on a file, as in a project of a user; its output."""
-    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_project.py").write_text(dedent(FLOW) + dedent(source))
-    plugins = ["-pwf.testing.plugin", *(["-pxdist"] if "-n" in args else [])]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", *plugins, "-q", "-rA", *args], cwd=folder, text=True, capture_output=True,
-        timeout=110, check=False, env=_plain_environment() | env,
-    )  # fmt: skip
+    run = run_pytest(folder, "-q", "-rA", *args, cache=folder / "cache", env=env)
     return run.stdout + run.stderr
-
-
-def _plain_environment() -> dict[str, str]:
-    paths = os.pathsep.join(str(Path(path).resolve()) for path in sys.path if path)
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("WF_")}
-    return ours | {"PYTHONPATH": paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 def test_tests_are_isolated_from_each_other(tmp_path: Path) -> None:
     """The same id is free in the next test, classes of a test are forgotten, and no variable stays set."""
-    output = run_pytest(
+    output = run_project(
         tmp_path,
         """
         @pytest.mark.parametrize("number", [1, 2])
@@ -75,7 +66,7 @@ def test_tests_are_isolated_from_each_other(tmp_path: Path) -> None:
 
 def test_processes_of_xdist_have_servers_of_their_own(tmp_path: Path) -> None:
     """With `-n 2` tests with the same ids do not see each other."""
-    output = run_pytest(
+    output = run_project(
         tmp_path,
         """
         @pytest.mark.parametrize("number", range(6))
@@ -104,8 +95,8 @@ def test_always_replay_finds_what_is_not_deterministic(tmp_path: Path) -> None:
                 wf.workflow(Named).create("n")
                 named.wait_for_status("complete")
     """
-    assert "1 passed" in run_pytest(tmp_path, source)
-    output = run_pytest(tmp_path, source, "--wf-always-replay")
+    assert "1 passed" in run_project(tmp_path, source)
+    output = run_project(tmp_path, source, "--wf-always-replay")
     assert "1 failed" in output
     assert "pay first" in output
     assert "pay second" in output
@@ -125,7 +116,7 @@ def test_servers_of_a_team_are_left_as_they_were(
     """
     production = environment(settings)["WF_DATABASE_URL"]
     url = databases.url("postgres")
-    output = run_pytest(
+    output = run_project(
         tmp_path, source, f"--wf-database-url={url}", f"--wf-redis-url={redis_url}", WF_DATABASE_URL=production
     )
     assert "1 passed" in output, output
@@ -139,7 +130,7 @@ def test_servers_of_a_team_are_left_as_they_were(
 
 def test_a_step_that_never_ends_does_not_hold_the_session(tmp_path: Path) -> None:
     """After a few seconds a test ends without a callback that hangs, and the next test is not harmed by it."""
-    output = run_pytest(
+    output = run_project(
         tmp_path,
         """
         class Hung(WorkflowEntrypoint, name="hung"):
@@ -161,7 +152,7 @@ def test_a_step_that_never_ends_does_not_hold_the_session(tmp_path: Path) -> Non
 
 def test_without_the_fixture_the_shortcuts_say_so(tmp_path: Path) -> None:
     """The functions of `wf.testing` work on the engine of the test, and without one say what to do."""
-    output = run_pytest(
+    output = run_project(
         tmp_path,
         """
         from wf.testing import NoWorkbench, introspect, introspect_instance
@@ -184,7 +175,7 @@ def test_the_plugin_is_cheap_for_those_who_do_not_use_it() -> None:
     """Pytest loads the plugin in every run, so it imports no driver, no ORM and no Celery."""
     heavy = "{'sqlalchemy', 'celery', 'kombu', 'psycopg', 'redis', 'pydantic', 'hypothesis', 'psutil'}"
     told = f"import sys, wf.testing.plugin; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", told], check=True, env=_plain_environment())
+    subprocess.run([sys.executable, "-c", told], check=True, env=users_environment())
 
 
 def test_an_engine_without_pytest(tmp_path: Path) -> None:
@@ -206,7 +197,5 @@ def test_an_engine_without_pytest(tmp_path: Path) -> None:
             print("gave", flow.result(timeout=5))
         """)
     )
-    run = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=False, env=_plain_environment()
-    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, env=users_environment())
     assert "gave 3" in run.stdout, run.stderr
