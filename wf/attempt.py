@@ -43,6 +43,7 @@ class Attempt:
         cancelled: Set when the callback should stop.
         stopped: Whether it should because nobody wants its result any more.
         recorded: Whether the journal already holds its end.
+        is_async: Whether the callback is a coroutine function, which has a timeout of its own on the loop.
         future: The coroutine on the shared loop, if the callback is async.
         details: What its own heartbeats told last, encoded.
         details_kept: The same, as far as the journal holds it.
@@ -61,6 +62,7 @@ class Attempt:
     cancelled: threading.Event = field(default_factory=threading.Event)
     stopped: bool = False
     recorded: bool = False
+    is_async: bool = False
     future: Future[Any] | None = None
     details: bytes | None = None
     details_kept: bytes | None = None
@@ -70,7 +72,7 @@ class Attempt:
     @property
     def limit(self) -> float:
         """When the minder ends it: a coroutine should have been cancelled by then, unless it holds up the loop."""
-        return self.deadline + (GRACE if self.future is not None else 0.0)
+        return self.deadline + (GRACE if self.is_async or self.future is not None else 0.0)
 
     @property
     def held(self) -> Held:

@@ -6,6 +6,7 @@ whether somebody has stopped them: terminated, restarted or deleted their instan
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from concurrent.futures import CancelledError as FutureCancelled
@@ -70,6 +71,7 @@ class Attempts:
             AttemptGone: The result, whatever it would be, belongs to nobody.
             Exception: Whatever the callback raised; WorkflowTimeoutError if it took too long.
         """
+        attempt.is_async = inspect.iscoroutinefunction(request.callback)  # known before the minder looks
         self._begin(attempt)
         try:
             crashpoints.reached(crashpoints.IN_USER_CODE)

@@ -59,7 +59,7 @@ class Callbacks:
             if inspect.iscoroutine(result):
                 result.close()  # it cannot be stored, which the error will say
             return result
-        if inspect.iscoroutinefunction(request.callback):
+        if attempt.is_async:
             return self._on_loop(attempt, lambda: call(request, context))
         with _no_exit():
             result = call(request, context)

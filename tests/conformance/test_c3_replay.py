@@ -19,7 +19,7 @@ from tests.conformance.kit_steps import (
     to_the_end,
     wake,
 )
-from wf import NonRetryableError
+from wf import NonRetryableError, WorkflowTimeoutError
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -83,6 +83,20 @@ def test_a_timeout_is_thrown_again_without_running(rig: Rig) -> None:
     live, replayed = lives(rig, body)
     assert live == replayed
     assert len(calls) == 1
+
+
+def test_a_timeout_that_is_over_at_once_is_an_ordinary_failure(rig: Rig) -> None:
+    """A coroutine whose time is over before it could start fails in its own task, not beside it."""
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    async def body(step: Any) -> Any:
+        errors = [await caught(step.do, "hang", hang, config={**once(), "timeout": 1e-9}) for _ in range(30)]
+        return [type(error) for error in errors]
+
+    live, replayed = lives(rig, body)
+    assert live == replayed == [WorkflowTimeoutError] * 30
 
 
 def test_a_replay_writes_nothing(rig: Rig) -> None:
