@@ -76,7 +76,7 @@ def test_what_is_shown_comes_out(shown: Shown, folder: Path, databases: Database
     """Each command, typed as it stands, prints what is shown, in this order; `...` leaves something out."""
     servers = {"$TEST_POSTGRES": databases.url("postgres"), "$TEST_REDIS": redis_url}
     arguments = [servers.get(word, word) for word in shlex.split(shown.command)[1:]]
-    done = run_pytest(folder, *arguments, cache=folder / "cache")
+    done = run_pytest(folder, *arguments)
     out, at = plain(done.stdout), 0
     for part in map(plain, re.split(r"^\.\.\.$", shown.output, flags=re.MULTILINE)):
         found = out.find(part, at)
@@ -90,7 +90,7 @@ def test_everything_else_passes(folder: Path) -> None:
     named = " ".join(shown.command for shown in COMMANDS)
     others = [name for name in files() if name.startswith("test_") and name not in named]
     tests = sum(files()[name].count("def test_") for name in others)
-    done = run_pytest(folder, "-q", *others, cache=folder / "cache")
+    done = run_pytest(folder, "-q", *others)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|skipped)", done.stdout)}
     assert counts["passed"] + counts["skipped"] >= tests > len(others)

@@ -76,7 +76,7 @@ def titles(client: httpx.Client) -> list[str]:
 
 def test_its_own_tests_pass(tmp_path: Path) -> None:
     """Whoever copies the example and types `pytest` sees them pass, without servers."""
-    done = run_pytest(EXAMPLE, "-q", cache=tmp_path / "cache")
+    done = run_pytest(EXAMPLE, "-q")
     assert done.returncode == 0, done.stdout
     assert re.search(r"\d\d passed", done.stdout)
 
@@ -86,7 +86,7 @@ def test_without_its_key_a_post_is_published_twice(tmp_path: Path) -> None:
     broken = shutil.copytree(EXAMPLE, tmp_path / "blog", ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
     code = (broken / "moderation.py").read_text().replace("key=ctx.idempotency_key", "key=str(ctx.attempt)", 1)
     (broken / "moderation.py").write_text(code)
-    done = run_pytest(broken, "-q", "-k", "dies", cache=tmp_path / "cache")
+    done = run_pytest(broken, "-q", "-k", "dies")
     assert done.returncode == 1, done.stdout
     assert "assert (2, 1) == (1, 1)" in done.stdout
     assert "1 failed, 1 passed" in done.stdout

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 _SOURCES = [str(_ROOT / name) for name in ("", "tasks", "reaper", "api")]
 
+CACHE = _ROOT / ".pytest_cache" / "projects"
+
 
 def run_pytest(
-    folder: Path, *arguments: str, cache: Path, timeout: float = 110, env: Mapping[str, str] | None = None
+    folder: Path, *arguments: str, cache: Path = CACHE, timeout: float = 110, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest in a folder, and wait until it ends.
 
     Args:
         folder: In which it begins.
         arguments: Of the command.
-        cache: Its cache, with the prepared Postgres for the next run.
+        cache: Its cache, with the prepared Postgres for the next run; by default all runs of the suite share one.
         timeout: Seconds.
         env: Variables on top; those of the suite itself, whose names begin with WF_ or PYTEST_, are left out.
     """

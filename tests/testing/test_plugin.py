@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import redis
 
-from tests.support.plugin import run_pytest, users_environment
+from tests.support.plugin import CACHE, run_pytest, users_environment
 from tests.support.processes import environment
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ FLOW = """
 """
 
 
-def run_project(folder: Path, source: str, *args: str, **env: str) -> str:
+def run_project(folder: Path, source: str, *args: str, cache: Path = CACHE, **env: str) -> str:
     """Run pytest on a file, as in a project of a user; its output."""
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_project.py").write_text(dedent(FLOW) + dedent(source))
-    run = run_pytest(folder, "-q", "-rA", *args, cache=folder / "cache", env=env)
+    run = run_pytest(folder, "-q", "-rA", *args, cache=cache, env=env)
     return run.stdout + run.stderr
 
 
@@ -78,6 +78,24 @@ def test_processes_of_xdist_have_servers_of_their_own(tmp_path: Path) -> None:
         "-n", "2",
     )  # fmt: skip
     assert "6 passed" in output, output
+
+
+def test_what_tests_make_is_not_kept_with_the_prepared_data(tmp_path: Path) -> None:
+    """The first session leaves data for the next one: the schema, and no row, table or database of its tests."""
+    source = """
+        import os, psycopg
+
+        def test_makes_what_is_not_ours(wf):
+            wf.workflow(Flow).create("same")
+            with psycopg.connect(os.environ["WF_DATABASE_URL"], autocommit=True) as connection:
+                connection.execute("create table own (id int)")
+                connection.execute("create database own")
+                assert connection.execute("select count(*), max(key) from wf.instance").fetchone() == (1, 1)
+    """
+    for _ in range(2):
+        output = run_project(tmp_path, source, cache=tmp_path / "cache")
+        assert "1 passed" in output, output
+        assert [file.name for file in tmp_path.glob("cache/d/wf/postgres-*/PG_VERSION")] == ["PG_VERSION"]
 
 
 def test_always_replay_finds_what_is_not_deterministic(tmp_path: Path) -> None:

