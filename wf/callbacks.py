@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -45,7 +45,11 @@ class Callbacks:
             concurrent.futures.CancelledError: The coroutine was cancelled.
             BaseException: Whatever the callback raised; WorkflowTimeoutError if it is async and took too long.
         """
-        with nullcontext() if attempt.lines is None else attempt.lines.current():
+        with ExitStack() as around:
+            if attempt.lines is not None:
+                around.enter_context(attempt.lines.current())
+            if attempt.span is not None:
+                around.enter_context(attempt.span.current())
             return self._call(attempt, request, begin)
 
     def _call(self, attempt: Attempt, request: Request, begin: Callable[[], Any] | None) -> Any:

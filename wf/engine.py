@@ -31,6 +31,7 @@ from wf.running import Runner
 from wf.settling import settle
 from wf.slots import Slots
 from wf.status import Status, StepStatus
+from wf.tracing import Tracing
 
 if TYPE_CHECKING:
     from wf.attempt import Attempt
@@ -86,8 +87,9 @@ class Engine:
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry, self._meter = mailbox, dispatcher, registry, meter
         self._slots = Slots(journal.database, journal.clock, dispatcher)
-        self._recorder = Recorder(settings, journal, dispatcher, meter)
-        self.runner = Runner(settings, journal, self._recorder, meter, interceptor)
+        self._tracing = Tracing(journal.clock, settings.lease, enabled=settings.tracing)
+        self._recorder = Recorder(settings, journal, dispatcher, meter, self._tracing)
+        self.runner = Runner(settings, journal, self._recorder, meter, self._tracing, interceptor)
         self.passes = Passes(settings, journal, registry, env, interceptor)
 
     def advance(self, nudge: Nudge) -> Progress:
@@ -217,6 +219,7 @@ class Engine:
         if self.journal.lose(live.instance, expired, again=again):
             log_lost(live.instance, expired)
             self._meter.attempt_lost(live.instance.workflow)
+            self._tracing.lost(live.instance, expired)
 
     def _claim_beside(self, live: Live, row: StepRow, now: float) -> tuple[bool, StepRow | None]:
         """Claim one of several steps without racing its siblings for the instance's rev."""
@@ -260,6 +263,7 @@ class Engine:
                 self._mailbox.refill(commit.key)
             return False
         self._meter.commit(live.instance, commit, None if ended is None else ended[1])
+        self._tracing.commit(live.instance, commit, live.replay.outcome)
         taken = live.committed(commit)
         if commit.frees_slot and live.shares:
             self._slots.grant(live.instance.workflow, due_in=self.settings.renudge)
