@@ -89,7 +89,7 @@ class Engine:
         self._slots = Slots(journal.database, journal.clock, dispatcher)
         self._tracing = Tracing(journal.clock, settings.lease, enabled=settings.tracing)
         self._recorder = Recorder(settings, journal, dispatcher, meter, self._tracing)
-        self.runner = Runner(settings, journal, self._recorder, meter, self._tracing, interceptor)
+        self.runner = Runner(settings, journal, self._recorder, meter, tracing=self._tracing, interceptor=interceptor)
         self.passes = Passes(settings, journal, registry, env, interceptor)
 
     def advance(self, nudge: Nudge) -> Progress:

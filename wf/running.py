@@ -53,8 +53,8 @@ class Runner:
     """
 
     def __init__(
-        self, settings: Settings, journal: Journal, recorder: Recorder, meter: Meter, tracing: Tracing,
-        interceptor: Interceptor | None = None,
+        self, settings: Settings, journal: Journal, recorder: Recorder, meter: Meter,
+        *, tracing: Tracing, interceptor: Interceptor | None = None,
     ) -> None:  # fmt: skip
         self._settings, self._journal, self._recorder, self._tracing = settings, journal, recorder, tracing
         self._transactions = Transactions(settings, journal, meter)

@@ -1,9 +1,9 @@
 """What `wf.tracing` tells OpenTelemetry. This imports its API, so it is imported only where somebody else has.
 
 Every worker begins the root of an instance that it works on, for its ids and the decision of the sampler, and only who
-ends the instance ends the root: spans that are not ended are not exported. The API lets nobody choose the ids of a span,
-so that takes `wf.contrib.otel.InstanceIds` in the tracer provider. With another one the spans stand below a root that is
-not there, and what tells of the instance stands beside them.
+ends the instance ends the root: spans that are not ended are not exported. The API lets nobody choose the ids of a
+span, so that takes `wf.contrib.otel.InstanceIds` in the tracer provider. With other ids there the spans stand below a
+root that nobody exports, and what tells of the instance stands beside them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from opentelemetry.trace import (
     TraceFlags,
     get_current_span,
     get_tracer,
+    get_tracer_provider,
     set_span_in_context,
     use_span,
 )
@@ -37,7 +38,7 @@ from wf.status import Status, StepStatus
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, TracerProvider
 
     from wf.clock import Clock
     from wf.core import Completed
@@ -121,7 +122,8 @@ class Spans:
         self._clock = clock
         self._tracer = get_tracer("wf", _release())  # it follows the provider, whenever that is set up
         self._parents: dict[Trace, Context] = {}
-        self._warned = False
+        self._live = self._warned = False
+        self._idle: TracerProvider | None = None
 
     def attempt(self, instance: InstanceRow, row: StepRow) -> AttemptSpan | None:
         """Begin the span of an attempt, with a link to what is current here, such as the span of the Celery task.
@@ -184,12 +186,12 @@ class Spans:
 
     def _parent(self, instance: InstanceRow) -> Context | None:
         """What the spans of an instance are begun in; None if no tracer provider is set up."""
+        if not self._live and not self._look():
+            return None
         trace = _trace(instance)
         if (parent := self._parents.get(trace)) is not None:
             return parent
         root = self._root(instance).get_span_context()
-        if not root.is_valid:  # it is the API's own, which does nothing
-            return None
         if (root.trace_id, root.span_id) != trace.ids:
             root = trace.root
             if not self._warned:
@@ -199,6 +201,14 @@ class Spans:
             self._parents.clear()
         parent = self._parents[trace] = set_span_in_context(NonRecordingSpan(root), Context())
         return parent
+
+    def _look(self) -> bool:
+        """Whether a tracer provider is set up by now; until then the one of the API gives spans that do nothing."""
+        provider = get_tracer_provider()
+        if provider is not self._idle:
+            self._live = self._tracer.start_span("probe", Context()).get_span_context().is_valid
+            self._idle = None if self._live else provider
+        return self._live
 
     def _root(self, instance: InstanceRow, links: Sequence[Link] = (), parent: Context | None = None) -> Span:
         """Begin the root, with the ids that it should have, if the provider lets us."""

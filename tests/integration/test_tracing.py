@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import RandomIdGenerator
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
@@ -100,7 +100,10 @@ def test_one_trace_over_all_workers(crew: Rig, told: Told) -> None:
         ("fetch", START, START, common | {"step": "fetch-1", "type": "do", "attempt": 1, "status": "retrying"}),
         ("fetch", START + 5, START + 5, common | {"step": "fetch-1", "type": "do", "attempt": 2, "status": "complete"}),
         ("nap", START + 5, START + 65, common | {"step": "nap-1", "type": "sleep", "status": "complete"}),
-        ("store", START + 65, START + 65, common | {"step": "store-1", "type": "do", "attempt": 1, "status": "complete"}),
+        (
+            "store", START + 65, START + 65,
+            common | {"step": "store-1", "type": "do", "attempt": 1, "status": "complete"},
+        ),
         (
             "approval", START + 65, START + 95,
             common | {"step": "approval-1", "type": "waitForEvent", "event": "approved", "status": "complete"},
@@ -137,7 +140,7 @@ def test_a_result_that_cannot_be_stored_is_an_error(rig: Rig, told: Told) -> Non
 
     class Odd(WorkflowEntrypoint, name="traced-odd"):
         async def run(self, event: Any, step: Any) -> Any:
-            return await step.do("give", lambda: object())
+            return await step.do("give", object)
 
     rig.create(Odd)
     rig.settle()
@@ -273,7 +276,7 @@ def test_with_other_ids_it_is_one_trace_nevertheless(
     crew: Rig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its spans share a parent that nobody exports; that is said once."""
-    told = Told(monkeypatch, id_generator=RandomIdGenerator())
+    told = Told(monkeypatch, ids=RandomIdGenerator())
     tour(crew, params="fail")
     assert len({ids(span)[0] for span in told.spans}) == 1
     assert len({parent(span) for name in ("fetch", "nap", "store", "traced-tour") for span in told.named(name)}) == 1
@@ -282,7 +285,10 @@ def test_with_other_ids_it_is_one_trace_nevertheless(
 
 def test_it_can_be_switched_off(settings: Settings, told: Told) -> None:
     """Although a provider is set up."""
-    with Rig(settings.model_copy(update={"tracing": False})) as rig, trace.get_tracer("author").start_as_current_span("x"):
+    with (
+        Rig(settings.model_copy(update={"tracing": False})) as rig,
+        trace.get_tracer("author").start_as_current_span("x"),
+    ):
         rig.create(Tour)
         rig.settle()
     assert [span.name for span in told.spans] == ["GET 1", "x"]
@@ -300,7 +306,7 @@ def test_a_tracer_that_fails_harms_no_step(rig: Rig, monkeypatch: pytest.MonkeyP
         async def run(self, event: Any, step: Any) -> Any:
             return await step.do("work", lambda: 1)
 
-    Told(monkeypatch, id_generator=Sour())
+    Told(monkeypatch, ids=Sour())
     instance = rig.create(Plain)
     rig.settle()
     assert instance.status().output == 1

@@ -14,6 +14,8 @@ from wf.contrib.otel import InstanceIds
 if TYPE_CHECKING:
     import pytest
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.id_generator import IdGenerator
+    from opentelemetry.sdk.trace.sampling import Sampler
 
 
 class Told:
@@ -21,12 +23,15 @@ class Told:
 
     Args:
         patch: Takes the tracer provider away again: a process may set up one only once.
-        **how: For the tracer provider.
+        ids: For the tracer provider.
+        sampler: The same.
     """
 
-    def __init__(self, patch: pytest.MonkeyPatch, **how: Any) -> None:
+    def __init__(
+        self, patch: pytest.MonkeyPatch, ids: IdGenerator | None = None, sampler: Sampler | None = None
+    ) -> None:  # fmt: skip
         self._exporter = InMemorySpanExporter()
-        provider = TracerProvider(**({"id_generator": InstanceIds(), "shutdown_on_exit": False} | how))
+        provider = TracerProvider(id_generator=ids or InstanceIds(), sampler=sampler, shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         patch.setattr(trace, "_TRACER_PROVIDER", provider)
 

@@ -16,7 +16,7 @@
 
 from __future__ import annotations
 
-from opentelemetry.sdk.trace import RandomIdGenerator
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from wf.spans import IDS
 
