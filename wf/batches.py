@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from wf import tracing
 from wf.answers import Answer
 from wf.creation import IGNORED, Draft, Drafter, options
 from wf.dispatch import Nudge
@@ -171,9 +170,8 @@ def _create(target: Target, batch: _Batch) -> Answer:
     if not made and cls is None:
         client.version_of(workflow)
     created = [id for id in firsts if id in made]
-    if client.settings.tracing:
-        for id in created:
-            tracing.created(workflow, id, made[id].key, made[id].created_at)
+    for id in created:
+        client.tracing.created(workflow, id, made[id].key, made[id].created_at)
     if created:
         client.nudge(foreign, *(Nudge(made[id].key, 1, 0, workflow=workflow, id=id) for id in created))
     errors = [

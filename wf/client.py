@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from wf import crashpoints, tracing
+from wf import crashpoints
 from wf.batches import Target, create_form, create_listed, delete_listed
 from wf.connections import Connections
 from wf.creation import Drafter, options
@@ -121,8 +121,7 @@ class Workflow:
                 raise InstanceAlreadyExists(self.name, draft.id)
             return Instance(client, self.name, draft.id)
         crashpoints.reached(crashpoints.CREATED)
-        if client.settings.tracing:
-            tracing.created(self.name, draft.id, made.key, made.created_at)
+        client.tracing.created(self.name, draft.id, made.key, made.created_at)
         client.nudge(foreign, Nudge(made.key, 1, 0, workflow=self.name, id=draft.id))
         return Instance(client, self.name, draft.id, made.version)
 

@@ -87,7 +87,7 @@ class Engine:
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry, self._meter = mailbox, dispatcher, registry, meter
         self._slots = Slots(journal.database, journal.clock, dispatcher)
-        self._tracing = Tracing(journal.clock, settings.lease, enabled=settings.tracing)
+        self._tracing = Tracing(journal, settings.lease, enabled=settings.tracing)
         self._recorder = Recorder(settings, journal, dispatcher, meter, self._tracing)
         self.runner = Runner(settings, journal, self._recorder, meter, tracing=self._tracing, interceptor=interceptor)
         self.passes = Passes(settings, journal, registry, env, interceptor)

@@ -133,6 +133,8 @@ class Instance:
         """
         moved = self._client.steering.terminate(self.workflow, self.id, rollback=rollback, actor=self._client.actor)
         self._go_on(moved)
+        if moved is not None and moved.status in TERMINAL:
+            self._client.tracing.terminated(moved.key)
 
     def restart(self, *, from_step: FromStep | None = None) -> None:
         """Begin again with the same id, params and event, whatever the status; running attempts are cut off.

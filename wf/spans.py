@@ -8,6 +8,7 @@ root that nobody exports, and what tells of the instance stands beside them.
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from wf.clock import Clock
     from wf.core import Completed
     from wf.facts import Commit, InstanceRow, StepRow
+    from wf.journal import Journal
 
 ROOTS = 1_000
 """Roots that a process remembers."""
@@ -50,6 +52,7 @@ ROOTS = 1_000
 IDS: ContextVar[tuple[int, int] | None] = ContextVar("wf_span_ids", default=None)
 """Ids of trace and span for a span that is begun now; `wf.contrib.otel` hands them out."""
 
+_NO_STEP = 2**31 - 1  # a number that no step has
 _WAITS = frozenset({Kind.SLEEP, Kind.TIMER, Kind.WAIT})
 
 log = structlog.get_logger("wf")
@@ -125,6 +128,13 @@ class Spans:
         self._live = self._warned = False
         self._idle: TracerProvider | None = None
 
+    def created(self, workflow: str, id: str, key: int, created_at: float) -> None:
+        """Link the span that is current here, if there is one, to the trace that begins."""
+        span = get_current_span()
+        if span.is_recording():
+            root = Trace(workflow, id, key, created_at, 1).root
+            span.add_link(root, {"wf.workflow": workflow, "wf.instance": id})
+
     def attempt(self, instance: InstanceRow, row: StepRow) -> AttemptSpan | None:
         """Begin the span of an attempt, with a link to what is current here, such as the span of the Celery task.
 
@@ -165,6 +175,11 @@ class Spans:
         _end(root, status, at, error)
         self._parents.pop(trace, None)
 
+    def terminated(self, journal: Journal, key: int) -> None:
+        """End the root of an instance that was ended from outside; the journal knows the rest of it."""
+        if self._is_live() and (found := journal.load(key, seen=sys.maxsize, from_seq=_NO_STEP)) is not None:
+            self.end(found.instance, found.instance.status, self._clock.now())
+
     def _wait(self, instance: InstanceRow, row: StepRow) -> None:
         if (parent := self._parent(instance)) is None:
             return
@@ -186,7 +201,7 @@ class Spans:
 
     def _parent(self, instance: InstanceRow) -> Context | None:
         """What the spans of an instance are begun in; None if no tracer provider is set up."""
-        if not self._live and not self._look():
+        if not self._is_live():
             return None
         trace = _trace(instance)
         if (parent := self._parents.get(trace)) is not None:
@@ -202,10 +217,9 @@ class Spans:
         parent = self._parents[trace] = set_span_in_context(NonRecordingSpan(root), Context())
         return parent
 
-    def _look(self) -> bool:
+    def _is_live(self) -> bool:
         """Whether a tracer provider is set up by now; until then the one of the API gives spans that do nothing."""
-        provider = get_tracer_provider()
-        if provider is not self._idle:
+        if not self._live and (provider := get_tracer_provider()) is not self._idle:
             self._live = self._tracer.start_span("probe", Context()).get_span_context().is_valid
             self._idle = None if self._live else provider
         return self._live
@@ -221,13 +235,6 @@ class Spans:
             )
         finally:
             IDS.reset(token)
-
-
-def link_to(trace: Trace) -> None:
-    """Link the span that is current here, if there is one, to the trace of an instance."""
-    span = get_current_span()
-    if span.is_recording():
-        span.add_link(trace.root, {"wf.workflow": trace.workflow, "wf.instance": trace.id})
 
 
 def _trace(instance: InstanceRow) -> Trace:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wf.attempt import Attempt
-    from wf.clock import Clock
     from wf.core import Completed, Failed
     from wf.facts import Commit, InstanceRow, StepRow
+    from wf.journal import Journal
     from wf.spans import Spans
 
 T = TypeVar("T")
@@ -41,16 +41,16 @@ log = structlog.get_logger("wf")
 
 
 class Tracing:
-    """Tells OpenTelemetry what one worker process does.
+    """Tells OpenTelemetry what one process does.
 
     Args:
-        clock: The journal's.
+        journal: Whose clock counts.
         lease: Seconds for which a sign of life counts.
         enabled: Whether to tell, if a tracer provider is set up.
     """
 
-    def __init__(self, clock: Clock, lease: float, *, enabled: bool) -> None:
-        self._clock, self._lease, self._enabled = clock, lease, enabled
+    def __init__(self, journal: Journal, lease: float, *, enabled: bool) -> None:
+        self._journal, self._lease, self._enabled = journal, lease, enabled
         self._spans: Spans | None = None
 
     def begin(self, attempt: Attempt) -> None:
@@ -85,20 +85,22 @@ class Tracing:
         if (spans := self._on()) is not None:
             _carefully(lambda: spans.commit(instance, commit, outcome))
 
+    def terminated(self, key: int) -> None:
+        """Somebody has ended an instance from outside, so that no worker will."""
+        if (spans := self._on()) is not None:
+            _carefully(lambda: spans.terminated(self._journal, key))
+
+    def created(self, workflow: str, id: str, key: int, created_at: float) -> None:
+        """Link the span within which an instance is created, if there is one, to the trace that begins."""
+        if (spans := self._on()) is not None:
+            _carefully(lambda: spans.created(workflow, id, key, created_at))
+
     def _on(self) -> Spans | None:
         if self._spans is None and self._enabled and _API in sys.modules:
             from wf.spans import Spans  # noqa: PLC0415  (it imports OpenTelemetry)
 
-            self._spans = Spans(self._clock)
+            self._spans = Spans(self._journal.clock)
         return self._spans
-
-
-def created(workflow: str, id: str, key: int, created_at: float) -> None:
-    """Link the span within which an instance is created, if there is one, to the trace that begins."""
-    if _API in sys.modules:
-        from wf.spans import Trace, link_to  # noqa: PLC0415  (it imports OpenTelemetry)
-
-        _carefully(lambda: link_to(Trace(workflow, id, key, created_at, 1)))
 
 
 def _carefully(call: Callable[[], T]) -> T | None:

@@ -24,7 +24,7 @@ def told(folder: Path) -> list[list[dict[str, Any]]]:
 def test_a_trace_goes_on_where_its_worker_was_killed(
     hasty: Settings, wf_processes: Processes, tmp_path: Path
 ) -> None:  # fmt: skip
-    """SIGKILL in the middle of a step: what both workers tell has one trace id and one parent, the root of the other."""
+    """SIGKILL in the middle of a step: what both workers tell has one trace id and one parent."""
     folder = tmp_path / "spans"
     folder.mkdir()
     doomed = wf_processes.worker("tests.acceptance.traced_flows", settings=hasty, SPANS=str(folder))

@@ -233,6 +233,30 @@ def test_a_restart_is_another_trace(crew: Rig, told: Told) -> None:
     assert about(second)["generation"] == 2
 
 
+def test_a_termination_ends_the_root(crew: Rig, told: Told) -> None:
+    """Told by whoever terminates, at once; with a rollback by the worker that has done it. Neither is an error."""
+    tour(crew)
+    crew.clock.advance(30)
+    crew.client.workflow(Tour).get("t-1").terminate()
+    root = root_of(told)
+    assert (about(root)["status"], seconds(root)) == ("terminated", (START, START + 95))
+    assert root.status.status_code is StatusCode.UNSET
+
+    class Held(WorkflowEntrypoint, name="traced-held"):
+        async def run(self, event: Any, step: Any) -> None:
+            await step.do("hold", lambda: 1, rollback=lambda *_: None)
+            await step.sleep("long", 600)
+
+    held = crew.create(Held)
+    crew.settle()
+    held.terminate(rollback=True)
+    assert not told.named("traced-held")
+    crew.settle()
+    root = told.one("traced-held")
+    assert about(root)["status"] == "terminated"
+    assert root.status.status_code is StatusCode.UNSET
+
+
 @pytest.mark.parametrize("batch", [False, True])
 def test_who_creates_an_instance_is_linked_to_its_trace(crew: Rig, told: Told, batch: bool) -> None:
     """The span of a request, for example; without one nothing is told."""
