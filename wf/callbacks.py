@@ -16,6 +16,7 @@ import structlog
 
 from wf.context import StepContext, call, call_with
 from wf.errors import AttemptStopped, StepError, WorkflowTimeoutError
+from wf.logfields import about, speaking_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ class Callbacks:
             BaseException: Whatever the callback raised; WorkflowTimeoutError if it is async and took too long.
         """
         with ExitStack() as around:
+            around.enter_context(speaking_of(**about(attempt.instance, attempt.row)))
             if attempt.lines is not None:
                 around.enter_context(attempt.lines.current())
             if attempt.span is not None:

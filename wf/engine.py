@@ -24,6 +24,7 @@ from wf.core import Failed
 from wf.ends import end_of, plan_restart
 from wf.errors import JournalUnavailable
 from wf.log import log_end, log_lost
+from wf.logfields import about, install, speaking_of
 from wf.nudges import nudge_back, nudges_after
 from wf.passes import Passes
 from wf.recording import Recorder, patiently
@@ -84,6 +85,7 @@ class Engine:
         self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry,
         *, meter: Meter, env: Any = None, interceptor: Interceptor | None = None,
     ) -> None:  # fmt: skip
+        install()
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry, self._meter = mailbox, dispatcher, registry, meter
         self._slots = Slots(journal.database, journal.clock, dispatcher)
@@ -105,7 +107,8 @@ class Engine:
         live = self.passes.load(nudge)
         try:
             while live is not None:
-                live = self._go_on(live, nudge, progress)
+                with speaking_of(**about(live.instance)):
+                    live = self._go_on(live, nudge, progress)
         except BaseException:  # even the order to stop: nobody will drop this pass but us
             if live is not None and not progress.handed_over:
                 self.passes.drop(live)

@@ -12,6 +12,7 @@ from wf.core import StepConfig
 from wf.delays import delay_of
 from wf.ends import failed, no_room, succeeded
 from wf.exactly_once import Transactions
+from wf.faults import decode_error
 from wf.lines import Lines
 from wf.log import log_failure
 
@@ -96,8 +97,8 @@ class Runner:
             problem = error
         self._tracing.end(attempt, ended, problem)
         crashpoints.reached(crashpoints.AFTER_USER_CODE)
-        if problem is not None:
-            log_failure(instance, ended, problem)
+        if problem is not None or ended.failure is not None:  # what came back could not be stored
+            log_failure(instance, ended, problem or decode_error(ended.failure or b""))
         return Ran(ended, attempt, problem)
 
     def _transact(self, attempt: Attempt, request: Request) -> StepRow:
