@@ -16,7 +16,7 @@ import structlog
 
 from wf.context import StepContext, call, call_with
 from wf.errors import AttemptStopped, StepError, WorkflowTimeoutError
-from wf.logfields import about, speaking_of
+from wf.logfields import about_attempt, speaking_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ class Callbacks:
             BaseException: Whatever the callback raised; WorkflowTimeoutError if it is async and took too long.
         """
         with ExitStack() as around:
-            around.enter_context(speaking_of(**about(attempt.instance, attempt.row)))
+            around.enter_context(speaking_of(**about_attempt(attempt.row)))  # the instance is said further out
             if attempt.lines is not None:
                 around.enter_context(attempt.lines.current())
             if attempt.span is not None:

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from celery.signals import worker_process_shutdown
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 
 from wf import WorkflowEntrypoint
 from wf.contrib.otel import InstanceIds
@@ -20,8 +21,14 @@ if TYPE_CHECKING:
 out = (Path(os.environ["SPANS"]) / f"{os.getpid()}.jsonl").open("a")
 exporter = ConsoleSpanExporter(out=out, formatter=lambda span: span.to_json(indent=None) + "\n")
 provider = TracerProvider(id_generator=InstanceIds())
-provider.add_span_processor(SimpleSpanProcessor(exporter))
+provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=float(os.environ["SPANS_EVERY"])))
 trace.set_tracer_provider(provider)
+
+
+@worker_process_shutdown.connect
+def flush(**_: object) -> None:
+    """What is left goes out when a process of the pool stops."""
+    provider.shutdown()
 
 
 class Traced(WorkflowEntrypoint, name="traced"):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import START, Rig
 from tests.support.errands import Errand
 from tests.support.metrics import flushed
+from tests.support.plans import plan_of, scans
 from wf import WorkflowEntrypoint
 from wf.breakers import Breakers
 from wf.measures import BLOCK, SHOWN, SPAN, Measures
+from wf.sql import statements
 from wf_reaper import tasks
 from wf_reaper.retention import COUNTS_KEPT
 
@@ -218,6 +221,14 @@ def test_many_workflows_cost_a_look_and_no_more(rig: Rig) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "read", listen)
         seen = Measures(database, rig.clock).look()
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        counting = ("measure_statuses", "measure_oldest_due", "measure_oldest_queued")
+        plans = {name: set(scans(plan_of(connection, statements()[name]))) for name in counting}
+    assert plans == {
+        "measure_statuses": {"workflow"},
+        "measure_oldest_due": set(),
+        "measure_oldest_queued": {"workflow"},
+    }
     assert len(asked) == 6
     assert sum(number for _, _, number in seen.instances) == 40_000
     assert len(seen.counts) == 200

@@ -215,4 +215,4 @@ def test_a_step_pays_little_for_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("wf.logfields.bind_contextvars", counted)
     rig.create(one_step(lambda: None, "fields-cheap"), "c-1")
     rig.settle()
-    assert sorted(bound) == [3, 5]
+    assert sorted(bound) == [2, 3]
