@@ -224,11 +224,7 @@ def test_many_workflows_cost_a_look_and_no_more(rig: Rig) -> None:
     with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
         counting = ("measure_statuses", "measure_oldest_due", "measure_oldest_queued")
         plans = {name: set(scans(plan_of(connection, statements()[name]))) for name in counting}
-    assert plans == {
-        "measure_statuses": {"workflow"},
-        "measure_oldest_due": set(),
-        "measure_oldest_queued": {"workflow"},
-    }
+    assert not any("instance" in tables for tables in plans.values())
     assert len(asked) == 6
     assert sum(number for _, _, number in seen.instances) == 40_000
     assert len(seen.counts) == 200
