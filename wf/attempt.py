@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wf.facts import InstanceRow, StepRow
     from wf.journal import Held
     from wf.lines import Part
+    from wf.spans import AttemptSpan
 
 GRACE = 5.0
 """Seconds after its timeout at which an async attempt is given up that does not let itself be cancelled."""
@@ -48,6 +49,7 @@ class Attempt:
         details: What its own heartbeats told last, encoded.
         details_kept: The same, as far as the journal holds it.
         lines: What it logs; None if that is not kept.
+        span: What is told of it to OpenTelemetry; None if nothing is.
     """
 
     instance: InstanceRow
@@ -67,6 +69,7 @@ class Attempt:
     details: bytes | None = None
     details_kept: bytes | None = None
     lines: Part | None = None
+    span: AttemptSpan | None = None
     _settled: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -19,6 +19,7 @@ from wf.attempt import AttemptGone
 from wf.callbacks import Callbacks
 from wf.errors import AttemptStopped, StepError, WfError
 from wf.leases import Leases
+from wf.logfields import about
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +172,8 @@ class Attempts:
             self._on_overdue(attempt)
         except Exception as error:  # nobody else would say so
             reason = f"{type(error).__name__}: {error}"
-            log.warning("overdue attempt not recorded; its lease will run out", reason=reason)
+            fields = about(attempt.instance, attempt.row)
+            log.warning("overdue attempt not recorded; its lease will run out", **fields, reason=reason)
 
     def beat(self, running: list[Attempt] | None = None) -> None:
         """Extend the leases of all running attempts, stop those that are lost, and write what heartbeats told."""
@@ -189,7 +191,7 @@ class Attempts:
                 attempt.held_until = now + self._lease
             self._tell_details([a for a in attempts if a.has_news and a.row.lease in held])
         for attempt in self._stop_others(attempts, held):
-            log.warning("lease lost; attempt stopped", instance=attempt.instance.id, step=str(attempt.row.key))
+            log.warning("lease lost; attempt stopped", **about(attempt.instance, attempt.row))
 
     def _tell_details(self, attempts: list[Attempt]) -> None:
         told = [(attempt, attempt.details) for attempt in attempts]  # what an author tells meanwhile is for later
@@ -218,7 +220,7 @@ class Attempts:
             return
         self._blind = False
         for attempt in self._stop_others(attempts, held):
-            log.info("not wanted any more; attempt stopped", instance=attempt.instance.id, step=str(attempt.row.key))
+            log.info("not wanted any more; attempt stopped", **about(attempt.instance, attempt.row))
 
     def _stop_others(self, attempts: list[Attempt], held: set[UUID]) -> list[Attempt]:
         """Stop the attempts that still run and whose leases are not among these."""

@@ -170,6 +170,8 @@ def _create(target: Target, batch: _Batch) -> Answer:
     if not made and cls is None:
         client.version_of(workflow)
     created = [id for id in firsts if id in made]
+    for id in created:
+        client.tracing.created(workflow, id, made[id].key, made[id].created_at)
     if created:
         client.nudge(foreign, *(Nudge(made[id].key, 1, 0, workflow=workflow, id=id) for id in created))
     errors = [

@@ -9,13 +9,14 @@ import asyncio
 import inspect
 import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from wf.context import StepContext, call, call_with
 from wf.errors import AttemptStopped, StepError, WorkflowTimeoutError
+from wf.logfields import about_attempt, speaking_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +46,12 @@ class Callbacks:
             concurrent.futures.CancelledError: The coroutine was cancelled.
             BaseException: Whatever the callback raised; WorkflowTimeoutError if it is async and took too long.
         """
-        with nullcontext() if attempt.lines is None else attempt.lines.current():
+        with ExitStack() as around:
+            around.enter_context(speaking_of(**about_attempt(attempt.row)))  # the instance is said further out
+            if attempt.lines is not None:
+                around.enter_context(attempt.lines.current())
+            if attempt.span is not None:
+                around.enter_context(attempt.span.current())
             return self._call(attempt, request, begin)
 
     def _call(self, attempt: Attempt, request: Request, begin: Callable[[], Any] | None) -> Any:

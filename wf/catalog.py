@@ -27,6 +27,7 @@ class Made(NamedTuple):
 
     key: int
     version: str
+    created_at: float
 
 
 class Catalog(Insides):
@@ -85,7 +86,8 @@ class Catalog(Insides):
             "workflow": workflow, "version": version, "entries": numbered, "params": common, "trigger": trigger,
             "due_in": due_in, "now": self.clock.override(),
         }  # fmt: skip
-        return {id: Made(key, version) for key, id, version in execute(self._sql["instance_create_batch"], values)}
+        rows = execute(self._sql["instance_create_batch"], values)
+        return {id: Made(key, version, at) for key, id, version, at in rows}
 
     def version_of(self, workflow: str, id: str) -> str:
         """The version of an instance.

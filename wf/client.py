@@ -121,6 +121,7 @@ class Workflow:
                 raise InstanceAlreadyExists(self.name, draft.id)
             return Instance(client, self.name, draft.id)
         crashpoints.reached(crashpoints.CREATED)
+        client.tracing.created(self.name, draft.id, made.key, made.created_at)
         client.nudge(foreign, Nudge(made.key, 1, 0, workflow=self.name, id=draft.id))
         return Instance(client, self.name, draft.id, made.version)
 

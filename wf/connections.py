@@ -17,6 +17,7 @@ from wf.mailbox import Mailbox
 from wf.rates import Rates
 from wf.settings import Settings
 from wf.steering import Steering
+from wf.tracing import Tracing
 from wf.transactions import Execute, after_commit, within
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Connections:
         self.settings = settings or Settings(**{name: value for name, value in given.items() if value is not None})
         self.database = Database(self.settings)
         self.dispatcher = dispatcher or Dispatcher(self.settings)
-        self.mailbox = Mailbox(self.settings, Journal(self.database, clock))
+        journal = Journal(self.database, clock)
+        self.mailbox = Mailbox(self.settings, journal)
+        self.tracing = Tracing(journal, self.settings.lease, enabled=self.settings.tracing)
         clock = clock or journal_clock()
         self.catalog = Catalog(self.database, clock)
         self.steering = Steering(self.settings, self.catalog)

@@ -108,7 +108,7 @@ class Dispatcher:
         try:
             self._redis.lpush(self._key, *[self._message(nudge) for nudge in nudges])
         except RedisError as error:
-            log.warning("nudge not sent; the alarm will do it", nudges=len(nudges), reason=str(error))
+            log.warning("nudge not sent; the alarm will do it", **_about(nudges), reason=str(error))
             return False
         return True
 
@@ -179,3 +179,10 @@ class Dispatcher:
                 },
             }
         )
+
+
+def _about(nudges: Sequence[Nudge]) -> dict[str, Any]:
+    """What to say of nudges that were not sent: how many, and of which instance, if it is one."""
+    one, *others = nudges
+    named = {"workflow": one.workflow, "instance": one.id, "generation": one.generation}
+    return {"nudges": len(nudges)} | ({} if any(other.key != one.key for other in others) else named)

@@ -24,6 +24,7 @@ from wf.core import Failed
 from wf.ends import end_of, plan_restart
 from wf.errors import JournalUnavailable
 from wf.log import log_end, log_lost
+from wf.logfields import about, install, speaking_of
 from wf.nudges import nudge_back, nudges_after
 from wf.passes import Passes
 from wf.recording import Recorder, patiently
@@ -31,6 +32,7 @@ from wf.running import Runner
 from wf.settling import settle
 from wf.slots import Slots
 from wf.status import Status, StepStatus
+from wf.tracing import Tracing
 
 if TYPE_CHECKING:
     from wf.attempt import Attempt
@@ -83,11 +85,13 @@ class Engine:
         self, settings: Settings, journal: Journal, mailbox: Mailbox, dispatcher: Dispatcher, registry: Registry,
         *, meter: Meter, env: Any = None, interceptor: Interceptor | None = None,
     ) -> None:  # fmt: skip
+        install()
         self.settings, self.journal = settings, journal
         self._mailbox, self._dispatcher, self._registry, self._meter = mailbox, dispatcher, registry, meter
         self._slots = Slots(journal.database, journal.clock, dispatcher)
-        self._recorder = Recorder(settings, journal, dispatcher, meter)
-        self.runner = Runner(settings, journal, self._recorder, meter, interceptor)
+        self._tracing = Tracing(journal, settings.lease, enabled=settings.tracing)
+        self._recorder = Recorder(settings, journal, dispatcher, meter, self._tracing)
+        self.runner = Runner(settings, journal, self._recorder, meter, tracing=self._tracing, interceptor=interceptor)
         self.passes = Passes(settings, journal, registry, env, interceptor)
 
     def advance(self, nudge: Nudge) -> Progress:
@@ -103,7 +107,8 @@ class Engine:
         live = self.passes.load(nudge)
         try:
             while live is not None:
-                live = self._go_on(live, nudge, progress)
+                with speaking_of(**about(live.instance)):
+                    live = self._go_on(live, nudge, progress)
         except BaseException:  # even the order to stop: nobody will drop this pass but us
             if live is not None and not progress.handed_over:
                 self.passes.drop(live)
@@ -217,6 +222,7 @@ class Engine:
         if self.journal.lose(live.instance, expired, again=again):
             log_lost(live.instance, expired)
             self._meter.attempt_lost(live.instance.workflow)
+            self._tracing.lost(live.instance, expired)
 
     def _claim_beside(self, live: Live, row: StepRow, now: float) -> tuple[bool, StepRow | None]:
         """Claim one of several steps without racing its siblings for the instance's rev."""
@@ -260,6 +266,7 @@ class Engine:
                 self._mailbox.refill(commit.key)
             return False
         self._meter.commit(live.instance, commit, None if ended is None else ended[1])
+        self._tracing.commit(live.instance, commit, live.replay.outcome)
         taken = live.committed(commit)
         if commit.frees_slot and live.shares:
             self._slots.grant(live.instance.workflow, due_in=self.settings.renudge)

@@ -25,6 +25,7 @@ from wf.attempt import GRACE, AttemptGone
 from wf.database import WAIT
 from wf.errors import AttemptStopped, JournalBusy, JournalUnavailable, RuleError
 from wf.leases import Leases
+from wf.logfields import about
 from wf.recording import patiently
 from wf.sql import statements
 from wf.transactions import within
@@ -191,8 +192,7 @@ class Transaction:
         except JournalUnavailable as error:
             log.warning(
                 "nobody knows whether a transaction was committed; its journal will tell",
-                instance=attempt.instance.id,
-                step=str(attempt.row.key),
+                **about(attempt.instance, attempt.row),
                 reason=str(error),
             )
             raise AttemptGone from error

@@ -48,6 +48,8 @@ class Feed:
     Attributes:
         cursor: The id of the last event taken: whoever begins there misses nothing.
         over: Whether there will be no more.
+        workflow: Of the instance.
+        id: Of the instance.
 
     Raises:
         InvalidSubscription: Cursor or filter cannot be used.
@@ -68,7 +70,7 @@ class Feed:
         self.cursor = check_cursor(cursor)
         self.over = False
         self._types = check_filter(filter)
-        self._catalog, self._workflow, self._id, self._read = catalog, workflow, id, read
+        self._catalog, self.workflow, self.id, self._read = catalog, workflow, id, read
         self._rows = rows or catalog.database.read
         self._facts = facts or FACTS
         self._sql = statements()
@@ -91,10 +93,10 @@ class Feed:
             InstanceNotFound: There is no such instance.
         """
         if self._key is None:
-            of = {"workflow": self._workflow, "id": self._id}
+            of = {"workflow": self.workflow, "id": self.id}
             found = self._rows(self._sql["feed_find"], of)
             if not found:
-                raise self._catalog.missing(self._workflow, self._id)
+                raise self._catalog.missing(self.workflow, self.id)
             self._key = found[0][0]
         return self._key
 
@@ -151,10 +153,10 @@ class Feed:
         }  # fmt: skip
         rows = self._rows(self._sql["feed_page"], values)
         if not rows:
-            raise self._catalog.missing(self._workflow, self._id)
+            raise self._catalog.missing(self.workflow, self.id)
         standing = Standing(*rows[0][:_WIDTH])
         facts = [Fact(*row[_WIDTH:]) for row in rows if row[_WIDTH] is not None]
-        self._found.extend(Telling(self._id, self._after, self._types, self._read).tell(standing, facts))
+        self._found.extend(Telling(self.id, self._after, self._types, self._read).tell(standing, facts))
         self._after = max(self._after, standing.upto * PLACES + PLACES - 1)
         self._generation, self._from_seq = standing.generation, standing.next_seq
         whole = standing.upto == standing.rev

@@ -17,6 +17,7 @@ from wf.faults import decode_error
 from wf.feed import Feed, Subscription
 from wf.forks import UNSET, fork
 from wf.ids import FromStep, check_event_id, check_from_step, check_instance_id
+from wf.logfields import speaking_of
 from wf.params import plain_payload
 from wf.status import TERMINAL, Status
 from wf.workflow import registry
@@ -80,10 +81,15 @@ class Instance:
             PayloadTooLarge: The payload is too big.
             JournalUnavailable: Postgres does not answer.
         """
-        client, foreign = self._client, self._client.foreign(connection, session)
+        foreign = self._client.foreign(connection, session)
         check_event_type(type)
         check_event_id(event_id)
         payload = self._fitting(type, payload)
+        with speaking_of(workflow=self.workflow, instance=self.id):
+            self._send(foreign, type, payload, event_id)
+
+    def _send(self, foreign: Any, type: str, payload: Any, event_id: str | None) -> None:
+        client = self._client
         data = encode(payload, what=f"The payload of event {type!r}", limit=client.settings.max_payload)
         accepted = client.steering.accept(
             self.workflow, self.id, type, data, event_id, due_in=client.settings.alarm_tick if foreign is None else 0.0,
@@ -133,6 +139,8 @@ class Instance:
         """
         moved = self._client.steering.terminate(self.workflow, self.id, rollback=rollback, actor=self._client.actor)
         self._go_on(moved)
+        if moved is not None and moved.status in TERMINAL:
+            self._client.tracing.terminated(moved.key)
 
     def restart(self, *, from_step: FromStep | None = None) -> None:
         """Begin again with the same id, params and event, whatever the status; running attempts are cut off.
@@ -153,7 +161,8 @@ class Instance:
         moved = steering.restart(self.workflow, self.id, from_step=key, actor=self._client.actor)
         self._go_on(moved)
         if moved is not None:
-            steering.clear(moved)
+            with speaking_of(workflow=self.workflow, instance=self.id):
+                steering.clear(moved)
 
     def fork(self, id: str | None = None, *, from_step: FromStep | None = None, params: Any = UNSET) -> Instance:
         """Create an instance of the same version that begins as a copy of this one, which stays as it is.
@@ -203,7 +212,8 @@ class Instance:
         """
         moved = self._client.steering.delete(self.workflow, self.id, actor=self._client.actor)
         if moved is not None:
-            self._client.mailbox.forget(moved.key)
+            with speaking_of(workflow=self.workflow, instance=self.id):
+                self._client.mailbox.forget(moved.key)
 
     def _go_on(self, moved: Moved | None) -> None:
         """Nudge an instance that has been moved, unless that was its end."""

@@ -205,9 +205,9 @@ class Journal:
         params = {"keys": [wake.key for wake in wakes], "due_in": due_in, "now": self.clock.override()}
         self.database.rows(self._sql["alarm_undo"], params)
 
-    def ticked(self) -> None:
-        """Note that the alarm has run."""
-        self.database.rows(self._sql["alarm_ticked"], {"now": self.clock.override()})
+    def ticked(self, name: str = "alarm") -> None:
+        """Note that the alarm has run, or another task of beat."""
+        self.database.rows(self._sql["alarm_ticked"], {"name": name, "now": self.clock.override()})
 
     def alarm_is_silent(self, silence: float) -> bool:
         """Whether no alarm has run for so many seconds."""

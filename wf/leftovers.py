@@ -41,7 +41,11 @@ def clear(database: Database, key: int, generation: int, rev: int) -> None:
             after = found[0]
         database.rows(sql["restart_forget"], of)
     except WfError as error:
-        log.warning("rows of before a restart not cleared away; log lines may be missing", key=key, reason=str(error))
+        log.warning(
+            "rows of before a restart not cleared away; log lines may be missing",
+            generation=generation,
+            reason=str(error),
+        )
 
 
 def _cursor(generation: int, seq: int, id: int) -> dict[str, int]:

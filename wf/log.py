@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from wf.core import Failed, Kind
+from wf.core import Failed
 from wf.faults import traceback_text
+from wf.logfields import about
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
@@ -24,14 +25,10 @@ def log_failure(instance: InstanceRow, row: StepRow, error: BaseException) -> No
     """An attempt has failed; the traceback is the author's own."""
     log.warning(
         "attempt failed",
-        workflow=instance.workflow,
-        instance=instance.id,
-        step=_step(row),
-        attempt=row.attempt,
+        **about(instance, row),
         again=row.status is StepStatus.RETRYING,
-        exception=traceback_text(
-            error
-        ),  # as text: structlog's own rendering would show local variables, secrets and all
+        # As text: structlog's own rendering would show local variables, secrets and all.
+        exception=traceback_text(error),
     )
 
 
@@ -39,10 +36,7 @@ def log_lost(instance: InstanceRow, row: StepRow) -> None:
     """An attempt's lease has run out: its worker was killed, suspended, or cut off from Postgres."""
     log.warning(
         "attempt lost with its worker; the step is tried again",
-        workflow=instance.workflow,
-        instance=instance.id,
-        step=_step(row),
-        attempt=row.attempt,
+        **about(instance, row),
     )
 
 
@@ -52,12 +46,6 @@ def log_end(live: Live) -> None:
         error = live.replay.outcome.error
         log.error(
             "instance errored",
-            workflow=live.instance.workflow,
-            instance=live.instance.id,
+            **about(live.instance),
             exception=traceback_text(error),
         )
-
-
-def _step(row: StepRow) -> str:
-    """A handler has its step's name, so that has to be said."""
-    return f"rollback of {row.key}" if row.key.kind is Kind.ROLLBACK else str(row.key)

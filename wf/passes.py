@@ -17,6 +17,7 @@ from wf.core import Failed
 from wf.divergence import divergence, explanation, warnings
 from wf.facts import Commit
 from wf.faults import decode_error, encode_error
+from wf.logfields import about
 from wf.replayer import Replayer
 from wf.status import MOVING, Status
 
@@ -196,8 +197,7 @@ class Passes:
         log.warning(
             "the journal holds steps that this code does not ask for; was `run` changed, or does it depend on "
             "time, randomness or I/O outside a step?",
-            workflow=instance.workflow,
-            instance=instance.id,
+            **about(instance),
             steps=[str(key) for key in unreached[:10]],
             paused=strict,
         )
@@ -237,7 +237,7 @@ class Passes:
             log.error(
                 "this worker knows the workflow not at all, or only in older versions; its instances are given back. "
                 "Start a worker with the module that defines it",
-                workflow=instance.workflow,
+                **about(instance),
                 version=instance.version,
                 known=self._registry.names(),
             )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wf.journal import Journal
     from wf.meter import Meter
     from wf.settings import Settings
+    from wf.tracing import Tracing
 
 T = TypeVar("T")
 
@@ -52,10 +53,14 @@ class Recorder:
         journal: Where.
         dispatcher: Announces the retries of attempts that took too long.
         meter: Counts what was written.
+        tracing: Is told of attempts that took too long.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher, meter: Meter) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, dispatcher: Dispatcher, meter: Meter, tracing: Tracing
+    ) -> None:  # fmt: skip
         self._settings, self._journal, self._dispatcher, self._meter = settings, journal, dispatcher, meter
+        self._tracing = tracing
         self._leases = Leases(journal.database)
 
     def record(self, row: StepRow, attempt: Attempt) -> bool:
@@ -86,6 +91,7 @@ class Recorder:
         self.keep_details(attempt)
         row = failed(attempt.row, attempt.config, error, now=now, delay=delay_of(attempt))
         log_failure(attempt.instance, row, error)
+        self._tracing.end(attempt, row, error)
         if self.record(row, attempt):  # whoever gets the nudge says that the instance waits, and when to look again
             self._dispatcher.publish([nudge_for(attempt.instance, row, 0.0)])
 

@@ -12,6 +12,7 @@ from wf.core import StepConfig
 from wf.delays import delay_of
 from wf.ends import failed, no_room, succeeded
 from wf.exactly_once import Transactions
+from wf.faults import decode_error
 from wf.lines import Lines
 from wf.log import log_failure
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from wf.meter import Meter
     from wf.recording import Recorder
     from wf.settings import Settings
+    from wf.tracing import Tracing
 
 
 class Ran(NamedTuple):
@@ -47,14 +49,15 @@ class Runner:
         journal: Whose clock counts, and where leases are.
         recorder: Keeps what attempts tell, and records those that take too long.
         meter: Counts the ends of transactions.
+        tracing: Is told of attempts.
         interceptor: Is asked to call the callbacks.
     """
 
     def __init__(
         self, settings: Settings, journal: Journal, recorder: Recorder, meter: Meter,
-        interceptor: Interceptor | None = None,
+        *, tracing: Tracing, interceptor: Interceptor | None = None,
     ) -> None:  # fmt: skip
-        self._settings, self._journal, self._recorder = settings, journal, recorder
+        self._settings, self._journal, self._recorder, self._tracing = settings, journal, recorder, tracing
         self._transactions = Transactions(settings, journal, meter)
         self.lines = Lines(journal.database, journal.clock, settings.step_lines)
         self.attempts = Attempts(settings, journal, recorder.record_timeout, interceptor)
@@ -78,6 +81,7 @@ class Runner:
         attempt.claimed_at = (row.wake_at or 0.0) - self._settings.lease  # the lease began with the claim
         attempt.lines = self.lines.of(instance, row)
         attempt.before = self._recorder.details_before(attempt)
+        self._tracing.begin(attempt)
         problem: Exception | None = None
         try:
             if request.transaction:
@@ -85,14 +89,16 @@ class Runner:
             else:
                 ended = self._succeeded(attempt, self.attempts.run(attempt, request))
         except AttemptGone:
+            self._tracing.end(attempt, None)
             return None
         except Exception as error:
             self._recorder.keep_details(attempt)
             ended = failed(row, attempt.config, error, now=self._journal.clock.now(), delay=delay_of(attempt))
             problem = error
+        self._tracing.end(attempt, ended, problem)
         crashpoints.reached(crashpoints.AFTER_USER_CODE)
-        if problem is not None:
-            log_failure(instance, ended, problem)
+        if problem is not None or ended.failure is not None:  # what came back could not be stored
+            log_failure(instance, ended, problem or decode_error(ended.failure or b""))
         return Ran(ended, attempt, problem)
 
     def _transact(self, attempt: Attempt, request: Request) -> StepRow:

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
         200, ge=0, le=10_000, description="Log lines of one attempt that are kept with its step; 0: none."
     )
 
+    tracing: bool = Field(
+        True, description="Spans for OpenTelemetry, in processes in which a tracer provider is set up."
+    )
+
     max_lost: int = Field(3, ge=1, description="Lost attempts after which a step fails.")
     max_steps: int = Field(10_000, ge=1, description="Steps (`do`) in one instance.")
     max_payload: int = Field(1_048_576, ge=1, description="Bytes of one payload, result or event.")

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from wf.errors import WfError
 from wf_api.inside import is_inside
+from wf_api.measured import families, gauge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from wf.measures import Measures
     from wf.overview import Overview
 
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
@@ -28,12 +30,13 @@ class Metrics:
 
     Args:
         overview: Looks at the engine when somebody asks.
+        measures: The same.
         watchers: Tells how many feeds are followed.
     """
 
-    def __init__(self, overview: Overview, watchers: Callable[[], float]) -> None:
+    def __init__(self, overview: Overview, measures: Measures, watchers: Callable[[], float]) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(Engine(overview))
+        self.registry.register(Engine(overview, measures))
         names = ["method", "route", "status"]
         self.requests = Counter("wf_api_requests", "Requests answered.", names, registry=self.registry)
         self.seconds = Histogram(
@@ -58,10 +61,11 @@ class Engine(Collector):
 
     Args:
         overview: Looks; counts end at its `cap`, so that a look costs the same however many instances there are.
+        measures: Looks at what was counted.
     """
 
-    def __init__(self, overview: Overview) -> None:
-        self._overview = overview
+    def __init__(self, overview: Overview, measures: Measures) -> None:
+        self._overview, self._measures = overview, measures
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: to tell it in advance would be to look."""
@@ -70,23 +74,20 @@ class Engine(Collector):
     def collect(self) -> Iterator[Metric]:
         """One look."""
         try:
-            seen = self._overview.look()
+            seen, measured = self._overview.look(), self._measures.look()
         except WfError:
             yield GaugeMetricFamily("wf_up", "Whether Postgres answers.", 0)
             return
         yield GaugeMetricFamily("wf_up", "Whether Postgres answers.", 1)
-        yield _labelled(
-            "wf_instances", "Instances that have not ended, counted up to 1000.", "status", seen.instances.items()
-        )
-        yield _labelled(
-            "wf_due", "Instances by when they are due, counted up to 1000.", "within", seen.wake_ups.counts.items()
-        )
-        lengths = ((queue.name, queue.length) for queue in seen.queues if queue.length is not None)
-        yield _labelled("wf_queue_length", "Messages in a queue; absent while Redis is away.", "queue", lengths)
+        yield from families(measured)
+        within = [((span,), number) for span, number in seen.wake_ups.counts.items()]
+        yield gauge("wf_due", "Instances by when they are due, counted up to 1000.", ["within"], within)
+        lengths = (((queue.name,), queue.length) for queue in seen.queues if queue.length is not None)
+        yield gauge("wf_queue_length", "Messages in a queue; absent while Redis is away.", ["queue"], lengths)
         alive = sum(worker.alive for worker in seen.workers)
-        yield _labelled(
-            "wf_workers", "Worker processes of the last day.", "state",
-            [("alive", alive), ("gone", len(seen.workers) - alive)],
+        yield gauge(
+            "wf_workers", "Worker processes of the last day.", ["state"],
+            [(("alive",), alive), (("gone",), len(seen.workers) - alive)],
         )  # fmt: skip
         yield GaugeMetricFamily("wf_running_steps", "Steps that run now.", seen.running.total)
         ticked = seen.alarm.ticked_at
@@ -120,10 +121,3 @@ class Measured:
         route: Any = scope.get("route")
         path: str = getattr(route, "path_format", "none")
         self._metrics.count(scope["method"], path, status, seconds)
-
-
-def _labelled(name: str, text: str, label: str, values: Any) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=[label])
-    for value, number in values:
-        family.add_metric([value], number)
-    return family

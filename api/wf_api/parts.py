@@ -8,6 +8,7 @@ from wf.attention import Attention
 from wf.charts import Charts
 from wf.client import Client
 from wf.clock import Clock, DatabaseClock
+from wf.measures import Measures
 from wf.overview import Overview
 from wf.standing import Standing
 from wf.tokens import Tokens
@@ -57,7 +58,7 @@ class Parts:
         self.standing = Standing(self.client.database, self.clock)
         self.charts = Charts(self.client.database, self.clock)
         self.attention = Attention(self.client.database, self.clock, settings, self.overview)
-        self.metrics = Metrics(self.overview, lambda: self.watch.watchers)
+        self.metrics = Metrics(self.overview, Measures(self.client.database, self.clock), lambda: self.watch.watchers)
 
     def close(self) -> None:
         """Close the connections."""

@@ -95,7 +95,8 @@ def spare_the_collector() -> None:
 
 def log_to_stderr() -> None:
     """Send every log, uvicorn's too, to standard error."""
-    first: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
+    merged = structlog.contextvars.merge_contextvars
+    first: list[Processor] = [merged, structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
     render: list[Processor]
     if sys.stderr.isatty():
         # A traceback as Python writes it: structlog's own would show local variables, secrets and all.

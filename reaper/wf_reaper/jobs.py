@@ -153,7 +153,10 @@ class JobRunner:
                 told = answer_for(error).body
                 progress.errors.append({"id": instance.id, "code": told["code"], "message": told["detail"]})
             reason = f"{type(error).__name__}: {error}"
-            log.warning("instance not moved", job=job.id, action=str(job.action), instance=instance.id, reason=reason)
+            log.warning(
+                "instance not moved", workflow=job.workflow, instance=instance.id, job=job.id, action=str(job.action),
+                reason=reason,
+            )  # fmt: skip
         return None
 
     def _note(self, job: Job, progress: Progress) -> bool:
@@ -164,7 +167,7 @@ class JobRunner:
         }  # fmt: skip
         rows = self._rows("job_note", job.fence | values)
         if not rows:
-            log.warning("job lost to another runner", job=job.id, action=str(job.action))
+            log.warning("job lost to another runner", job=job.id, workflow=job.workflow, action=str(job.action))
             return False
         status, job.lease_until = rows[0]
         job.errors, job.after = progress.errors, progress.after

@@ -16,6 +16,7 @@ from wf import crashpoints
 from wf.dispatch import Nudge
 from wf.errors import JournalUnavailable
 from wf.leftovers import clear
+from wf.logfields import speaking_of
 from wf.sql import statements
 
 if TYPE_CHECKING:
@@ -50,13 +51,15 @@ class Restarts:
             due = self._due(failed)
             for row in due:
                 try:
-                    restarted += self._restart(row)
+                    with speaking_of(workflow=row[1], instance=row[2]):
+                        restarted += self._restart(row)
                 except Exception as error:  # one poisoned row, of whatever kind, must not stop the others
                     if type(error) is JournalUnavailable:  # it is not the row: Postgres is away
                         raise
                     failed += 1
                     reason = f"{type(error).__name__}: {error}"
-                    log.warning("instance not restarted; tried again next time", instance=row[2], reason=reason)
+                    named = {"workflow": row[1], "instance": row[2], "generation": row[3]}
+                    log.warning("instance not restarted; tried again next time", **named, reason=reason)
             if len(due) < BATCH:
                 return restarted
 
@@ -80,5 +83,5 @@ class Restarts:
         crashpoints.reached(crashpoints.REAPER_RESTARTED)
         self._owner.dispatcher.publish([Nudge(key, after, rev_after, workflow=workflow, id=id)])
         clear(database, key, after, rev_after)
-        log.info("instance restarted", workflow=workflow, id=id, **detail)
+        log.info("instance restarted", workflow=workflow, instance=id, generation=after, **detail)
         return True

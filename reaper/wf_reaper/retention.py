@@ -14,6 +14,7 @@ from wf.errors import JournalUnavailable
 from wf.sql import statements
 
 if TYPE_CHECKING:
+    from wf.database import Rows
     from wf_tasks.runtime import Runtime
 
 BATCH = 200
@@ -72,22 +73,25 @@ class Retention:
         while len(self._owner.database.rows(self._sql["metric_forget"], params)) == COUNTS:
             pass
 
-    def _due(self, left: int) -> list[int]:
+    def _due(self, left: int) -> Rows:
         params = {"limit": BATCH, "skipped": left, "now": self._owner.journal.clock.override()}
-        return [row[0] for row in self._owner.database.read(self._sql["retention_due"], params)]
+        return self._owner.database.read(self._sql["retention_due"], params)
 
-    def _remove(self, keys: list[int]) -> int:
+    def _remove(self, due: Rows) -> int:
         """Remove these, or one by one if one of them is poisoned; how many it were."""
         try:
-            return self._expire(keys)
+            return self._expire([key for key, _, _ in due])
         except Exception as error:  # one poisoned row, of whatever kind, must not stop the others
             if type(error) is JournalUnavailable:
                 raise  # it would be the same with each of them
             reason = f"{type(error).__name__}: {error}"
-            if len(keys) > 1:
-                log.warning("expired instances are removed one by one", instances=len(keys), reason=reason)
-                return sum(map(self._remove, ([key] for key in keys)))
-            log.warning("expired instance not removed; tried again next time", key=keys[0], reason=reason)
+            if len(due) > 1:
+                log.warning("expired instances are removed one by one", instances=len(due), reason=reason)
+                return sum(self._remove([row]) for row in due)
+            _, workflow, id = due[0]
+            log.warning(
+                "expired instance not removed; tried again next time", workflow=workflow, instance=id, reason=reason
+            )
             return 0
 
     def _expire(self, keys: list[int]) -> int:

@@ -11,23 +11,30 @@ from wf_tasks.runtime import runtime
 
 def restart_errored() -> None:
     """Restart errored instances as their workflows' policies say."""
-    Restarts(runtime()).run_once()
+    owner = runtime()
+    Restarts(owner).run_once()
+    owner.journal.ticked("wf.restart_errored")
 
 
 def retention() -> None:
     """Remove instances that have ended long enough ago."""
-    Retention(runtime()).run_once()
+    owner = runtime()
+    Retention(owner).run_once()
+    owner.journal.ticked("wf.retention")
 
 
 def jobs() -> None:
     """Move many instances, as jobs ask for."""
-    JobRunner(runtime()).run_once()
+    owner = runtime()
+    JobRunner(owner).run_once()
+    owner.journal.ticked("wf.jobs")
 
 
 def breakers() -> None:
     """Pause workflows whose instances fail too often, and try whether they go well again."""
     owner = runtime()
     Breakers(owner.catalog, owner.dispatcher, REAPER, due_in=owner.settings.renudge).tend()
+    owner.journal.ticked("wf.breakers")
 
 
 TASKS = {

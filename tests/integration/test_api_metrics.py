@@ -40,8 +40,8 @@ def test_the_engine_is_told_as_it_is(rig: Rig, api: Api) -> None:
     rig.workers[0].alarm.run_once()
     found = scraped(api)
     assert found["wf_up"] == 1
-    assert found["wf_instances[('status', 'waiting')]"] == 1
-    assert found["wf_instances[('status', 'queued')]"] == 1
+    assert found["wf_instances[('status', 'waiting'), ('workflow', 'errand')]"] == 1
+    assert found["wf_instances[('status', 'queued'), ('workflow', 'errand')]"] == 1
     assert found["wf_due[('within', 'hour')]"] == 1
     assert found["wf_workers[('state', 'alive')]"] == 1
     assert found["wf_running_steps"] == 0

@@ -30,8 +30,8 @@ set
   due_at = least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
 where key in (select key from wf.instance where key = any(%(keys)s) and due_at is not null for update skip locked)
 
--- alarm_ticked: The alarm has run.
-insert into wf.tick (name, ticked_at) values ('alarm', coalesce(to_timestamp(%(now)s), now()))
+-- alarm_ticked: The alarm has run, or another task of beat.
+insert into wf.tick (name, ticked_at) values (%(name)s, coalesce(to_timestamp(%(now)s), now()))
 on conflict (name) do update set ticked_at = excluded.ticked_at
 
 -- alarm_silent: Whether the alarm has not run for so many seconds.

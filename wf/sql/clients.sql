@@ -18,11 +18,11 @@ with chosen as (
     coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s)
   from chosen
   on conflict (workflow, id) do nothing
-  returning key, version
+  returning key, version, extract(epoch from created_at)::float8 as created_at
 ), stored as (
   insert into wf.payload (instance, params) select key, %(params)s from made
 )
-select key, version from made
+select key, version, created_at from made
 
 -- instance_create_batch: New instances with keys in the order of their entries. They are inserted in the order of their
 -- ids, lest two batches that share ids wait for each other. An entry's params are in base64; without, it gets the
@@ -53,12 +53,12 @@ with chosen as (
   from entry cross join chosen
   order by id
   on conflict (workflow, id) do nothing
-  returning key, version
+  returning key, version, extract(epoch from created_at)::float8 as created_at
 ), stored as (
   insert into wf.payload (instance, params)
   select key, coalesce(decode(entry.params, 'base64'), cast(%(params)s as bytea)) from made join entry using (key)
 )
-select key, id, version from made join entry using (key)
+select key, id, version, created_at from made join entry using (key)
 
 -- event_accept: An event for a live instance: stored, counted, and the instance due at once, in one commit.
 with live as (

@@ -1,7 +1,7 @@
 -- Retention: instances and jobs that have ended long enough ago.
 
 -- retention_due: Instances whose time is over, the longest overdue first. One that waits for a restart is not at its end.
-select key
+select key, workflow, id
 from wf.instance
 where expire_at <= coalesce(to_timestamp(%(now)s), now()) and restart_at is null
 order by expire_at, key

@@ -184,7 +184,7 @@ class Crew:
             self._end_lease(crash)
             return True
         except Exception as error:
-            log.exception("a worker of the test failed", instance=nudge.key)
+            log.exception("a worker of the test failed", workflow=nudge.workflow, instance=nudge.id)
             self._fail(error)
         for event in self._mocked.owed(nudge.key):
             with suppress(InstanceFinished, InstanceNotFound):  # it has ended meanwhile, and needs it no more

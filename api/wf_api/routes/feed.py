@@ -108,7 +108,7 @@ async def stream(
             except TimeoutError:
                 yield KEEPALIVE_COMMENT
             except WfError as error:  # deleted, refused, or Postgres is away: who connects again is told
-                log.info("feed ended early", reason=str(error))
+                log.info("feed ended early", workflow=feed.workflow, instance=feed.id, reason=str(error))
                 return
 
 
