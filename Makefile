@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 CODE := wf tasks reaper api tests examples
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test check crash-matrix simulate bench clean
+.PHONY: help install demo pictures test check crash-matrix simulate chaos hostile bench bench-sleepers clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## make .venv and install everything into it; again only when the dependencies change
 
@@ -39,8 +39,17 @@ crash-matrix: install  ## every primitive, killed at every point, as a table in 
 simulate: install  ## thousands of seeds of several workers, killed and cut off at any statement; ARGS='--seeds 500'
 	$(BIN)/python -m tests.simulation $(ARGS)
 
+chaos: install  ## ten minutes of real processes under load while everything breaks: chaos.json and chaos.svg; ARGS='--seconds 60'
+	$(BIN)/python -m tests.chaos $(ARGS)
+
+hostile: install  ## the acceptance tests under hostile settings, one after the other, as a table
+	$(BIN)/python -m tests.hostile $(ARGS)
+
 bench: install  ## speed against a bare Celery chain, as a table and bench.json
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-sleepers: install  ## 100,000 sleepers due at once, a million that are not, and how soon what is lost goes on
+	$(BIN)/python -m tests.bench --only sleepers --only recovery $(ARGS)
 
 clean:  ## remove the virtual environment, the data of `wf dev`, and all caches
 	rm -rf $(VENV) .wf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
