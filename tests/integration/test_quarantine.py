@@ -204,4 +204,4 @@ def test_a_damaged_mailbox_is_filled_again(rig: Rig) -> None:
     nudge_in_vain(rig, 1)
     assert bad.status().status == "waiting"
     nudge_in_vain(rig, 2)
-    assert bad.result(timeout=0)[2] == 2
+    assert bad.result(timeout=0)[3] == 2
