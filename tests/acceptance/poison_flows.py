@@ -1,4 +1,4 @@
-"""Workflows to be poisoned: one that kills its worker, and one that waits, so that its rows can be damaged meanwhile."""
+"""Workflows to be poisoned: one kills its worker, one waits, so that its rows can be damaged meanwhile."""
 
 from __future__ import annotations
 
