@@ -16,8 +16,10 @@ from uuid import uuid4
 import pytest
 import redis
 
+from tests.hostile.settings import BY_NAME, PLAIN
 from tests.support import Databases, Processes, Rig
 from tests.support.api import Api
+from tests.support.pgbouncer import pooler_used
 from wf.dev.servers import Postgres, Valkey
 from wf.settings import Settings
 
@@ -37,6 +39,16 @@ _POSTGRES = {
 MEMORY = Path("/dev/shm")  # Linux's file system in memory; folders in it get names of their own
 ROOM = 2 * 1024**3
 """Bytes that must be free there."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--hostile NAME`: the acceptance tests run under that setting of `tests.hostile.settings`."""
+    parser.addoption("--hostile", choices=sorted(BY_NAME), default=PLAIN.name, help="of tests/hostile/settings.py")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Which hostile setting the acceptance tests have, and which pooler."""
+    return [f"hostile: {config.getoption('hostile')}", f"pooler: {pooler_used()}"]
 
 
 @pytest.fixture(scope="session")

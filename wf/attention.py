@@ -33,7 +33,7 @@ EXAMPLES = 3
 """Instances that are named of each group of errors."""
 
 LISTED = 50
-"""Lost attempts, poisonous steps and waits that are told of one by one."""
+"""Lost attempts, poisonous steps, halted instances and waits that are told of one by one."""
 
 DEPTH = 20
 """Steps of each waiting instance among which waits are looked for, the newest ones."""
@@ -86,7 +86,8 @@ class Attention:
             `waits` and `late` also whether there may be more than were looked at (`capped`), among the `CAP` first ones
             of all workflows; `workers` that are `gone`, `queues` with messages that no worker takes, the `alarm`;
             numbers of live instances that are `unserved`, because no worker knows their workflow, and of `paused` ones,
-            both by workflow; `breakers` that are not closed; and `cap`: a number as high as it means "or more".
+            both by workflow; `halted`, those of the `CAP` newest paused ones that the engine has paused, and why;
+            `breakers` that are not closed; and `cap`: a number as high as it means "or more".
 
         Raises:
             JournalUnavailable: Postgres does not answer.
@@ -109,6 +110,7 @@ class Attention:
             alarm=vitals.alarm,
             unserved=self._unserved(sorted(paused.keys() - served)),
             breakers=listed(self._database, only, cap=CAP),
+            halted=_halted(self._read("attention_halted", of | {"bytes": BYTES})),
             paused=Answer({name: number for name, number in paused.items() if number}),
             cap=CAP,
         )  # fmt: skip
@@ -179,6 +181,16 @@ def _told(error: bytes | None) -> tuple[str, str]:
     except CodecError:
         found = None
     return ("Error", _UNREAD) if found is None else (found.name, found.message)
+
+
+def _halted(rows: Rows) -> Answer:
+    """Instances that cannot go on by themselves: their rows cannot be read, or do not fit the code."""
+    told = ((workflow, id, at, *_told(error)) for workflow, id, at, error in rows)
+    instances = [
+        Answer(workflow=workflow, instance=id, at=at, name=name, message=message)
+        for workflow, id, at, name, message in told
+    ]
+    return Answer(total=len(instances), instances=instances[:LISTED])
 
 
 def _lost(row: tuple[Any, ...]) -> Answer:

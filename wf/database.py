@@ -15,6 +15,7 @@ from wf.cipher import cipher_for
 from wf.errors import JournalBusy, JournalRefused, JournalUnavailable, SchemaMismatch
 from wf.guard import refuse_in_run
 from wf.offloop import off_loop
+from wf.poolers import prepare_safely
 from wf.sql import statements
 from wf.urls import conninfo
 
@@ -180,7 +181,7 @@ class Database:
 
     def _connect(self) -> Connection:
         try:
-            return psycopg.connect(
+            connection = psycopg.connect(
                 self._conninfo,
                 autocommit=True,
                 connect_timeout=5,
@@ -188,8 +189,10 @@ class Database:
                 options=OPTIONS + self._more_options,
                 keepalives_idle=30,
             )
+            prepare_safely(connection)
         except psycopg.Error as error:  # not only the server may refuse: an option of the URL may be unknown
             raise JournalUnavailable(error) from None
+        return connection
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wf.answers import Answer
 from wf.codec import CodecError
 from wf.core import Kind, StepConfig
+from wf.core.retry import hides_output
 from wf.faults import summary
 from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
 
@@ -162,7 +163,7 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
                 rev=rev,
             )
         )
-    config = StepConfig.load(config or {}).as_dict() if kind in (Kind.DO, Kind.ROLLBACK) else config or {}
+    config = StepConfig.shown(config) if kind in (Kind.DO, Kind.ROLLBACK) else _plain(config)
     hidden = config.get("sensitive") == "output"
 
     def shown(data: bytes | None) -> Any:
@@ -189,7 +190,7 @@ def step_answer(row: tuple[Any, ...], attempt: int | None, read: Callable[[bytes
         read: How to read stored values.
     """
     status, config, last, output, error, outcome, failure = row
-    hidden = (config or {}).get("sensitive") == "output"
+    hidden, config = hides_output(config), _plain(config)
     if attempt not in (None, last) or status == StepStatus.RETRYING:  # then it is the attempt's failure that tells
         output, error = None, failure
     told = {StepStatus.READY: "running", StepStatus.RETRYING: "running", StepStatus.CANCELLED: "errored"}
@@ -203,7 +204,12 @@ def step_answer(row: tuple[Any, ...], attempt: int | None, read: Callable[[bytes
     answer = Answer(
         status=shown, output=None if output is None else "[REDACTED]" if hidden else read(output), error=found
     )
-    return answer if "type" not in (config or {}) else Answer(answer, event_type=config["type"])
+    return answer if "type" not in config else Answer(answer, event_type=config["type"])
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """What the journal holds for a sleep or a wait; what cannot be understood is shown as it is."""
+    return config if isinstance(config, dict) else {} if config is None else {"unreadable": config}
 
 
 def _termination(row: dict[str, Any]) -> Answer:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from wf import crashpoints
+from wf.codec import CodecError
 from wf.core import Failed
 from wf.ends import end_of, plan_restart
 from wf.errors import JournalUnavailable
@@ -27,6 +28,7 @@ from wf.log import log_end, log_lost
 from wf.logfields import about, install, speaking_of
 from wf.nudges import nudge_back, nudges_after
 from wf.passes import Passes
+from wf.quarantine import Quarantine
 from wf.recording import Recorder, patiently
 from wf.running import Runner
 from wf.settling import settle
@@ -93,9 +95,10 @@ class Engine:
         self._recorder = Recorder(settings, journal, dispatcher, meter, self._tracing)
         self.runner = Runner(settings, journal, self._recorder, meter, tracing=self._tracing, interceptor=interceptor)
         self.passes = Passes(settings, journal, registry, env, interceptor)
+        self._quarantine = Quarantine(journal.database, journal.clock)
 
     def advance(self, nudge: Nudge) -> Progress:
-        """Move an instance on by one step, or by up to `steps_per_task`.
+        """Move an instance on by one step, or by up to `steps_per_task`; set it apart if its rows cannot be read.
 
         Args:
             nudge: Which instance, and which step first. A stale or repeated one finds nothing to do.
@@ -104,15 +107,19 @@ class Engine:
             JournalUnavailable: Postgres does not answer; the alarm will find the instance again.
         """
         progress = Progress()
-        live = self.passes.load(nudge)
+        live: Live | None = None
         try:
+            live = self.passes.load(nudge)
             while live is not None:
                 with speaking_of(**about(live.instance)):
                     live = self._go_on(live, nudge, progress)
-        except BaseException:  # even the order to stop: nobody will drop this pass but us
+        except BaseException as error:  # even the order to stop: nobody will drop this pass but us
             if live is not None and not progress.handed_over:
                 self.passes.drop(live)
-            raise
+            if not isinstance(error, CodecError):
+                raise
+            self._mailbox.forget(nudge.key)  # it may be the mailbox that is damaged: Postgres fills it again
+            self._quarantine.put(nudge, error)
         return progress
 
     def _go_on(self, live: Live, nudge: Nudge, progress: Progress) -> Live | None:

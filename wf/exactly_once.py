@@ -26,6 +26,7 @@ from wf.database import WAIT
 from wf.errors import AttemptStopped, JournalBusy, JournalUnavailable, RuleError
 from wf.leases import Leases
 from wf.logfields import about
+from wf.poolers import prepare_safely
 from wf.recording import patiently
 from wf.sql import statements
 from wf.transactions import within
@@ -95,6 +96,7 @@ class Transactions:
             hide_parameters=True,  # or payloads would stand in errors and logs
             connect_args={"connect_timeout": 5, "application_name": "wf step", "keepalives_idle": 30},
         )
+        event.listen(engine, "connect", lambda connection, _: prepare_safely(connection))
         event.listen(engine, "commit", _refuse_commit)
         event.listen(engine, "before_cursor_execute", _refuse_when_stopped)
         return engine

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wf.answers import Answer
 from wf.core import StepConfig
-from wf.core.retry import DYNAMIC
+from wf.core.retry import DYNAMIC, hides_output
 from wf.descriptions import error_answer, lost_answer
 from wf.plain import legible
 from wf.status import TERMINAL, Status, StepStatus
@@ -205,13 +205,12 @@ class Telling:
         self._add(f"{prefix}attempt_errored", fact.rev, fact.ended_at, **of)
 
     def _output(self, fact: Fact) -> Any:
-        hidden = (fact.config or {}).get("sensitive") == "output"
-        return _REDACTED if hidden else self._value(fact.output)
+        return _REDACTED if hides_output(fact.config) else self._value(fact.output)
 
 
 def _config(fact: Fact) -> dict[str, Any]:
-    config = StepConfig.load(fact.config or {}).as_dict()
-    return config | {"retries": {"delay": DYNAMIC} | config["retries"]}
+    config = StepConfig.shown(fact.config)
+    return config | {"retries": {"delay": DYNAMIC} | config.get("retries", {})}
 
 
 def _error(data: bytes | None) -> Answer | None:

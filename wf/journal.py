@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from psycopg.types.numeric import Int8
 
 from wf.clock import Clock, journal_clock
+from wf.codec import CodecError
 from wf.commits import statement
 from wf.core import Key, Kind
 from wf.facts import Given, InstanceRow, Loaded, PendingEvent, StepRow, Wake
@@ -171,6 +172,16 @@ class Journal:
         params = {"key": instance.key, "rev": instance.rev, "now": self.clock.override()}
         self.database.rows(self._sql["pause_settle"], params)
 
+    def defer(self, instance: InstanceRow, pause: float) -> None:
+        """Give back an instance that this worker cannot run.
+
+        Args:
+            instance: At its rev.
+            pause: Seconds until it is offered again; twice as many after each nudge that has had no effect.
+        """
+        params = {"key": instance.key, "generation": instance.generation, "rev": instance.rev, "pause": pause}
+        self.database.rows(self._sql["instance_defer"], params | {"now": self.clock.override()})
+
     def halt(self, instance: InstanceRow, error: bytes) -> bool:
         """Pause an instance that cannot go on with the code of today.
 
@@ -223,6 +234,8 @@ def columns(attempts: list[Held]) -> dict[str, list[Any]]:
 
 def _step_row(row: tuple[Any, ...]) -> StepRow:
     seq, kind, name, count, status, config, attempt, lost, lease, wake_at, ended_at, rev, output, error = row
+    if config is not None and not isinstance(config, dict):
+        raise CodecError(f"Config of step {f'{name}-{count}'!r}: {config!r:.120} is no configuration.")
     return StepRow(
         seq, Key(Kind(kind), name, count), StepStatus(status), rev, config=config, attempt=attempt, lost=lost,
         lease=lease, wake_at=wake_at, ended_at=ended_at, output=output, error=error,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wf.core import Completed, Failed, Kind, StepConfig
+from wf.core import Completed, Failed, Kind
 from wf.facts import Commit
 from wf.openrows import ACTIVE, RUN, OpenRows
 from wf.rollback import Undoing, can_be_undone
-from wf.rows import result_of
+from wf.rows import config_of, result_of
 from wf.status import STEP_ENDED, TERMINAL, Status, StepStatus
 from wf.waking import due_at
 
@@ -138,7 +138,7 @@ class Live:
 
     def gives_up(self, row: StepRow) -> bool:
         """Whether a row has lost too many attempts to be tried again."""
-        return row.lost >= self._settings.max_lost or StepConfig.load(row.config or {}).at_most_once
+        return row.lost >= self._settings.max_lost or config_of(row).at_most_once
 
     def request(self, key: Key) -> Request:
         """What `run` asked for under this key."""
@@ -168,6 +168,7 @@ class Live:
 
     def leased(self, row: StepRow, lease: UUID, now: float) -> StepRow:
         """The row as an attempt begins: counted, and leased from now on."""
+        config_of(row)  # what cannot be read must not cost an attempt
         until = now + self._settings.lease
         return replace(
             row, status=StepStatus.RUNNING, attempt=row.attempt + 1, lease=lease, wake_at=until, failure=None

@@ -15,7 +15,6 @@ import structlog
 
 from wf.core import Failed
 from wf.divergence import divergence, explanation, warnings
-from wf.facts import Commit
 from wf.faults import decode_error, encode_error
 from wf.logfields import about
 from wf.replayer import Replayer
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from wf.workflow import Registry, WorkflowEntrypoint
 
 DEFER = 5.0
-"""Seconds until an instance of a workflow that this worker does not know is offered again."""
+"""Seconds until an instance of a workflow that this worker does not know is offered again; doubled with each nudge."""
 
 log = structlog.get_logger("wf")
 
@@ -241,10 +240,4 @@ class Passes:
                 version=instance.version,
                 known=self._registry.names(),
             )
-        key, generation, rev = instance.key, instance.generation, instance.rev
-        now = self._journal.clock.now()
-        commit = Commit(
-            key, generation, rev, rev, instance.seq, instance.status, now, due_at=now + DEFER, keep_from=None
-        )
-        commit.frees_slot = instance.status == Status.QUEUED  # others can use it
-        self._journal.commit(commit)
+        self._journal.defer(instance, DEFER)

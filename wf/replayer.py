@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from wf.codec import decode
+from wf.codec import CodecError, decode
 from wf.core import Event, Firing, Limits, Pass
 from wf.core.history import ReceivedEvent
 from wf.live import Live
@@ -61,7 +61,7 @@ class Replayer:
         instance = found.instance
         given = self._journal.given(instance.key) if found.given is None else found.given
         event = Event(
-            payload=shown(decode(given.params)),
+            payload=_payload(given.params),
             timestamp=datetime.fromtimestamp(instance.created_at, UTC),
             instanceId=instance.id,
             workflowName=instance.workflow,
@@ -89,3 +89,11 @@ class Replayer:
     def _limits(self, cls: type[WorkflowEntrypoint]) -> Limits:
         own, settings = cls.workflow_settings.get("limits", {}), self.settings
         return Limits(own.get("steps", settings.max_steps), settings.max_wait, settings.max_retries)
+
+
+def _payload(params: bytes) -> Any:
+    """What `run` is handed as its payload."""
+    try:
+        return shown(decode(params))
+    except CodecError as error:
+        raise CodecError(f"Params: {error}") from error

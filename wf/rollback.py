@@ -105,7 +105,7 @@ class Undoing:
         handler = self._handlers[step.key]
 
         def undo(ctx: StepContext) -> Any:
-            ctx.update(attempt=step.attempt, config=StepConfig.load(step.config or {}).as_dict())
+            ctx.update(attempt=step.attempt, config=StepConfig.shown(step.config))
             output = decode(step.output) if step.output is not None else None
             return call_rollback(handler.handler, ctx, self.error, output)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from wf.codec import decode, encode
-from wf.core import Kind, Result
+from wf.codec import CodecError, decode, encode
+from wf.core import Kind, Result, StepConfig
 from wf.core.history import ReceivedEvent
 from wf.facts import StepRow
 from wf.faults import decode_error
@@ -19,10 +19,29 @@ if TYPE_CHECKING:
 
 
 def result_of(row: StepRow) -> Result:
-    """What `run` is fed for a row that has ended."""
-    if row.error is not None:
-        return Result(row.key, row.ended_at or 0.0, error=decode_error(row.error))
-    return Result(row.key, row.ended_at or 0.0, _value(row))
+    """What `run` is fed for a row that has ended.
+
+    Raises:
+        CodecError: It cannot be read.
+    """
+    try:
+        if row.error is not None:
+            return Result(row.key, row.ended_at or 0.0, error=decode_error(row.error))
+        return Result(row.key, row.ended_at or 0.0, _value(row))
+    except CodecError as error:
+        raise CodecError(f"{'Output' if row.error is None else 'Error'} of step {str(row.key)!r}: {error}") from error
+
+
+def config_of(row: StepRow) -> StepConfig:
+    """How a step is retried, as the journal holds it.
+
+    Raises:
+        CodecError: It cannot be read.
+    """
+    try:
+        return StepConfig.load(row.config or {})
+    except ValueError as error:
+        raise CodecError(f"Config of step {str(row.key)!r}: {error}") from error
 
 
 def _value(row: StepRow) -> Any:
@@ -33,14 +52,17 @@ def _value(row: StepRow) -> Any:
 
 
 def envelope(event: PendingEvent) -> bytes:
-    """What a wait gives for the event that it took, encoded."""
-    return encode(
-        {
-            "payload": decode(event.payload),
-            "timestamp": datetime.fromtimestamp(event.accepted_at, UTC),
-            "type": event.type,
-        }
-    )
+    """What a wait gives for the event that it took, encoded.
+
+    Raises:
+        CodecError: Its payload cannot be read.
+    """
+    try:
+        payload = decode(event.payload)
+    except CodecError as error:
+        raise CodecError(f"Payload of event {event.id} of type {event.type!r}: {error}") from error
+    timestamp = datetime.fromtimestamp(event.accepted_at, UTC)
+    return encode({"payload": payload, "timestamp": timestamp, "type": event.type})
 
 
 def new_row(request: Request, seq: int, now: float) -> StepRow:

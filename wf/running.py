@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wf import crashpoints
 from wf.attempt import Attempt, AttemptGone
 from wf.attempts import Attempts
-from wf.core import StepConfig
 from wf.delays import delay_of
 from wf.ends import failed, no_room, succeeded
 from wf.exactly_once import Transactions
 from wf.faults import decode_error
 from wf.lines import Lines
 from wf.log import log_failure
+from wf.rows import config_of
 
 if TYPE_CHECKING:
     from wf.core import Request
@@ -74,7 +74,7 @@ class Runner:
             None if the attempt is not ours any more.
         """
         crashpoints.reached(crashpoints.AFTER_CLAIM)
-        config = StepConfig.load(row.config or {}).reviving(request.config)
+        config = config_of(row).reviving(request.config)
         now = time.monotonic()
         limits = (now + config.timeout, now + self._settings.lease, self._settings.max_payload)
         attempt = Attempt(instance, row, config, *limits)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -26,6 +28,14 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).parents[2] / "examples" / "django_project"
 PATIENCE = 30.0  # seconds
 HOSTILE = "<script>alert('x')</script>"
+
+
+def give_search_path(settings: Settings) -> None:
+    """Let Django find its tables; this server has no search_path, and PgBouncer passes no options on."""
+    name = conninfo_to_dict(settings.database_url)["dbname"]
+    look(settings, f'alter database "{name}" set search_path = public')
+    with suppress(psycopg.OperationalError):  # those that were there before do not know of it, and this is one
+        look(settings, "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()")
 
 
 class Project:
@@ -46,12 +56,12 @@ class Project:
             "DB_HOST": str(database.get("host", "")),
             "DB_PORT": str(database.get("port", "")),
             "REDIS_URL": settings.redis_url,
-            "PGOPTIONS": "-c search_path=public",  # which this server does not have by default
             "WF_DATABASE_URL": "",
             "WF_REDIS_URL": "",
             "WF_WORKFLOWS": "tests.acceptance.flows",  # beside those of the project's apps
         }
         self._settings, self._processes = settings, processes
+        give_search_path(settings)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", timeout=PATIENCE)
         self.client = Client(settings=settings)
 

@@ -84,6 +84,7 @@ def test_when_all_is_well_there_is_nothing(rig: Rig, attention: Attention) -> No
     assert seen.waits == {"total": 0, "soonest": [], "capped": False}
     assert seen.late == {"total": 0, "oldest": [], "capped": False}
     assert (seen.workers.gone, seen.queues, seen.unserved, seen.paused, seen.breakers) == ([], [], {}, {}, [])
+    assert seen.halted == {"total": 0, "instances": []}
     assert (seen.at, seen.alarm.late) == (moment(0), False)
 
 
@@ -292,7 +293,7 @@ def test_what_somebody_may_not_see_is_left_out(rig: Rig, attention: Attention) -
 
 INDEXES = {
     "errors": "instance_status", "lost": "attempt_lost", "waits": "instance_status", "late": "instance_due",
-    "paused": "instance_status",
+    "paused": "instance_status", "halted": "instance_status",
 }  # fmt: skip
 
 
@@ -330,6 +331,7 @@ def test_a_look_reads_no_big_table(rig: Rig, attention: Attention) -> None:
                 rig.sql(f"vacuum analyze wf.{table}")
     seen = attention.look()
     assert (seen.errors.looked, seen.lost.total, seen.poison.total, seen.waits.total, seen.late.total) == (CAP,) * 5
+    assert (seen.halted.total, len(seen.halted.instances)) == (CAP, LISTED)
     assert (len(seen.lost.attempts), len(seen.poison.steps), len(seen.waits.soonest)) == (LISTED,) * 3
     assert len(seen.late.oldest) == LATE
     assert (seen.lost.capped, seen.late.capped, seen.waits.capped, seen.errors.capped) == (True,) * 4

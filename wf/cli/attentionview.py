@@ -49,6 +49,7 @@ def _facts(seen: Answer) -> Iterator[tuple[str, str | None]]:
     yield "Queues", ", ".join(f"{queue.name}: {queue.length} that no worker takes" for queue in seen.queues) or None
     yield "Unserved", _by_workflow(seen.unserved, seen.cap)
     yield "Breakers", ", ".join(_breaker(found, seen.cap) for found in seen.breakers) or None
+    yield "Halted", _total(seen, "halted", "instance(s) that the engine has paused")
     yield "Paused", _by_workflow(seen.paused, seen.cap)
 
 
@@ -96,6 +97,13 @@ def _tables(seen: Answer) -> Iterator[tuple[tuple[str, ...], list[tuple[object, 
     yield (
         ("Poison", "Step", "Lost", "Last", "Status"),
         [(_name(step), step.step, step.lost, moment(step.at), status_label(step.status)) for step in seen.poison.steps],
+    )
+    yield (
+        ("Halted", "Why", "Since"),
+        [
+            (_name(one), Text(f"{one.name}: {one.message}", "red"), moment(one.at) if one.at else "")
+            for one in seen.halted.instances
+        ],
     )
     yield (
         ("Waits", "Step", "For", "Since", "Until"),

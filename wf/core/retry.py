@@ -130,13 +130,30 @@ class StepConfig:
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> StepConfig:
-        """What `dump` gave; a delay that was a function is the default until `reviving` gives one."""
+        """What `dump` gave; a delay that was a function is the default until `reviving` gives one.
+
+        Raises:
+            ValueError: `dump` gives no such thing.
+        """
         if not stored:
             return DEFAULT
+        if not isinstance(stored, dict):
+            raise ValueError(f"{stored!r:.120} is no configuration of a step.")  # noqa: TRY004  # as for a bad value
         read: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in stored.items()}
         if read.get("delay") == DYNAMIC:
             read |= {"delay": DEFAULT.delay, "dynamic": True}
+        for name, value in read.items():
+            if not isinstance(value, _KINDS.get(name, ())):
+                raise ValueError(f"{name!r}: {value!r:.120} is no part of the configuration of a step.")  # noqa: TRY004  # as above
         return cls(**read)
+
+    @classmethod
+    def shown(cls, stored: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The resolved configuration that the journal holds; what cannot be understood is shown as it is."""
+        try:
+            return cls.load(stored or {}).as_dict()
+        except ValueError:
+            return {"unreadable": stored, **({"sensitive": "output"} if hides_output(stored) else {})}
 
     def reviving(self, current: StepConfig | None) -> StepConfig:
         """This configuration, out of the journal, with the delay function of what the code says today."""
@@ -167,7 +184,19 @@ class StepConfig:
         return min(delay * (1 + self.jitter * (2 * luck - 1)), self.max_delay, DELAY_MAX)
 
 
+def hides_output(stored: object) -> bool:
+    """Whether a configuration in the journal, readable or not, keeps the step's output out of sight."""
+    return isinstance(stored, dict) and stored.get("sensitive") == "output"
+
+
 DEFAULT = StepConfig()
+
+_NUMBER = (int, float)
+_KINDS: dict[str, Any] = {
+    "limit": int, "delay": _NUMBER, "backoff": str, "max_delay": _NUMBER, "jitter": _NUMBER, "timeout": _NUMBER,
+    "retry_on": tuple, "no_retry_on": tuple, "at_most_once": bool, "sensitive": str, "rollback": bool, "dynamic": bool,
+}  # fmt: skip
+"""What each part of a stored configuration is."""
 
 _STORED = tuple(each.name for each in fields(StepConfig) if each.name not in ("dynamic", "delay_function"))
 

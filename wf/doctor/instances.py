@@ -40,6 +40,8 @@ HALTED = 200
 NAMED = 3
 """Instances that are named."""
 
+DIVERGED = NonDeterminismError.__name__
+
 
 def noticed(subject: Subject) -> Iterator[Finding]:
     """What `wf attention` tells, too: what is late, kills its workers, is served by nobody, held or paused."""
@@ -141,9 +143,10 @@ def nudged(subject: Subject) -> Iterator[Finding]:
 
 
 def halted(subject: Subject) -> Iterator[Finding]:
-    """Instances that were paused because the code of today does not fit their journal."""
+    """Instances that were paused because the code of today does not fit their journal, or cannot read it."""
     rows = subject.journal("doctor_halted", cap=HALTED, bytes=BYTES)
-    found = [{"workflow": workflow, "instance": id} for workflow, id, error in rows if _diverges(error)]
+    yield from _unreadable([(workflow, id) for workflow, id, error in rows if _kind(error) == CodecError.__name__])
+    found = [{"workflow": workflow, "instance": id} for workflow, id, error in rows if _kind(error) == DIVERGED]
     if found:
         workflow = found[0]["workflow"]
         yield wrong(
@@ -156,11 +159,26 @@ def halted(subject: Subject) -> Iterator[Finding]:
         yield well("replay", "No instance is paused because its code has changed.")
 
 
-def _diverges(error: bytes) -> bool:
+def _unreadable(found: list[tuple[str, str]]) -> Iterator[Finding]:
+    if found:
+        instances = [{"workflow": workflow, "instance": id} for workflow, id in found]
+        workflow, id = found[0]
+        yield wrong(
+            "unreadable", f"{_more(len(found), capped=len(found) >= HALTED)} instance(s) were paused because rows of "
+            f"theirs cannot be read ({_shown(instances)}).",
+            f"See which row: wf instances describe {workflow} {id}; then start workers that can read it and resume, "
+            "or restart from an earlier step, or terminate.", total=len(found), instances=instances,
+        )  # fmt: skip
+    else:
+        yield well("unreadable", "No instance is paused because its rows cannot be read.")
+
+
+def _kind(error: bytes) -> str:
+    """Class name of a stored error; that of what cannot be read, if it is that itself."""
     try:
-        return summary(error).name == NonDeterminismError.__name__
+        return summary(error).name
     except CodecError:
-        return False
+        return CodecError.__name__
 
 
 def queued(subject: Subject) -> Iterator[Finding]:

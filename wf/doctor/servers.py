@@ -133,9 +133,11 @@ def pooler(subject: Subject) -> Iterator[Finding]:
             return
         shared, prepared = _is_shared(one, other)
     if shared and not prepared:
-        yield wrong(
-            "pooler", "A pooler gives each transaction another connection, and forgets prepared statements.",
-            "Set max_prepared_statements = 200 in PgBouncer (1.21 or later), or pool_mode = session for this database.",
+        yield note(
+            "pooler", "A pooler gives each transaction another connection, and forgets prepared statements; celery-wf "
+            "prepares none behind it.",
+            "Connections of your own that you hand to a client (connection=) must prepare none either: "
+            "prepare_threshold=None for psycopg.", transactions=shared,
         )  # fmt: skip
     else:
         mode = "each transaction gets another connection" if shared else "a session keeps its connection"

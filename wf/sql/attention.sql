@@ -121,3 +121,27 @@ from wf.workflow w cross join lateral (
 ) c
 where %(only)s::text[] is null or w.name = any(%(only)s)
 order by w.name
+
+-- attention_halted: The newest paused instances that hold an error, which is stored only when the engine has paused them.
+with newest as materialized (
+  select found.key
+  from wf.workflow w cross join lateral (
+    select key
+    from wf.instance
+    where workflow = w.name and status >= 'paused' and status <= 'paused'
+    order by status desc, key desc
+    limit %(cap)s
+  ) found
+  where %(only)s::text[] is null or w.name = any(%(only)s)
+  order by found.key desc
+  limit %(cap)s
+)
+select i.workflow, i.id, i.paused_at, p.error
+from newest
+cross join lateral (select workflow, id, paused_at from wf.instance where key = newest.key and status = 'paused' offset 0) i
+cross join lateral (
+  select case when octet_length(error) <= %(bytes)s then error end as error
+  from wf.payload where instance = newest.key and error is not null
+  offset 0
+) p
+order by newest.key desc

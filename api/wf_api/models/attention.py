@@ -70,6 +70,15 @@ _EXAMPLE: dict[str, Json] = {
     "queues": [{"name": "wf", "length": 7}],
     "alarm": {"ticked_at": "2026-01-31T08:58:00Z", "late": True},
     "unserved": {"welcome": 3},
+    "halted": {
+        "total": 1,
+        "instances": [
+            {
+                "workflow": "welcome", "instance": "w-4", "at": _AT, "name": "CodecError",
+                "message": "Output of step 'send mail-1': Stored data cannot be read (...).",
+            },
+        ],
+    },
     "paused": {"welcome": 1},
     "breakers": [_BREAKER],
     "cap": 1000,
@@ -175,6 +184,23 @@ class Late(Told):
     capped: bool = Field(description="Whether there were more, of all workflows, than are looked at.")
 
 
+class HaltedInstance(Told):
+    """An instance that was paused because what is stored of it cannot be read, or does not fit the code."""
+
+    workflow: str
+    instance: str
+    at: Moment | None
+    name: str
+    message: str = Field(description="Which row, why, and what to do next.")
+
+
+class Halted(Told):
+    """How many of the newest paused instances were paused by the engine, and the newest of these."""
+
+    total: int
+    instances: list[HaltedInstance]
+
+
 class GoneWorker(Told):
     """A worker process without a sign of life since `seen_at`."""
 
@@ -207,6 +233,7 @@ class Noticed(Told):
     queues: list[Queue] = Field(description="Those with messages that no living worker takes.")
     alarm: Alarm
     unserved: dict[str, int] = Field(description="Live instances by workflow, of those that no living worker knows.")
+    halted: Halted
     paused: dict[str, int] = Field(description="Paused instances by workflow.")
     breakers: list[Breaker] = Field(description="Those that are not closed: they hold their workflow.")
     cap: int

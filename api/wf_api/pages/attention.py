@@ -53,6 +53,7 @@ def _wants(found: Answer) -> list[Want]:
         Want("breakers", "workflows held", "breakers", len(found.breakers)),
         Want("workers", "workers gone", "workers.gone", len(found.workers.gone)),
         Want("poison", "deadly steps", "poison.total", found.poison.total, found.poison.total >= cap),
+        Want("halted", "instances halted", "halted.total", found.halted.total, found.halted.total >= cap),
         Want("errors", "instances errored", "errors.looked", found.errors.looked, found.errors.capped),
         Want("late", "instances late", "late.total", found.late.total, found.late.capped),
         Want("waits", "waits for events", "waits.total", found.waits.total, found.waits.capped),
