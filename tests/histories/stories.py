@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.histories import workflows as w
+from tests.histories.values import VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,8 +83,8 @@ def terminate(_: Rig, instance: Instance) -> None:
 
 
 GO = (send("word", "go"),)
-KEPT = tuple(w.VALUES)
-MEMBER = {"city": "Köln", "since": w.VALUES["address"].since}  # type: ignore[attr-defined]  # it is an Address
+KEPT = tuple(VALUES)
+MEMBER = {"city": "Köln", "since": datetime(2020, 2, 29, tzinfo=UTC)}
 
 STORIES = (
     # Those for which time has to pass come first: nobody else is there yet whom it could wake.

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from alembic.script import ScriptDirectory
 
@@ -14,6 +15,7 @@ from tests.histories.record import find, record, told
 from tests.histories.recordings import FOLDER, REVISIONS, Recording
 from tests.histories.stories import STORIES
 from tests.histories.upgrading import finish, make_schema, rig_at
+from tests.histories.values import RefusedError
 from tests.support import Rig
 from tests.support.cli import Shell
 from wf.migrations import _config, head, migrate
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
     from wf.settings import Settings
 
 TODAY = "of today"
+
+COLUMNS = """
+select table_name, column_name, data_type, is_nullable = 'YES' or column_default is not null or is_identity = 'YES'
+from information_schema.columns where table_schema = 'wf'
+"""
+
+RULES = """
+select relname, pg_get_constraintdef(c.oid) from pg_constraint c join pg_class t on t.oid = c.conrelid
+where connamespace = 'wf'::regnamespace and contype <> 'n'
+union all
+select tablename, indexdef from pg_indexes where schemaname = 'wf' and indexdef like 'CREATE UNIQUE%'
+"""
 
 
 @pytest.fixture(params=[*REVISIONS, TODAY])
@@ -82,7 +96,7 @@ def test_a_journal_is_understood(upgraded: Rig, recording: Recording) -> None:
             assert bool(described.steps) == (story.recorded != "queued")
             assert told(instance) == recording.feeds[story.id], story.id
         assert listed == {}
-    with pytest.raises(workflows.RefusedError, match="order 7 refused") as caught:
+    with pytest.raises(RefusedError, match="order 7 refused") as caught:
         upgraded.client.workflow(workflows.Refused).get("refused-ended").result(timeout=1)
     assert caught.value.order == 7, "an error has the class and the attributes that it had then"
 
@@ -112,6 +126,21 @@ def replays(rig: Rig) -> None:
     report = replay_check(workflows.CLASSES, client=rig.client)
     report.raise_for_failures()
     assert (report.checked, report.skipped) == (len(STORIES), [])
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_code_of_before_finds_what_it_knows(revision: str, old: Settings) -> None:
+    """Workers of before go on under the new schema: it takes nothing from them, and demands no more."""
+    make_schema(old.database_url, revision)
+    with psycopg.connect(old.database_url, autocommit=True) as connection:
+        before = set(connection.execute(COLUMNS).fetchall()), set(connection.execute(RULES).fetchall())
+        migrate(old.database_url)
+        after = set(connection.execute(COLUMNS).fetchall()), set(connection.execute(RULES).fetchall())
+    assert before[0] <= after[0]
+    tables = {table for table, *_ in before[0]}
+    demanded = {(table, name) for table, name, _, may_be_left_out in after[0] - before[0] if not may_be_left_out}
+    assert [column for column in demanded if column[0] in tables] == [], "their INSERTs leave new columns out"
+    assert {rule for rule in after[1] if rule[0] in tables} == before[1], "their rows break no rule"
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

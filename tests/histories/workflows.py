@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import enum
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from threading import Event as Signal
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
 from sqlalchemy import Connection, text
 
+from tests.histories.values import VALUES, Address, RefusedError
 from wf import NonRetryableError, WorkerLostError, WorkflowEntrypoint
 
 if TYPE_CHECKING:
@@ -45,47 +41,6 @@ class Held:
 
 
 held = Held()
-
-
-class Color(enum.Enum):
-    """A value of an author's own."""
-
-    RED = "red"
-
-
-@dataclass
-class Parcel:
-    """Another one."""
-
-    weight: Decimal
-    color: Color
-
-
-class Address(BaseModel):
-    """And another one."""
-
-    city: str
-    since: datetime
-
-
-class RefusedError(Exception):
-    """An author's error, with a constructor of its own."""
-
-    def __init__(self, order: int) -> None:
-        super().__init__(f"order {order} refused")
-        self.order = order
-
-
-VALUES = {
-    "parcel": Parcel(Decimal("1.50"), Color.RED),
-    "address": Address(city="Köln", since=datetime(2020, 2, 29, tzinfo=UTC)),
-    "bytes": b"\x00\xff",
-    "set": {1, 2},
-    "tuple": (1, "two", None),
-    "delta": timedelta(days=1),
-    "text": 'quotes " and \\ and \N{SNOWMAN}',
-}
-"""One of each kind that the journal keeps."""
 
 
 def did(event: Event, name: str, value: Any = None) -> Any:
