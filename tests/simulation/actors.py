@@ -1,7 +1,8 @@
 """Threads of which one runs at a time, up to the next gate: whoever opens the gates decides about every interleaving.
 
-There is a gate before and after each statement, before each message, and around each callback. At a gate an actor can
-be killed, as its process would be, or lose the connection: before the statement, or between it and the answer.
+There is a gate before and after each statement and each transaction, before each message, and around each callback. At
+a gate an actor can be killed, as its process would be, or lose the connection: before the statement, or between it and
+the answer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wf.database import Database
 from wf.errors import JournalUnavailable
+from wf.exactly_once import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,7 +114,7 @@ def gate(place: str) -> None:
 
 @contextmanager
 def gated_statements() -> Iterator[None]:
-    """Put gates around every statement of every actor; whoever is none passes."""
+    """Put gates around every statement and every transaction of every actor; whoever is none passes."""
     run: Callable[..., Any] = Database._run
 
     def gated(self: Database, numbered: Any, values: list[Any]) -> Any:
@@ -128,11 +130,26 @@ def gated_statements() -> Iterator[None]:
             raise JournalUnavailable("cut before the answer")
         return rows
 
-    Database._run = gated  # type: ignore[method-assign]
+    record: Callable[..., bool] = Transaction.record
+
+    def gated_record(self: Transaction, row: Any) -> bool:
+        """No gate between writes and commit: who stood there would hold locks, and is as good as who stands before."""
+        actor = current()
+        if actor is None:
+            return record(self, row)
+        if actor.gate("before its transaction is committed") is Order.CUT:
+            raise JournalUnavailable("cut before the commit")
+        kept = record(self, row)
+        actor.wrote = True
+        lost = actor.gate("after its transaction was committed") is Order.CUT
+        assert not lost or not kept or self._came_through(), "what was committed is found when its answer is lost"
+        return kept
+
+    Database._run, Transaction.record = gated, gated_record  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Database._run = run  # type: ignore[method-assign]
+        Database._run, Transaction.record = run, record  # type: ignore[method-assign]
 
 
 def _first_words(statement: str) -> str:

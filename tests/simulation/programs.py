@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, text
 
 from wf import NonRetryableError, WorkflowEntrypoint
 
@@ -20,11 +23,13 @@ class Program:
         workflow: The class.
         outcome: Whether status, output and name of the error are right.
         events: Sent in this order.
+        scheduled: Whether schedules create its instances; how these end is then nobody's question.
     """
 
     workflow: type[WorkflowEntrypoint]
     outcome: Callable[[str, Any, str | None], bool]
     events: Sequence[tuple[str, Any]] = field(default=())
+    scheduled: bool = False
 
 
 class Chain(WorkflowEntrypoint, name="sim-chain"):
@@ -89,6 +94,33 @@ class Saga(WorkflowEntrypoint, name="sim-saga"):
         await step.do("plane", fail)
 
 
+class Booking(WorkflowEntrypoint, name="sim-booking"):
+    """Transactions in turn and beside other steps, and one that fails after it has written."""
+
+    async def run(self, event: Any, step: Any) -> Any:
+        def book(connection: Connection, what: str) -> str:
+            connection.execute(text("insert into public.booking values (:what)"), {"what": what})
+            return what
+
+        def refuse(connection: Connection) -> None:
+            book(connection, "refused")
+            raise NonRetryableError("no seat")
+
+        one = await step.transaction("book one", lambda connection: book(connection, "one"))
+        with suppress(NonRetryableError):
+            await step.transaction("refuse", refuse)
+        two = step.transaction("book two", lambda connection: book(connection, "two"))
+        three = step.transaction("book three", lambda connection: book(connection, "three"))
+        return [one, *await asyncio.gather(two, three, step.do("beside", lambda: 4))]
+
+
+class Daily(WorkflowEntrypoint, name="sim-daily", schedules=("0 3 * * *", "30 * * * *")):
+    """Is created by its schedules."""
+
+    async def run(self, event: Any, step: Any) -> Any:
+        return None
+
+
 def _chain(status: str, output: Any, error: str | None) -> bool:
     return (status, output) == ("complete", [1, 3, 4]) or error == "WorkerLostError"
 
@@ -111,10 +143,20 @@ def _saga(status: str, output: Any, error: str | None) -> bool:
     return status == "errored" and error in ("NonRetryableError", "WorkerLostError")
 
 
+def _booking(status: str, output: Any, error: str | None) -> bool:
+    return (status, output) == ("complete", ["one", "two", "three", 4]) or error == "WorkerLostError"
+
+
+def _never(status: str, output: Any, error: str | None) -> bool:
+    return False
+
+
 PROGRAMS = (
     Program(Chain, _chain),
     Program(Fan, _fan),
     Program(Mail, _mail, (("letter", "l1"), ("parcel", "p"), ("letter", "l2"))),
     Program(Race, _race),
     Program(Saga, _saga),
+    Program(Booking, _booking),
+    Program(Daily, _never, scheduled=True),
 )

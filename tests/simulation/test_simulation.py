@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.simulation.programs import PROGRAMS
 from tests.simulation.watch import Broken
 from tests.simulation.world import World
 from wf.feed_events import Telling
@@ -27,7 +28,7 @@ def world(settings: Settings) -> Iterator[World]:
         yield made
 
 
-@pytest.mark.parametrize("first", range(0, 60, SHARE))
+@pytest.mark.parametrize("first", range(0, 70, SHARE))
 def test_seeds(world: World, first: int) -> None:
     """Whatever workers, alarms, senders and people do in whatever order, killed or cut off, every invariant holds."""
     for seed in range(first, first + SHARE):
@@ -52,3 +53,27 @@ def test_a_broken_engine_is_found(world: World, monkeypatch: pytest.MonkeyPatch)
         [world.play(seed) for seed in range(60)]
     assert "python -m tests.simulation --first" in broken.value.__notes__[-1]
     assert len(broken.value.__notes__[0].splitlines()) > 5
+
+
+def test_a_write_without_its_step_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that commits what it should roll back has written a row that belongs to no step."""
+    monkeypatch.setattr("wf.exactly_once._roll_back", lambda connection: connection.commit())
+    with pytest.raises(Broken, match="each transaction that ended well has written its row, once"):
+        play(world, "sim-booking")
+
+
+def test_a_schedule_that_fires_twice_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alarm that does not look whether somebody else was quicker fires what is long past."""
+    fire = world.alarm.alarm._schedules._sql["schedule_fire"]
+    careless: Any = fire.replace(" and next_at = %(was)s", "")
+    assert careless != fire
+    monkeypatch.setitem(world.alarm.alarm._schedules._sql, "schedule_fire", careless)
+    with pytest.raises(Broken):
+        play(world, "sim-daily")
+
+
+def play(world: World, workflow: str) -> None:
+    """Play some seeds of one workflow."""
+    (number,) = [number for number, one in enumerate(PROGRAMS) if one.workflow.workflow_name == workflow]
+    for seed in range(number, 10 * len(PROGRAMS), len(PROGRAMS)):
+        world.play(seed)

@@ -25,9 +25,13 @@ select json_build_object(
   ) s), '[]'),
   'events', coalesce((select json_agg(e) from (
     select id, type, event_id, consumed_by from wf.event order by id
-  ) e), '[]')
+  ) e), '[]'),
+  'booked', (select count(*) from public.booking)
 )
 """
+
+BOOKS = "book"
+"""How the names of transactions begin that write a row each."""
 
 
 class Broken(AssertionError):
@@ -43,11 +47,13 @@ class Watch:
 
     def __init__(self, settings: Settings) -> None:
         self._connection = psycopg.connect(settings.database_url, autocommit=True)
+        self._connection.execute("create table if not exists public.booking (what text)")
         self._last: dict[str, Any] = {}
         self.accepted = 0
 
     def begin(self) -> None:
         """A new journal."""
+        self._connection.execute("truncate public.booking")
         self._last, self.accepted = {}, 0
 
     def look(self) -> dict[str, Any]:
@@ -64,6 +70,7 @@ class Watch:
             self._check_now(instance, now["steps"])
             if self._last:
                 self._check_change(self._last["instance"], instance)
+                self._check_booked(self._last, now)
                 if self._last["instance"]["generation"] == instance["generation"]:
                     self._check_steps(self._last["steps"], now["steps"], instance["generation"])
                     self._check_events(self._last["events"], now["events"])
@@ -116,6 +123,14 @@ class Watch:
         takers = [event["consumed_by"] for event in after if event["consumed_by"] is not None]
         self._hold(len(takers) == len(set(takers)), "a wait takes one event", after)
 
+    def _check_booked(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """A transaction writes its row when its step ends well, in the same moment, and at no other."""
+        generation = after["instance"]["generation"]
+        rows = after["booked"] - before["booked"]
+        same = generation == before["instance"]["generation"]
+        ended = _booked(after, generation) - (_booked(before, generation) if same else 0)
+        self._hold(rows == ended, "each transaction that ended well has written its row, once", [before, after])
+
     def _hold(self, holds: bool, what: str, facts: Any) -> None:
         if not holds:
             raise Broken(f"{what}, and here it does not: {json.dumps(facts, default=str)}")
@@ -123,3 +138,9 @@ class Watch:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _booked(facts: dict[str, Any], generation: int) -> int:
+    """How many transactions have ended well."""
+    current = [step for step in facts["steps"] if step["generation"] == generation]
+    return sum(step["name"].startswith(BOOKS) and step["status"] == "complete" for step in current)

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from tests.simulation.actors import gate, gated_statements
 from tests.simulation.play import Play
 from tests.simulation.programs import PROGRAMS
+from tests.simulation.ticks import Ticks
 from tests.simulation.watch import Broken, Watch
 from wf.client import Client
 from wf.interceptor import Interceptor
@@ -86,7 +87,8 @@ class World:
         """
         self._reset()
         luck = random.Random(seed)
-        play = Play(self, luck, PROGRAMS[seed % len(PROGRAMS)])
+        program = PROGRAMS[seed % len(PROGRAMS)]
+        play = Ticks(self, luck, program) if program.scheduled else Play(self, luck, program)
         try:
             with capture_logs():
                 play.run()

@@ -1,0 +1,74 @@
+"""A rolling deploy: workers of an old and of a new version of a workflow side by side, and the old one is killed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from tests.acceptance.flows import effects
+from wf import Client
+from wf.testing.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wf import Settings
+    from wf.testing.processes import Processes
+
+OLD, NEW = 100, 20
+"""Instances in flight over the deploy, and those that are created after it."""
+
+
+def versions(processes: Processes, settings: Settings) -> dict[str, Any]:
+    """What `wf versions` tells of the letters, by version."""
+    told = processes.run("-m", "wf", "versions", "letter", "--json", settings=settings)
+    assert told.returncode == 0, told.stderr
+    return {entry["version"]: entry for entry in json.loads(told.stdout)}
+
+
+def test_each_instance_is_finished_by_code_of_its_version(
+    hasty: Settings, wf_processes: Processes, tmp_path: Path
+) -> None:
+    """100 instances over a deploy whose old worker is killed: none is stuck, none runs the other version's steps."""
+    ledger = tmp_path / "ledger"
+    params = {"ledger": str(ledger)}
+    before = wf_processes.worker("tests.acceptance.letters", settings=hasty, concurrency=2)
+    with Client(settings=hasty) as client:
+        letters = client.workflow("letter")
+        old = letters.create_batch([{"id": f"old-{number}", "params": params} for number in range(OLD)])
+        wait_until(lambda: len(effects(ledger)) == OLD, 60, what="each letter is written")
+        assert versions(wf_processes, hasty)["1"]["newest"]
+
+        after = wf_processes.worker("tests.acceptance.letters_next", settings=hasty, concurrency=2)
+        new = letters.create_batch([{"id": f"new-{number}", "params": params} for number in range(NEW)])
+        found = versions(wf_processes, hasty)
+        assert (found["1"]["newest"], found["2"]["newest"]) == (False, True)
+        assert found["1"]["instances"] == {"waiting": OLD}
+
+        for instance in old:
+            instance.send_event("stamp")
+        wait_until(
+            lambda: any(done["pid"] == before.pid and done["step"].endswith("seal") for done in effects(ledger)), 60,
+            what="the old worker goes on beside the new one",
+        )  # fmt: skip
+        before.kill()
+        assert any(one.status().status != "complete" for one in old), "it was killed in the middle"
+
+        assert {one.result(timeout=60) for one in old} == {"by hand"}
+        assert {one.result(timeout=60) for one in new} == {"by machine"}
+        described: list[Any] = [one.describe() for one in (*old, *new)]
+        found = versions(wf_processes, hasty)
+    assert {one.version_id for one in described[:OLD]} == {"1"}
+    assert {one.version_id for one in described[OLD:]} == {"2"}
+    assert [one.warnings for one in described] == [[]] * (OLD + NEW)
+    assert [entry["instances"] for entry in found.values()] == [{}, {}], "none is in flight, the old code may go"
+
+    done = effects(ledger)
+    times = Counter(each["step"] for each in done)
+    assert set(times) == {
+        *(f"1 old-{number} {name}" for number in range(OLD) for name in ("write", "stamp", "seal", "send")),
+        *(f"2 new-{number} {name}" for number in range(NEW) for name in ("type", "send")),
+    }
+    assert sum(times.values()) - len(times) <= sum(one.recoveries for one in described), "only lost steps ran again"
+    assert {each["pid"] for each in done if each["step"].startswith("2")} == {after.pid}
