@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from tests.bench import api, flower, pages, testing, throughput, waiting
+from tests.bench import api, flower, pages, sleepers, testing, throughput, waiting
 from tests.bench.figures import Figure, table
 from tests.bench.groups import BenchError
 from tests.bench.stage import Plan, Stage, machine
@@ -30,6 +30,8 @@ CASES: dict[str, Callable[[Stage], list[Figure]]] = {
     "flat": waiting.flat,
     "sleep": waiting.sleep,
     "memory": waiting.memory,
+    "sleepers": sleepers.crowd,
+    "million": sleepers.million,
     "parallel": throughput.parallel,
     "api": api.create,
     "lists": api.lists,
