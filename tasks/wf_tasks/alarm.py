@@ -2,17 +2,24 @@
 
 A tick carries no state. Twice at once: the second finds nothing. Died between commit and publish: the instances are
 due again a little later. Not at all: any worker notices and runs it.
+
+Whatever is due at one moment, be it a hundred thousand sleepers, the queue gets a small batch at a time, and the next
+one when it has been worked off (`Feeder`): new work waits behind one batch, not behind all of them. Half of each batch
+are those that have waited longest, the other half those that are due since just now: a lease that ends, or a sleeper of
+another workflow, does not wait for the crowd.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import structlog
 
 from wf import crashpoints
 from wf.dispatch import Nudge
-from wf.errors import JournalUnavailable
+from wf.errors import BrokerUnavailable, JournalUnavailable
 from wf.slots import Slots
 from wf_tasks.schedules import Schedules
 
@@ -26,6 +33,12 @@ log = structlog.get_logger("wf")
 AHEAD = 1.5
 """Ticks to look ahead; what is due by then is published with a countdown, so that it wakes on time."""
 
+LEAST = 4
+"""A tick wakes a fourth of a batch though the queue is full: sleepers must get on while new work never ends."""
+
+LOOK = 0.02
+"""Seconds between two looks whether the queue has room, while more is due than it takes."""
+
 
 class Alarm:
     """Wakes instances.
@@ -34,12 +47,16 @@ class Alarm:
         settings: Tick, batch size and how soon to nudge again.
         journal: Knows what is due.
         dispatcher: Publishes the nudges.
+
+    Attributes:
+        is_behind: Whether there may be more to wake than the last batch held.
     """
 
     def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher) -> None:
         self._settings, self._journal, self._dispatcher = settings, journal, dispatcher
         self._slots = Slots(journal.database, journal.clock, dispatcher)
         self._schedules = Schedules(settings, journal, dispatcher)
+        self.is_behind = False
 
     def run_once(self) -> int:
         """Wake what is due, give free slots to those who wait for them, then fire the schedules.
@@ -64,23 +81,76 @@ class Alarm:
                 log.warning("slots not given", workflow=workflow, reason=f"{type(error).__name__}: {error}")
 
     def wake(self) -> int:
-        """Wake what is due; how many instances were nudged."""
-        settings, woken = self._settings, 0
-        while True:
-            wakes = self._journal.due(
-                ahead=settings.alarm_tick * AHEAD, limit=settings.alarm_batch, renudge=settings.renudge
-            )
-            if wakes:
-                crashpoints.reached(crashpoints.ALARM_WOKE)
-            published = self._dispatcher.publish(
-                [
-                    Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
-                    for wake in wakes
-                ]
-            )
-            if not published:  # Redis is away: look again at the next tick, without backing off
-                self._journal.undue(wakes, due_in=settings.alarm_tick)
-                return woken
-            woken += len(wakes)
-            if len(wakes) < settings.alarm_batch:
-                return woken
+        """Wake what is due or will be before the next tick, a batch at most; how many instances were nudged."""
+        try:
+            room = self._settings.alarm_batch - self._dispatcher.queued()
+        except BrokerUnavailable as error:  # nobody could be nudged: all stay due
+            log.warning("nobody woken; the next tick tries again", reason=str(error))
+            return 0
+        least = -(-self._settings.alarm_batch // LEAST)
+        return self._wake(max(room, least), ahead=self._settings.alarm_tick * AHEAD)
+
+    def wake_more(self) -> int:
+        """Wake what is due by now, if half of the last batch has been worked off; how many instances were nudged."""
+        room = self._settings.alarm_batch - self._dispatcher.queued()
+        # Nothing is looked at ahead: what has a countdown takes no room in the queue, and would come to be a crowd there.
+        return self._wake(room, ahead=0.0) if room > self._settings.alarm_batch // 2 else 0
+
+    def _wake(self, limit: int, *, ahead: float) -> int:
+        wakes = self._journal.due(ahead=ahead, limit=limit, latest=limit // 2, renudge=self._settings.renudge)
+        self.is_behind = len(wakes) == limit
+        if wakes:
+            crashpoints.reached(crashpoints.ALARM_WOKE)
+        published = self._dispatcher.publish(
+            [
+                Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
+                for wake in wakes
+            ]
+        )
+        if not published:  # Redis is away: look again at the next tick, without backing off
+            self._journal.undue(wakes, due_in=self._settings.alarm_tick)
+            return 0
+        return len(wakes)
+
+
+class Feeder:
+    """Goes on waking until the next tick, in a thread of its own: no thread of the pool waits for room in the queue.
+
+    Args:
+        alarm: Wakes.
+        tick: Seconds between two ticks of it.
+    """
+
+    def __init__(self, alarm: Alarm, tick: float) -> None:
+        self._alarm, self._tick = alarm, tick
+        self._until, self._lock, self._stopped = 0.0, threading.Lock(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def go_on(self) -> None:
+        """Feed the queue for one tick from now on."""
+        with self._lock:
+            self._until = time.monotonic() + self._tick
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(target=self._run, name="wf-feeder", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while self._goes_on():
+            try:
+                self._alarm.wake_more()
+            except Exception as error:  # the next tick tries again, and tells if it is worse than a moment's trouble
+                log.warning("the alarm is behind", reason=f"{type(error).__name__}: {error}")
+                self._stopped.wait(self._tick)
+
+    def _goes_on(self) -> bool:
+        """Wait for the next look; False when the time is over, and then another thread may begin."""
+        stopped = self._stopped.wait(LOOK)
+        with self._lock:
+            if stopped or time.monotonic() >= self._until:
+                self._thread = None
+                return False
+        return True

@@ -66,7 +66,7 @@ def crowd(stage: Stage) -> list[Figure]:
         Figure("sleepers", f"{what}: until all have ended", took, "s", detail={"per_second": number / took}),
         Figure(
             "sleepers", f"{what}: nudges in the queue at most", seen.queued, "", goal=Goal(2 * batch, at_most=True),
-            detail={"alarm_batch": batch},
+            detail={"alarm_batch": batch, "empty": seen.empty / seen.looks},
         ),
     ]  # fmt: skip
     goals = {0.5: None, 0.95: Goal(1000, at_most=True), 1: None}
@@ -171,9 +171,11 @@ update wf.instance set due_at = greatest(to_timestamp(%(at)s), now()) where key 
 
 @dataclass
 class _Seen:
-    """What was seen while the crowd was woken: the longest queue, what was created, and who napped."""
+    """What was seen while the crowd was woken: the longest queue and how often it was empty, what was created, and who napped."""
 
     queued: int = 0
+    looks: int = 0
+    empty: int = 0
     created: list[str] = field(default_factory=list)
     naps: list[str] = field(default_factory=list)
 
@@ -184,12 +186,13 @@ def _watched(ours: Ours) -> Iterator[_Seen]:
     seen = _Seen()
 
     def look() -> None:
-        seen.queued = max(seen.queued, ours.queued())
+        queued = ours.queued()
+        seen.queued, seen.looks, seen.empty = max(seen.queued, queued), seen.looks + 1, seen.empty + (queued == 0)
 
     def nap() -> None:
         seen.naps.append(ours.client.workflow("sleeper").create(params=3.0).id)  # too long for a message to wait
 
-    with _new_work(ours) as seen.created, _again(0.002, look), _again(0.25, nap):
+    with _new_work(ours) as seen.created, _again(0.005, look), _again(0.25, nap):
         yield seen
 
 
@@ -247,7 +250,7 @@ def _ticks(ours: Ours, journal: psycopg.Connection[Any], *, due: int) -> list[fl
 
 
 def _plan(journal: psycopg.Connection[Any], ahead: float, limit: int) -> list[str]:
-    values = {"ahead": ahead, "limit": limit, "renudge": 30.0, "now": None}
+    values = {"ahead": ahead, "oldest": limit - limit // 2, "latest": limit // 2, "renudge": 30.0, "now": None}
     with journal.transaction(force_rollback=True):
         rows = journal.execute(("explain (analyze, buffers) " + statements()["alarm_due"]).encode(), values).fetchall()
     return [row[0] for row in rows]
