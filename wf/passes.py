@@ -17,6 +17,7 @@ from wf.core import Failed
 from wf.divergence import divergence, explanation, warnings
 from wf.facts import Commit
 from wf.faults import decode_error, encode_error
+from wf.limited import Limited
 from wf.replayer import Replayer
 from wf.status import MOVING, Status
 
@@ -54,6 +55,7 @@ class Passes:
     ) -> None:  # fmt: skip
         self._settings, self._journal, self._registry = settings, journal, registry
         self._replayer, self._interceptor = Replayer(settings, journal, env), interceptor
+        self._limited = Limited(journal.database)
         self._kept: OrderedDict[int, list[tuple[float, Live]]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
@@ -67,6 +69,7 @@ class Passes:
         live = self._take(nudge.key)
         if live is None:
             return self._begin(nudge.key)
+        self._limit(live)
         if nudge.seq > 0 and (nudge.generation, nudge.rev) == (live.instance.generation, live.instance.rev):
             return live  # nothing has happened in between; if it has, the commit will tell
         return self.reload(live)
@@ -155,9 +158,9 @@ class Passes:
             return None
         seeing = None if self._interceptor is None else partial(self._interceptor.asked, found.instance)
         live = self._replayer.replay(cls, found, seeing)
-        live.shares = "concurrency" in cls.workflow_settings
+        live.declares_limit = "concurrency" in cls.workflow_settings
         live.guarded = self._is_guarded(cls)
-        live.limited = live.shares or live.guarded
+        self._limit(live)
         try:
             if live.instance.status == Status.ROLLING_BACK:
                 live.begin_rollback(found.rows, self._failure(live))
@@ -169,6 +172,11 @@ class Passes:
             raise
         self.drop(live)
         return None
+
+    def _limit(self, live: Live) -> None:
+        """Whether an instance needs a slot to run. Operators may have begun to limit its workflow while it was kept."""
+        live.shares = live.declares_limit or live.instance.workflow in self._limited
+        live.limited = live.shares or live.guarded
 
     def _is_guarded(self, cls: type[WorkflowEntrypoint]) -> bool:
         """Whether a workflow has a breaker: that of its newest class holds back instances of older versions, too."""

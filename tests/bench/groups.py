@@ -122,6 +122,7 @@ class Ours:
     ) -> None:
         self.workers, self.settings = workers, settings
         self.client, self._journal, self._redis, self._runs = client, journal, redis, count()
+        self.beat: Worker | None = None
         self._last = 0  # key of the newest instance of the measurements before
 
     def run(self, workflow: str, number: int, payload: Any, steps: int, *, threads: int = 1) -> float:

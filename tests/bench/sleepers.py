@@ -12,16 +12,14 @@ import psycopg
 
 from tests.bench.figures import Figure, Goal, percentile
 from tests.bench.groups import BenchError, wait_for
+from tests.support.crowds import multiply
 from wf.codec import decode
 from wf.sql import statements
-from wf.tables import instance, payload, step, transition
 from wf_tasks.alarm import AHEAD
 from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from sqlalchemy import Table
 
     from tests.bench.groups import Ours
     from tests.bench.stage import Stage
@@ -74,7 +72,9 @@ def crowd(stage: Stage) -> list[Figure]:
         name = "max" if share == 1 else f"p{share * 100:.0f}"
         now, before = (percentile(times, share) * 1000 for times in (starts, alone))
         count = {"of": len(starts), "baseline_of": len(alone)}
-        figures.append(Figure("sleepers", f"new work meanwhile, create() to first line, {name}", now, "ms", before, goal, count))
+        figures.append(
+            Figure("sleepers", f"new work meanwhile, create() to first line, {name}", now, "ms", before, goal, count)
+        )
     figures.append(
         Figure(
             "sleepers", "sleepers that come to be due meanwhile, lag p95", percentile(lags, 0.95) * 1000, "ms",
@@ -119,39 +119,12 @@ def million(stage: Stage) -> list[Figure]:
     ]  # fmt: skip
 
 
-def fill(ours: Ours, journal: psycopg.Connection[Any], number: int, due_at: float) -> None:
-    """Sleepers, as the engine writes them: one that it has written, copied so many times in one transaction.
-
-    Args:
-        ours: Writes the first one.
-        journal: Where.
-        number: How many more.
-        due_at: When all of them wake, in seconds since the epoch.
-    """
+def fill(ours: Ours, journal: psycopg.Connection[Any], number: int, wake_at: float) -> None:
+    """Sleepers: one that the engine has written, which sleeps for a year, and so many copies that wake at a moment."""
     ours.put_to_sleep(1, YEAR)
-    values = {"of": _one(journal, _NEWEST), "number": number, "at": due_at}
-    with journal.transaction():
-        copied = _columns(instance, "key", "id", "due_at")
-        journal.execute(
-            f"insert into wf.instance (id, due_at, {copied}) select 'z-' || key || '-' || n, to_timestamp(%(at)s), {copied}"
-            " from wf.instance, generate_series(1, %(number)s) n where key = %(of)s".encode(),
-            values,
-        )
-        for table in (payload, step, transition):
-            copied = _columns(table, "instance", "wake_at")
-            wake = ("wake_at, ", "to_timestamp(%(at)s), ") if "wake_at" in table.columns else ("", "")
-            journal.execute(
-                f"insert into wf.{table.name} (instance, {wake[0]}{copied})"
-                f" select key, {wake[1]}{copied} from wf.{table.name}, (select key from wf.instance where key > %(of)s and id like 'z-%%') made"
-                " where instance = %(of)s".encode(),
-                values,
-            )
-        # the original sleeps for a year, and is in nobody's way
-        journal.execute("delete from wf.instance where key = %(of)s", values)
-    journal.execute("analyze wf.instance, wf.step")
+    multiply(journal, _one(journal, "select max(key) from wf.instance where status = 'waiting'"), number, wake_at)
 
 
-_NEWEST = "select max(key) from wf.instance where workflow = 'sleeper'"
 _SIZES = """
 select 'instance', pg_total_relation_size('wf.instance')
 union all
@@ -257,7 +230,9 @@ def _plan(journal: psycopg.Connection[Any], ahead: float, limit: int) -> list[st
 
 
 def _asleep(journal: psycopg.Connection[Any]) -> bool:
-    return bool(journal.execute("select 1 from wf.instance where id like 'z-%' and due_at is not null limit 1").fetchall())
+    return bool(
+        journal.execute("select 1 from wf.instance where id like 'crowd-%' and due_at is not null limit 1").fetchall()
+    )
 
 
 def _due_soon(journal: psycopg.Connection[Any]) -> bool:
@@ -266,11 +241,11 @@ def _due_soon(journal: psycopg.Connection[Any]) -> bool:
 
 def _check(journal: psycopg.Connection[Any], number: int) -> None:
     """All of the crowd are complete, each having run its step once."""
-    complete = _one(journal, "select count(*) from wf.instance where id like 'z-%' and status = 'complete'")
+    complete = _one(journal, "select count(*) from wf.instance where id like 'crowd-%' and status = 'complete'")
     once = _one(
         journal,
         "select count(*) from wf.step join wf.instance on key = instance"
-        " where id like 'z-%' and kind = 'do' and step.status = 'complete' and attempt = 1",
+        " where id like 'crowd-%' and kind = 'do' and step.status = 'complete' and attempt = 1",
     )
     if (complete, once) != (number, number):
         raise BenchError(f"{complete} of {number} sleepers are complete, {once} of their steps at first try.")
@@ -285,10 +260,6 @@ def _lags(journal: psycopg.Connection[Any], ids: list[str]) -> list[float]:
         [ids],
     ).fetchall()
     return [decode(bytes(output)) - wake_at for wake_at, output in rows]
-
-
-def _columns(table: Table, *but: str) -> str:
-    return ", ".join(column.name for column in table.columns if column.name not in but)
 
 
 def _one(journal: psycopg.Connection[Any], sql: str) -> Any:
