@@ -135,7 +135,7 @@ class Dispatcher:
             BrokerUnavailable: Redis does not answer.
         """
         try:
-            return int(self._redis.llen(self._key))  # type: ignore[arg-type]  # redis types sync and async alike
+            return int(self._redis.llen(self._key))
         except RedisError as error:
             raise BrokerUnavailable(error) from None
 

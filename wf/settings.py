@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     renudge: float = Field(30.0, gt=0, description="Seconds until the alarm repeats a nudge that had no effect.")
     alarm_tick: float = Field(1.0, gt=0, description="Seconds between two alarms.")
     alarm_batch: int = Field(
-        100, ge=1, description="Instances that the alarm wakes at once; the next ones when the queue has room for them."
+        100,
+        ge=1,
+        description="Instances that the alarm wakes at once, at most; the next ones when workers have taken these.",
     )
     countdown_max: float = Field(
         300.0, ge=0, description="Longest countdown held by Celery; longer waits are the alarm's."

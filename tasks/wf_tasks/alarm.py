@@ -4,14 +4,13 @@ A tick carries no state. Twice at once: the second finds nothing. Died between c
 due again a little later. Not at all: any worker notices and runs it.
 
 Whatever is due at one moment, be it a hundred thousand sleepers, the queue gets a small batch at a time, and the next
-one when it has been worked off (`Feeder`): new work waits behind one batch, not behind all of them. Half of each batch
+one when that is worked off (`wf_tasks.feeding`): new work waits behind one batch, not behind all of them. Half of each
 are those that have waited longest, the other half those that are due since just now: a lease that ends, or a sleeper of
 another workflow, does not wait for the crowd.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from wf import crashpoints
 from wf.dispatch import Nudge
 from wf.errors import BrokerUnavailable, JournalUnavailable
 from wf.slots import Slots
+from wf_tasks.feeding import Pace
 from wf_tasks.schedules import Schedules
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ log = structlog.get_logger("wf")
 
 AHEAD = 1.5
 """Ticks to look ahead; what is due by then is published with a countdown, so that it wakes on time."""
-
-LEAST = 4
-"""A tick wakes a fourth of a batch though the queue is full: sleepers must get on while new work never ends."""
-
-LOOK = 0.02
-"""Seconds between two looks whether the queue has room, while more is due than it takes."""
 
 
 class Alarm:
@@ -56,6 +50,7 @@ class Alarm:
         self._settings, self._journal, self._dispatcher = settings, journal, dispatcher
         self._slots = Slots(journal.database, journal.clock, dispatcher)
         self._schedules = Schedules(settings, journal, dispatcher)
+        self._pace = Pace(settings.alarm_batch)
         self.is_behind = False
 
     def run_once(self) -> int:
@@ -83,18 +78,17 @@ class Alarm:
     def wake(self) -> int:
         """Wake what is due or will be before the next tick, a batch at most; how many instances were nudged."""
         try:
-            room = self._settings.alarm_batch - self._dispatcher.queued()
+            room = self._pace.at_tick(self._dispatcher.queued(), time.monotonic())
         except BrokerUnavailable as error:  # nobody could be nudged: all stay due
             log.warning("nobody woken; the next tick tries again", reason=str(error))
             return 0
-        least = -(-self._settings.alarm_batch // LEAST)
-        return self._wake(max(room, least), ahead=self._settings.alarm_tick * AHEAD)
+        return self._wake(room, ahead=self._settings.alarm_tick * AHEAD)
 
     def wake_more(self) -> int:
-        """Wake what is due by now, if half of the last batch has been worked off; how many instances were nudged."""
-        room = self._settings.alarm_batch - self._dispatcher.queued()
-        # Nothing is looked at ahead: what has a countdown takes no room in the queue, and would come to be a crowd there.
-        return self._wake(room, ahead=0.0) if room > self._settings.alarm_batch // 2 else 0
+        """Wake what is due by now, if half of the last batch is worked off; how many instances were nudged."""
+        room = self._pace.between_ticks(self._dispatcher.queued(), time.monotonic())
+        # Nothing is looked at ahead: what has a countdown takes no room in the queue, so that nothing would bound it.
+        return self._wake(room, ahead=0.0) if room else 0
 
     def _wake(self, limit: int, *, ahead: float) -> int:
         wakes = self._journal.due(ahead=ahead, limit=limit, latest=limit // 2, renudge=self._settings.renudge)
@@ -111,46 +105,3 @@ class Alarm:
             self._journal.undue(wakes, due_in=self._settings.alarm_tick)
             return 0
         return len(wakes)
-
-
-class Feeder:
-    """Goes on waking until the next tick, in a thread of its own: no thread of the pool waits for room in the queue.
-
-    Args:
-        alarm: Wakes.
-        tick: Seconds between two ticks of it.
-    """
-
-    def __init__(self, alarm: Alarm, tick: float) -> None:
-        self._alarm, self._tick = alarm, tick
-        self._until, self._lock, self._stopped = 0.0, threading.Lock(), threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def go_on(self) -> None:
-        """Feed the queue for one tick from now on."""
-        with self._lock:
-            self._until = time.monotonic() + self._tick
-            if self._thread is None and not self._stopped.is_set():
-                self._thread = threading.Thread(target=self._run, name="wf-feeder", daemon=True)
-                self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._stopped.set()
-
-    def _run(self) -> None:
-        while self._goes_on():
-            try:
-                self._alarm.wake_more()
-            except Exception as error:  # the next tick tries again, and tells if it is worse than a moment's trouble
-                log.warning("the alarm is behind", reason=f"{type(error).__name__}: {error}")
-                self._stopped.wait(self._tick)
-
-    def _goes_on(self) -> bool:
-        """Wait for the next look; False when the time is over, and then another thread may begin."""
-        stopped = self._stopped.wait(LOOK)
-        with self._lock:
-            if stopped or time.monotonic() >= self._until:
-                self._thread = None
-                return False
-        return True

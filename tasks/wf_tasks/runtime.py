@@ -20,7 +20,8 @@ from wf.mailbox import Mailbox
 from wf.meter import Meter
 from wf.settings import Settings
 from wf.workflow import registry
-from wf_tasks.alarm import Alarm, Feeder
+from wf_tasks.alarm import Alarm
+from wf_tasks.feeding import Feeder
 
 if TYPE_CHECKING:
     from wf.clock import Clock

@@ -89,7 +89,7 @@ class Stuck(WorkflowEntrypoint, name="stuck"):
         def hang(ctx: Any) -> int:
             if ctx.attempt == 1:
                 time.sleep(event.payload)
-            return ctx.attempt
+            return int(ctx.attempt)
 
         attempt: int = await step.do("s", hang, config={"timeout": event.payload})
         return attempt
