@@ -78,7 +78,8 @@ def _after_flushall(stage: Stage) -> float:
         wait_for(lambda: _value(journal, left, since=since) == 0, LIMIT, "all have ended", ours.workers)
         _check(journal, since)
         moved = (
-            "select extract(epoch from max(moved))::float8 from (select least(i.ended_at, min(s.attempt_at)) as moved from wf.instance i"
+            "select extract(epoch from max(moved))::float8 from ("
+            "select least(i.ended_at, min(s.attempt_at)) as moved from wf.instance i"
             " left join wf.step s on s.instance = i.key and s.attempt_at > to_timestamp(%(at)s)"
             " where i.key > %(since)s and i.ended_at > to_timestamp(%(at)s) group by i.key) as each"
         )

@@ -144,11 +144,11 @@ select relname, pg_total_relation_size(oid) from pg_class
 where relname in ('step', 'payload', 'transition') and relnamespace = 'wf'::regnamespace
 """
 _WAKE = """
-with some as (select key from wf.instance where workflow = 'sleeper' and status = 'waiting' limit %(number)s),
+with few as (select key from wf.instance where workflow = 'sleeper' and status = 'waiting' limit %(number)s),
 woken as (
-  update wf.step set wake_at = to_timestamp(%(at)s) where instance in (select key from some)
+  update wf.step set wake_at = to_timestamp(%(at)s) where instance in (select key from few)
 )
-update wf.instance set due_at = greatest(to_timestamp(%(at)s), now()) where key in (select key from some)
+update wf.instance set due_at = greatest(to_timestamp(%(at)s), now()) where key in (select key from few)
 """
 
 
