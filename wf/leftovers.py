@@ -1,4 +1,5 @@
 """What a restart leaves behind: rows of the generations before, and the log lines of the steps that it has kept.
+
 And what is in the way of a removal: more log lines than one statement should delete.
 
 An instance needs none of it to go on, and there may be millions of lines. So it is dealt with after the restart has

@@ -17,7 +17,6 @@ from wf.core import Failed
 from wf.divergence import divergence, explanation, warnings
 from wf.facts import Commit
 from wf.faults import decode_error, encode_error
-from wf.limited import Limited
 from wf.replayer import Replayer
 from wf.status import MOVING, Status
 
@@ -55,7 +54,6 @@ class Passes:
     ) -> None:  # fmt: skip
         self._settings, self._journal, self._registry = settings, journal, registry
         self._replayer, self._interceptor = Replayer(settings, journal, env), interceptor
-        self._limited = Limited(journal.database)
         self._kept: OrderedDict[int, list[tuple[float, Live]]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
@@ -69,7 +67,6 @@ class Passes:
         live = self._take(nudge.key)
         if live is None:
             return self._begin(nudge.key)
-        self._limit(live)
         if nudge.seq > 0 and (nudge.generation, nudge.rev) == (live.instance.generation, live.instance.rev):
             return live  # nothing has happened in between; if it has, the commit will tell
         return self.reload(live)
@@ -85,6 +82,7 @@ class Passes:
             if found is not None and self._moves(found.instance):
                 if self._continues(live, found.instance):
                     live.absorb(found)
+                    self._limit(live)
                     if self._fits(live):
                         return live
                 else:
@@ -174,8 +172,8 @@ class Passes:
         return None
 
     def _limit(self, live: Live) -> None:
-        """Whether an instance needs a slot to run. Operators may have begun to limit its workflow while it was kept."""
-        live.shares = live.declares_limit or live.instance.workflow in self._limited
+        """Whether an instance needs a slot to run. Operators may limit its workflow, whatever its class says."""
+        live.shares = live.declares_limit or live.instance.limited
         live.limited = live.shares or live.guarded
 
     def _is_guarded(self, cls: type[WorkflowEntrypoint]) -> bool:

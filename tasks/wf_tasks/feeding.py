@@ -18,10 +18,10 @@ FAST, SLOW = 0.05, 0.2
 """Seconds in which half of a batch is worked off: if less, the batch is too small for the workers; if more, too big."""
 
 LEAST = 4
-"""A tick wakes a fourth of a batch though the queue is full: sleepers must get on while new work never ends."""
+"""A batch is never smaller than a fourth of the biggest one: lost nudges must be repeated soon, in any case."""
 
-SHARE = 0.9
-"""Of a tick, that the feeder works after it: the next tick comes to any worker, and two feeders would feed twice."""
+TICKS = 2
+"""Ticks for which the feeder works: the next one comes to any worker, and late if all are busy."""
 
 log = structlog.get_logger("wf")
 
@@ -37,38 +37,40 @@ class Pace:
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._since = most, 0.0
+        self._most, self._least, self._since = most, -(-most // LEAST), 0.0
         self.size = most
 
     def at_tick(self, queued: int, now: float) -> int:
-        """How many to wake at a tick: at least a fourth of a batch.
+        """How many to wake at a tick: some, in any case, because sleepers must get on while new work never ends.
 
         Args:
             queued: What the queue holds.
             now: Seconds, on the process's monotonic clock.
         """
         self._since = now
-        return max(self.size - queued, -(-self.size // LEAST))
+        return max(self.size - queued, self._least if queued < self._most else -(-self._least // LEAST))
 
     def between_ticks(self, queued: int, now: float) -> int:
-        """How many to wake now; none while more than half of a batch is in the queue.
+        """How many to wake now: what fits when half of a batch is gone; if that takes too long, a small batch.
 
         Args:
             queued: What the queue holds.
             now: Seconds, on the process's monotonic clock.
         """
+        waited = now - self._since
         if queued > self.size // 2:
-            if now > self._since + SLOW:
-                self.size, self._since = max(self.size // 2, 1), now
-            return 0
-        if now < self._since + FAST:
+            if waited < SLOW:
+                return 0
+            self.size, self._since = max(self.size // 2, self._least), now
+            return self._least if queued < self._most else 0  # others may fill the queue all the time
+        if not queued or waited < FAST:
             self.size = min(self.size * 2, self._most)
         self._since = now
         return self.size - queued
 
 
 class Feeder:
-    """Goes on waking until the next tick, in a thread of its own: no thread of the pool waits for room in the queue.
+    """Goes on waking after a tick, in a thread of its own: no thread of the pool waits for room in the queue.
 
     Args:
         alarm: Wakes.
@@ -81,9 +83,9 @@ class Feeder:
         self._thread: threading.Thread | None = None
 
     def go_on(self) -> None:
-        """Feed the queue until the next tick is about to come."""
+        """Feed the queue for the next ticks."""
         with self._lock:
-            self._until = time.monotonic() + self._tick * SHARE
+            self._until = time.monotonic() + self._tick * TICKS
             if self._thread is None and not self._stopped.is_set():
                 self._thread = threading.Thread(target=self._run, name="wf-feeder", daemon=True)
                 self._thread.start()

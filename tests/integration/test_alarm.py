@@ -128,7 +128,7 @@ def test_a_batch_is_followed_by_the_next_one_when_the_queue_has_room(rig: Rig) -
 
 
 def test_new_work_without_end_does_not_keep_sleepers_asleep(rig: Rig) -> None:
-    """Though the queue is full whenever the alarm ticks, it wakes a fourth of a batch."""
+    """Though the queue is full whenever the alarm ticks, it wakes somebody."""
     with Rig(rig.settings.model_copy(update={"alarm_batch": 4})) as small:
         for n in range(6):
             small.create(Errand, f"new-{n}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.standing import LIMIT, Door
-from wf import WorkflowEntrypoint, limited
+from wf import WorkflowEntrypoint
 
 if TYPE_CHECKING:
     from tests.support import Rig
@@ -28,9 +28,8 @@ DOOR = Door()
 
 
 @pytest.fixture
-def set_limit(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sets the limit as operators do; workers look for it at once."""
-    monkeypatch.setattr(limited, "EVERY", -1.0)
+def set_limit(rig: Rig) -> Any:
+    """Sets the limit as operators do."""
     rig.workers[0].catalog.register(Unlimited)
 
     def set_limit(number: int | None) -> None:
@@ -83,19 +82,3 @@ def test_a_limit_that_is_taken_back_holds_nobody(rig: Rig, set_limit: Any) -> No
     later = rig.create(Unlimited, "later")
     rig.settle()
     assert (waiting.status().status, later.status().status) == ("complete", "complete")
-
-
-def test_workers_look_for_limits_now_and_then(rig: Rig) -> None:
-    """However many instances pass, limits are read once in a while, not for each of them."""
-    reads: list[Any] = []
-    database = rig.workers[0].database
-    known = limited.Limited(database)
-    read = database.read
-
-    def listen(sql: Any, params: Any = None) -> Any:
-        reads.append(sql)
-        return read(sql, params)
-
-    known._database = type("Listened", (), {"read": staticmethod(listen)})()
-    assert [name in known for name in ("a", "b", "c")] == [False] * 3
-    assert len(reads) == 1

@@ -22,9 +22,6 @@ insert into wf.slot (workflow, number)
 select name, generate_series(1, number) from wanted
 on conflict do nothing
 
--- slot_limited: Workflows with a limit of concurrency. The table has a row for each workflow.
-select name from wf.workflow where concurrency is not null
-
 -- slot_take: The slot that an instance holds already, or a free one if nobody waits for it. Without a limit none is needed:
 -- the workflow only has a breaker, an older version asks that had a limit, or the workflow was removed meanwhile.
 with mine as (
