@@ -23,7 +23,7 @@ CROWD = 5_000
 
 @pytest.mark.timeout(400)  # thousands of commits; the rest is one look after another
 def test_new_work_passes_a_crowd_by(settings: Settings, wf_processes: Processes) -> None:
-    """The queue never holds more than a batch and a bit, new work ends while most still sleep, and all wake once."""
+    """The queue never holds more than a batch and a half, new work ends while most still sleep, and all wake once."""
     queue = settings.broker_prefix + settings.queue
     with (
         Client(settings=settings) as client,
@@ -51,5 +51,5 @@ def test_new_work_passes_a_crowd_by(settings: Settings, wf_processes: Processes)
         wait_until(lambda: look() == 1, 300, "all but the first one are awake")
         done = "select count(*) from wf.step where name = 'wake-1' and status = 'complete' and attempt = 1"
         wait_until(lambda: journal.execute(done).fetchall() == [(CROWD,)], 60, "each has woken once")
-        # A tick adds a fourth of a batch at least, whatever the queue holds; and there is the new work.
-        assert 0 < longest <= settings.alarm_batch * 1.25 + 1
+        # While the queue is not full, a tick and the feeder may each add a fourth of a batch; and there is the new work.
+        assert 0 < longest <= settings.alarm_batch * 1.5 + 1

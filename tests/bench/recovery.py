@@ -73,7 +73,7 @@ def _after_flushall(stage: Stage) -> float:
         wait_for(lambda: _value(journal, begun, since=since) == IN_FLIGHT, LIMIT, "all have begun", ours.workers)
         with redis.Redis.from_url(ours.settings.redis_url) as connection:
             connection.flushall()
-        at = _value(journal, NOW)
+        at: float = _value(journal, NOW)
         left = "select count(*) from wf.instance where key > %(since)s and due_at is not null"
         wait_for(lambda: _value(journal, left, since=since) == 0, LIMIT, "all have ended", ours.workers)
         _check(journal, since)
