@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
+from wf.audit import Audit
 from wf.breakers import Breakers
 from wf.catalog import Catalog
 from wf.clock import Clock, journal_clock
@@ -63,6 +64,11 @@ class Connections:
     def jobs(self) -> Jobs:
         """Actions on many instances at once, done in the background."""
         return Jobs(self.catalog, self.dispatcher, self.actor)
+
+    @property
+    def audit(self) -> Audit:
+        """Who did what to which workflow or instance, and when."""
+        return Audit(self.database)
 
     @property
     def breakers(self) -> Breakers:

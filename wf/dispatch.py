@@ -128,6 +128,17 @@ class Dispatcher:
             return False
         return True
 
+    def queued(self) -> int:
+        """Nudges that no worker has taken yet.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        try:
+            return int(self._redis.llen(self._key))
+        except RedisError as error:
+            raise BrokerUnavailable(error) from None
+
     def ping(self) -> None:
         """Ask Redis for a sign of life.
 

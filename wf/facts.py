@@ -35,7 +35,7 @@ class StepRow:
 
 
 class InstanceRow(NamedTuple):
-    """The hot row of an instance."""
+    """The hot row of an instance; and whether its workflow may run only so many at once, whoever has said so."""
 
     key: int
     workflow: str
@@ -52,6 +52,7 @@ class InstanceRow(NamedTuple):
     started_at: float | None
     size: int
     ends_as: str | None
+    limited: bool = False
 
 
 class PendingEvent(NamedTuple):

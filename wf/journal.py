@@ -200,15 +200,19 @@ class Journal:
         rows = self.database.read(self._sql["event_pending"], {"key": key})
         return [PendingEvent(id, type, bytes(payload), at) for id, type, payload, at in rows]
 
-    def due(self, *, ahead: float, limit: int, renudge: float) -> list[Wake]:
+    def due(self, *, ahead: float, limit: int, renudge: float, latest: int = 0) -> list[Wake]:
         """Take what is due within `ahead` seconds; whoever gets it must nudge it.
 
         Args:
             ahead: Seconds to look ahead.
-            limit: Most instances to take.
+            limit: Most instances to take: those that have been due for longest.
             renudge: Seconds until an instance is due again if the nudge has no effect; doubles each time.
+            latest: How many of these shall be those that come to be due last.
         """
-        params = {"ahead": ahead, "limit": limit, "renudge": renudge, "now": self.clock.override()}
+        params = {
+            "ahead": ahead, "oldest": limit - latest, "latest": latest, "renudge": renudge,
+            "now": self.clock.override(),
+        }  # fmt: skip
         return [Wake(*row) for row in self.database.rows(self._sql["alarm_due"], params)]
 
     def undue(self, wakes: list[Wake], *, due_in: float) -> None:

@@ -1,5 +1,7 @@
 """What a restart leaves behind: rows of the generations before, and the log lines of the steps that it has kept.
 
+And what is in the way of a removal: more log lines than one statement should delete.
+
 An instance needs none of it to go on, and there may be millions of lines. So it is dealt with after the restart has
 committed, lest the instance be locked for so long, and lines in batches. Whoever looks meanwhile finds some of the
 lines. What is left by a process that dies meanwhile goes with the next restart, or with the instance.
@@ -7,7 +9,7 @@ lines. What is left by a process that dies meanwhile goes with the next restart,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -15,6 +17,8 @@ from wf.errors import WfError
 from wf.sql import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wf.database import Database
 
 BATCH = 5_000
@@ -46,6 +50,19 @@ def clear(database: Database, key: int, generation: int, rev: int) -> None:
             generation=generation,
             reason=str(error),
         )
+
+
+def shed(database: Database, statement: str, of: Mapping[str, Any]) -> None:
+    """Delete the log lines of what is about to be removed, in batches; a process that dies meanwhile leaves no orphans.
+
+    Args:
+        database: Where.
+        statement: Deletes so many lines at once, while what they belong to is still to be removed.
+        of: Its parameters, but for the limit.
+    """
+    text = statements()[statement]
+    while len(database.rows(text, {**of, "limit": BATCH})) == BATCH:
+        pass
 
 
 def _cursor(generation: int, seq: int, id: int) -> dict[str, int]:

@@ -48,6 +48,7 @@ class Live:
         undoing: The rollback, if that is what is left to do.
         limited: Whether it needs a slot to run: its workflow has a limit of concurrency, or a breaker.
         guarded: Whether it has a breaker, which holds back even what would end without a step.
+        declares_limit: Whether its class has a limit of concurrency; operators may set one, too.
         shares: Whether somebody may wait for the slot that it gives back; a breaker alone leaves that to the alarm.
         slotted: Whether it holds a slot, if it needs one.
         queued: Whether there was no slot for it.
@@ -63,7 +64,7 @@ class Live:
         self.tainted = False
         self.undoing: Undoing | None = None
         self.compensable = False
-        self.limited = self.guarded = self.shares = self.queued = False
+        self.limited = self.guarded = self.shares = self.declares_limit = self.queued = False
         self.slotted = instance.status == Status.RUNNING
         self.last_rev: int | None = None
         self.doubtful = False

@@ -82,6 +82,7 @@ class Passes:
             if found is not None and self._moves(found.instance):
                 if self._continues(live, found.instance):
                     live.absorb(found)
+                    self._limit(live)
                     if self._fits(live):
                         return live
                 else:
@@ -155,9 +156,9 @@ class Passes:
             return None
         seeing = None if self._interceptor is None else partial(self._interceptor.asked, found.instance)
         live = self._replayer.replay(cls, found, seeing)
-        live.shares = "concurrency" in cls.workflow_settings
+        live.declares_limit = "concurrency" in cls.workflow_settings
         live.guarded = self._is_guarded(cls)
-        live.limited = live.shares or live.guarded
+        self._limit(live)
         try:
             if live.instance.status == Status.ROLLING_BACK:
                 live.begin_rollback(found.rows, self._failure(live))
@@ -169,6 +170,11 @@ class Passes:
             raise
         self.drop(live)
         return None
+
+    def _limit(self, live: Live) -> None:
+        """Whether an instance needs a slot to run. Operators may limit its workflow, whatever its class says."""
+        live.shares = live.declares_limit or live.instance.limited
+        live.limited = live.shares or live.guarded
 
     def _is_guarded(self, cls: type[WorkflowEntrypoint]) -> bool:
         """Whether a workflow has a breaker: that of its newest class holds back instances of older versions, too."""

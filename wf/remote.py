@@ -14,6 +14,7 @@ from wf.descriptions import ALL, CHARACTERS_MAX, Extent
 from wf.forks import UNSET
 from wf.http import PREFIX
 from wf.ids import check_from_step
+from wf.remote_audit import RemoteAudit
 from wf.remote_breakers import RemoteBreakers
 from wf.remote_http import Http, part
 from wf.remote_jobs import RemoteJobs
@@ -134,6 +135,11 @@ class RemoteClient:
     def jobs(self) -> RemoteJobs:
         """As `Client.jobs`."""
         return RemoteJobs(self.http)
+
+    @property
+    def audit(self) -> RemoteAudit:
+        """As `Client.audit`."""
+        return RemoteAudit(self.http)
 
     @property
     def breakers(self) -> RemoteBreakers:

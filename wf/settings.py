@@ -58,7 +58,11 @@ class Settings(BaseSettings):
     lease: float = Field(30.0, gt=0, description="Seconds an attempt stays claimed without a heartbeat.")
     renudge: float = Field(30.0, gt=0, description="Seconds until the alarm repeats a nudge that had no effect.")
     alarm_tick: float = Field(1.0, gt=0, description="Seconds between two alarms.")
-    alarm_batch: int = Field(500, ge=1, description="Instances that one statement of the alarm wakes.")
+    alarm_batch: int = Field(
+        100,
+        ge=1,
+        description="Instances that the alarm wakes at once, at most; the next ones when workers have taken these.",
+    )
     countdown_max: float = Field(
         300.0, ge=0, description="Longest countdown held by Celery; longer waits are the alarm's."
     )

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from wf.errors import InstanceFinished, InvalidTransition, JournalBusy, StepNotFound
 from wf.facts import PendingEvent
-from wf.leftovers import clear
+from wf.leftovers import clear, shed
 from wf.lifecycle import ACCEPTING, Action, Effect, effect
 from wf.sql import statements
 from wf.status import Status
@@ -200,6 +200,8 @@ class Steering:
                 "key": standing.key, "generation": standing.generation, "rev": standing.rev, "actor": actor,
                 "due_in": self._settings.renudge, "now": self._now(),
             }  # fmt: skip
+            if action is Action.DELETE:
+                shed(self._catalog.database, "delete_lines", {"key": standing.key, "rev": standing.rev})
             statement, more = getattr(self, f"_{action}")(standing, to, **how)
             rows = self._catalog.database.rows(self._sql[statement], values | more)
             if rows:

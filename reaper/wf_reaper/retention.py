@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wf.errors import JournalUnavailable
+from wf.leftovers import shed
 from wf.sql import statements
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Retention:
 
     def _expire(self, keys: list[int]) -> int:
         params = {"keys": keys, "now": self._owner.journal.clock.override()}
+        shed(self._owner.database, "retention_lines", params)
         gone = [row[0] for row in self._owner.database.rows(self._sql["retention_expire"], params)] if keys else []
         self._owner.mailbox.forget(*gone)
         if gone:

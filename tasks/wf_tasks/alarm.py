@@ -2,18 +2,25 @@
 
 A tick carries no state. Twice at once: the second finds nothing. Died between commit and publish: the instances are
 due again a little later. Not at all: any worker notices and runs it.
+
+Whatever is due at one moment, be it a hundred thousand sleepers, the queue gets a small batch at a time, and the next
+one when that is worked off (`wf_tasks.feeding`): new work waits behind one batch, not behind all of them. Half of each
+are those that have waited longest, the other half those that are due since just now: a lease that ends, or a sleeper of
+another workflow, does not wait for the crowd.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
 
 from wf import crashpoints
 from wf.dispatch import Nudge
-from wf.errors import JournalUnavailable
+from wf.errors import BrokerUnavailable, JournalUnavailable
 from wf.slots import Slots
+from wf_tasks.feeding import Pace
 from wf_tasks.schedules import Schedules
 
 if TYPE_CHECKING:
@@ -34,12 +41,17 @@ class Alarm:
         settings: Tick, batch size and how soon to nudge again.
         journal: Knows what is due.
         dispatcher: Publishes the nudges.
+
+    Attributes:
+        is_behind: Whether there may be more to wake than the last batch held.
     """
 
     def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher) -> None:
         self._settings, self._journal, self._dispatcher = settings, journal, dispatcher
         self._slots = Slots(journal.database, journal.clock, dispatcher)
         self._schedules = Schedules(settings, journal, dispatcher)
+        self._pace = Pace(settings.alarm_batch)
+        self.is_behind = False
 
     def run_once(self) -> int:
         """Wake what is due, give free slots to those who wait for them, then fire the schedules.
@@ -64,23 +76,32 @@ class Alarm:
                 log.warning("slots not given", workflow=workflow, reason=f"{type(error).__name__}: {error}")
 
     def wake(self) -> int:
-        """Wake what is due; how many instances were nudged."""
-        settings, woken = self._settings, 0
-        while True:
-            wakes = self._journal.due(
-                ahead=settings.alarm_tick * AHEAD, limit=settings.alarm_batch, renudge=settings.renudge
-            )
-            if wakes:
-                crashpoints.reached(crashpoints.ALARM_WOKE)
-            published = self._dispatcher.publish(
-                [
-                    Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
-                    for wake in wakes
-                ]
-            )
-            if not published:  # Redis is away: look again at the next tick, without backing off
-                self._journal.undue(wakes, due_in=settings.alarm_tick)
-                return woken
-            woken += len(wakes)
-            if len(wakes) < settings.alarm_batch:
-                return woken
+        """Wake what is due or will be before the next tick, a batch at most; how many instances were nudged."""
+        try:
+            room = self._pace.at_tick(self._dispatcher.queued(), time.monotonic())
+        except BrokerUnavailable as error:  # nobody could be nudged: all stay due
+            log.warning("nobody woken; the next tick tries again", reason=str(error))
+            return 0
+        return self._wake(room, ahead=self._settings.alarm_tick * AHEAD)
+
+    def wake_more(self) -> int:
+        """Wake what is due by now, if half of the last batch is worked off; how many instances were nudged."""
+        room = self._pace.between_ticks(self._dispatcher.queued(), time.monotonic())
+        # Nothing is looked at ahead: what has a countdown takes no room in the queue, so that nothing would bound it.
+        return self._wake(room, ahead=0.0) if room else 0
+
+    def _wake(self, limit: int, *, ahead: float) -> int:
+        wakes = self._journal.due(ahead=ahead, limit=limit, latest=limit // 2, renudge=self._settings.renudge)
+        self.is_behind = len(wakes) == limit
+        if wakes:
+            crashpoints.reached(crashpoints.ALARM_WOKE)
+        published = self._dispatcher.publish(
+            [
+                Nudge(wake.key, wake.generation, wake.rev, -1, wake.delay, workflow=wake.workflow, id=wake.id)
+                for wake in wakes
+            ]
+        )
+        if not published:  # Redis is away: look again at the next tick, without backing off
+            self._journal.undue(wakes, due_in=self._settings.alarm_tick)
+            return 0
+        return len(wakes)

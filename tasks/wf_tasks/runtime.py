@@ -21,6 +21,7 @@ from wf.meter import Meter
 from wf.settings import Settings
 from wf.workflow import registry
 from wf_tasks.alarm import Alarm
+from wf_tasks.feeding import Feeder
 
 if TYPE_CHECKING:
     from wf.clock import Clock
@@ -58,6 +59,7 @@ class Runtime:
             meter=self.meter, env=env, interceptor=interceptor,
         )  # fmt: skip
         self.alarm = Alarm(settings, self.journal, self.dispatcher)
+        self.feeder = Feeder(self.alarm, settings.alarm_tick)
 
     def prepare(self) -> None:
         """Check the schema, import the modules of workflows, make these known, and ask for their `env`.
@@ -82,8 +84,15 @@ class Runtime:
             log.warning("this worker knows no workflow; name their modules in WF_WORKFLOWS or on the command line")
         self.database.disconnect()  # children may be forked next, and must not have the sockets of their parent
 
+    def tick(self) -> None:
+        """Run the alarm, and have it go on until the next tick if it is behind."""
+        self.alarm.run_once()
+        if self.alarm.is_behind:
+            self.feeder.go_on()
+
     def close(self) -> None:
         """Stop the threads, close the connections."""
+        self.feeder.stop()
         self.engine.close()
         self.meter.close()
         self.environment.close()
@@ -142,7 +151,7 @@ class Watch(threading.Thread):
         silence = tick * (1 if self._standing_in else self.SILENCE) * 0.9
         self._standing_in = self._owner.journal.alarm_is_silent(silence)
         if self._standing_in:
-            self._owner.alarm.run_once()
+            self._owner.tick()
 
     def stop(self) -> None:
         """End the thread."""

@@ -25,7 +25,7 @@ def advance(key: int, generation: int, rev: int, seq: int = 0) -> None:
 
 def alarm() -> None:
     """Nudge what is due."""
-    runtime().alarm.run_once()
+    runtime().tick()
 
 
 def _shown(error: Any) -> Exception:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
-from tests.bench import api, flower, pages, testing, throughput, waiting
+from tests.bench import api, flower, pages, recovery, sleepers, testing, throughput, waiting
 from tests.bench.figures import Figure, table
 from tests.bench.groups import BenchError
 from tests.bench.stage import Plan, Stage, machine
@@ -30,6 +30,9 @@ CASES: dict[str, Callable[[Stage], list[Figure]]] = {
     "flat": waiting.flat,
     "sleep": waiting.sleep,
     "memory": waiting.memory,
+    "sleepers": sleepers.crowd,
+    "million": sleepers.million,
+    "recovery": recovery.recovery,
     "parallel": throughput.parallel,
     "api": api.create,
     "lists": api.lists,

@@ -121,7 +121,8 @@ class Ours:
         self, workers: list[Worker], settings: Settings, client: Client, journal: psycopg.Connection[Any], redis: Any
     ) -> None:
         self.workers, self.settings = workers, settings
-        self._client, self._journal, self._redis, self._runs = client, journal, redis, count()
+        self.client, self._journal, self._redis, self._runs = client, journal, redis, count()
+        self.beat: Worker | None = None
         self._last = 0  # key of the newest instance of the measurements before
 
     def run(self, workflow: str, number: int, payload: Any, steps: int, *, threads: int = 1) -> float:
@@ -134,7 +135,7 @@ class Ours:
             steps: Callbacks that each must have run, once.
             threads: That create them.
         """
-        handle = self._client.workflow(workflow)
+        handle = self.client.workflow(workflow)
         began = time.perf_counter()
         if threads == 1:
             for _ in range(number):
@@ -154,7 +155,7 @@ class Ours:
     def start(self) -> tuple[float, float]:
         """Seconds from `create()` to the first line of the first step, and those that `create()` took."""
         key = f"{self.settings.key_prefix}stamp-{next(self._runs)}"
-        handle = self._client.workflow("stamp")
+        handle = self.client.workflow("stamp")
         began = time.time()
         instance = handle.create(params=key)
         created = time.time()
@@ -172,7 +173,7 @@ class Ours:
 
     def lags(self, seconds: list[float]) -> list[float]:
         """Seconds from the end of each sleep to the first line of the step after it."""
-        since, handle = self._last, self._client.workflow("sleeper")
+        since, handle = self._last, self.client.workflow("sleeper")
         for length in seconds:
             handle.create(params=length)
         wait_for(self._all_ended, LIMIT, f"{len(seconds)} sleeping instances end", self.workers)
@@ -186,7 +187,7 @@ class Ours:
 
     def put_to_sleep(self, number: int, seconds: float) -> None:
         """Create sleeping instances and wait until all of them sleep."""
-        handle = self._client.workflow("sleeper")
+        handle = self.client.workflow("sleeper")
         for _ in range(number):
             handle.create(params=seconds)
         asleep = "select count(*) from wf.instance where key > %s and status = 'waiting'"

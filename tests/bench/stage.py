@@ -128,7 +128,7 @@ class Stage:
             client = stack.enter_context(Client(settings=settings))
             group = Ours(workers, settings, client, journal, self._redis(stack, self._redis_url))
             if beat:
-                self._spawn(stack, f"beat-{number}", [*app, "beat"], environment(settings))
+                group.beat = self._spawn(stack, f"beat-{number}", [*app, "beat"], environment(settings))
                 wait_for(group.alarm_has_run, 30, "beat's first alarm")
             group.run("chain", WARM_UP, 1, 1)
             yield group

@@ -16,7 +16,7 @@ from wf import WorkflowEntrypoint
 if TYPE_CHECKING:
     from wf.core import Event, Step
 
-__all__ = ["AsyncChain", "Chain", "Fan", "Sleeper", "Stamp", "ready"]
+__all__ = ["AsyncChain", "Brisk", "Chain", "Fan", "Sleeper", "Stamp", "Stuck", "ready"]
 
 
 @cache
@@ -71,3 +71,25 @@ class Sleeper(WorkflowEntrypoint, name="sleeper"):
         await step.sleep("nap", event.payload)
         woken: float = await step.do("s", time.time)
         return woken
+
+
+class Brisk(WorkflowEntrypoint, name="brisk"):
+    """`payload` steps one after the other, each of which takes a moment."""
+
+    async def run(self, event: Event, step: Step) -> int:
+        for _ in range(event.payload):
+            await step.do("s", lambda: time.sleep(0.02))
+        return int(event.payload)
+
+
+class Stuck(WorkflowEntrypoint, name="stuck"):
+    """One step, whose first attempt takes `payload` seconds."""
+
+    async def run(self, event: Event, step: Step) -> int:
+        def hang(ctx: Any) -> int:
+            if ctx.attempt == 1:
+                time.sleep(event.payload)
+            return int(ctx.attempt)
+
+        attempt: int = await step.do("s", hang, config={"timeout": event.payload})
+        return attempt

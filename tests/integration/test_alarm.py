@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from tests.support import START, Rig, RowLock
+from tests.support import START, Rig, RowLock, wait_until
 from tests.support.errands import Errand
 from wf import WorkflowEntrypoint
 from wf.dispatch import Dispatcher
@@ -33,6 +33,12 @@ def sleepers(rig: Rig, dues: Iterable[float]) -> None:
 
 def due(rig: Rig, *, ahead: float = 0.0, limit: int = 100) -> list[Wake]:
     return rig.workers[0].journal.due(ahead=ahead, limit=limit, renudge=rig.settings.renudge)
+
+
+def take(rig: Rig, number: int) -> None:
+    """Take so many messages out of the queue."""
+    for _ in range(number):
+        assert rig.redis.rpop(rig.settings.broker_prefix + rig.settings.queue) is not None
 
 
 def due_after(rig: Rig) -> list[float]:
@@ -107,13 +113,69 @@ def test_progress_makes_the_alarm_patient_no_longer(rig: Rig) -> None:
     assert instance.describe().steps[0].name == "nap-1"
 
 
-def test_full_batches_are_followed_by_the_next_one(rig: Rig) -> None:
-    """One tick wakes everything that is due, in batches, each published before the next one is taken."""
-    with Rig(rig.settings.model_copy(update={"alarm_batch": 3})) as small:
+def test_a_batch_is_followed_by_the_next_one_when_the_queue_has_room(rig: Rig) -> None:
+    """A tick wakes one batch, and goes on when half of that has been worked off, with as many as there is room for."""
+    with Rig(rig.settings.model_copy(update={"alarm_batch": 4})) as small:
+        alarm = small.workers[0].alarm
         sleepers(rig, range(-7, 0))
-        assert small.workers[0].alarm.run_once() == 7
-        assert small.queued() == 7
-        assert small.workers[0].alarm.run_once() == 0
+        assert (alarm.run_once(), alarm.is_behind, small.queued()) == (4, True, 4)
+        take(small, 1)
+        assert alarm.wake_more() == 0
+        take(small, 2)
+        assert (alarm.wake_more(), small.queued()) == (3, 4)
+        take(small, 4)
+        assert (alarm.wake_more(), alarm.is_behind, small.queued()) == (0, False, 0)
+
+
+def test_new_work_without_end_does_not_keep_sleepers_asleep(rig: Rig) -> None:
+    """Though the queue is full whenever the alarm ticks, it wakes somebody."""
+    with Rig(rig.settings.model_copy(update={"alarm_batch": 4})) as small:
+        for n in range(6):
+            small.create(Errand, f"new-{n}")
+        sleepers(rig, range(-7, 0))
+        assert small.workers[0].alarm.run_once() == 1
+        assert small.workers[0].alarm.wake_more() == 0
+
+
+def test_what_comes_to_be_due_does_not_wait_for_a_crowd(rig: Rig) -> None:
+    """Half of a batch have waited longest, the other half have just come to be due."""
+    with Rig(rig.settings.model_copy(update={"alarm_batch": 4})) as small:
+        sleepers(rig, [-9, -8, -7, -6, -5, -4])
+        assert small.workers[0].alarm.run_once() == 4
+        assert due_after(rig)[:2] == [-7, -6]
+
+
+def test_a_crowd_that_is_due_soon_is_not_sent_ahead(rig: Rig) -> None:
+    """Between two ticks nothing gets a countdown, which takes no room in the queue: a crowd would come of it."""
+    with Rig(rig.settings.model_copy(update={"alarm_batch": 4})) as small:
+        sleepers(rig, [0.5 + n / 100 for n in range(7)])
+        assert small.workers[0].alarm.run_once() == 4
+        small.take()
+        assert small.workers[0].alarm.wake_more() == 0
+        rig.clock.advance(1)
+        small.clock.advance(1)
+        assert small.workers[0].alarm.wake_more() == 3
+
+
+def test_nobody_is_woken_while_redis_is_away(rig: Rig) -> None:
+    """What could not be nudged stays due, as it was."""
+    sleepers(rig, [-3])
+    with Rig(rig.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})) as cut_off:
+        assert cut_off.workers[0].alarm.run_once() == 0
+    assert due_after(rig) == [-3]
+
+
+def test_the_feeder_works_a_crowd_off_between_two_ticks(rig: Rig) -> None:
+    """After one tick everybody is woken, a batch at a time, as room comes to be."""
+    with Rig(rig.settings.model_copy(update={"alarm_batch": 4, "alarm_tick": 30.0})) as small:
+        sleepers(rig, range(-21, 0))
+        owner, taken = small.workers[0], 0
+        owner.tick()
+        while taken < 21:
+            wait_until(lambda: small.queued() > 0, what="there are nudges")
+            assert small.queued() <= 4
+            taken += len(small.take())
+        assert taken == 21
 
 
 def test_the_alarm_publishes_with_a_countdown_what_is_not_due_yet(rig: Rig) -> None:

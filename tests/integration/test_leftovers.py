@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import structlog
 
-from tests.support.plans import plan_of
+from tests.support.plans import plan_of, scans
 from wf import WorkflowEntrypoint
 from wf.leftovers import clear
 from wf.sql import statements
@@ -135,3 +135,57 @@ def test_a_fork_has_no_lines_of_the_steps_that_it_keeps(rig: Rig) -> None:
     logged(rig, 2).fork("t-2", from_step="three")
     assert rig.client.catalog.lines("three", "t-2", "one-1") == []
     assert len(rig.client.catalog.lines("three", "t-1", "one-1")) == 2
+
+
+def at_most(rig: Rig, lines: int) -> None:
+    """Postgres refuses to delete more lines than so many in one statement."""
+    rig.sql(
+        "create function wf.few() returns trigger language plpgsql as $$ begin if (select count(*) from olds)"
+        f" > {lines} then raise 'too many lines at once'; end if; return null; end $$"
+    )
+    rig.sql(
+        "create trigger few after delete on wf.line referencing old table as olds"
+        " for each statement execute function wf.few()"
+    )
+
+
+def test_an_instance_with_many_lines_is_deleted_in_batches(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No statement deletes more than a batch of its lines, and none is left."""
+    instance = logged(rig, 70)
+    monkeypatch.setattr("wf.leftovers.BATCH", 50)
+    at_most(rig, 50)
+    instance.delete()
+    assert (counted(rig), rig.sql("select count(*) from wf.instance")) == ([], [(0,)])
+
+
+def test_expired_instances_with_many_lines_go_in_batches(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same when their retention is over."""
+    logged(rig, 70)
+    monkeypatch.setattr("wf.leftovers.BATCH", 50)
+    at_most(rig, 50)
+    rig.clock.advance(rig.settings.success_retention + 1)
+    assert Retention(rig.workers[0]).run_once() == 1
+    assert (counted(rig), rig.sql("select count(*) from wf.instance")) == ([], [(0,)])
+
+
+def test_what_is_not_to_go_keeps_its_lines(rig: Rig) -> None:
+    """An instance that has moved on since it was looked at, or does not expire any more, loses none."""
+    logged(rig, 5)
+    (key, rev), now = rig.sql("select key, rev from wf.instance")[0], rig.clock.now()
+    database, sql = rig.workers[0].database, statements()
+    assert database.rows(sql["delete_lines"], {"key": key, "rev": rev - 1, "limit": 100}) == []
+    assert database.rows(sql["retention_lines"], {"keys": [key], "limit": 100, "now": now}) == []
+    assert len(rig.sql("select 1 from wf.line")) == 15
+
+
+def test_lines_of_what_goes_are_found_by_the_index(rig: Rig) -> None:
+    """However many lines other instances have, none of them is read."""
+    logged(rig, 5)
+    rig.sql(
+        "insert into wf.line (instance, generation, seq, attempt, at, level, logger, message)"
+        " select n, 1, 1, 1, now(), 20, 'shop', '' from generate_series(100, 9000) n"
+    )
+    rig.sql("analyze wf.line, wf.instance")
+    with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
+        for name in ("delete_lines", "retention_lines"):
+            assert "line" not in set(scans(plan_of(connection, statements()[name]))), name

@@ -10,6 +10,7 @@ import click
 from wf.cli import (
     api,
     attention,
+    audit,
     breakers,
     bulk,
     completing,
@@ -69,6 +70,7 @@ for _command in (
     breakers.breaker,
     top.top,
     attention.attention,
+    audit.audit,
     doctor.doctor,
     tokens.tokens,
     completing.completion,

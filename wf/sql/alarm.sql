@@ -2,14 +2,26 @@
 
 -- alarm_due: Wake what is due, and what waits and will be due before the next tick; look again later if that has no effect.
 -- The end of a lease is not looked at ahead: a nudge with a countdown would wait in the memory of a worker, and perhaps of
--- the one that is about to be killed.
-with due as (
+-- the one that is about to be killed. Both ends of what is due are taken: whatever comes to be due while a crowd is worked
+-- off does not wait for all of it.
+with oldest as (
   select key, due_at as was from wf.instance
   where due_at <= coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(ahead)s)
     and (status = 'waiting' or due_at <= coalesce(to_timestamp(%(now)s), now()))
   order by due_at
-  limit %(limit)s
+  limit %(oldest)s
   for update skip locked
+), latest as (
+  select key, due_at as was from wf.instance
+  where due_at <= coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(ahead)s)
+    and (status = 'waiting' or due_at <= coalesce(to_timestamp(%(now)s), now()))
+  order by due_at desc
+  limit %(latest)s
+  for update skip locked
+), due as (
+  select key, was from oldest
+  union
+  select key, was from latest
 )
 update wf.instance
 set

@@ -4,7 +4,7 @@
 select
   i.workflow, i.id, i.version, i.status, i.generation, i.rev, i.seq, i.inbox, i.restarts,
   extract(epoch from i.due_at)::float8, extract(epoch from i.created_at)::float8,
-  extract(epoch from i.started_at)::float8, i.size, i.ends_as,
+  extract(epoch from i.started_at)::float8, i.size, i.ends_as, w.concurrency is not null,
   extract(epoch from coalesce(to_timestamp(%(now)s), clock_timestamp()))::float8,
   s.seq, s.kind, s.name, s.count, s.status, s.config, s.attempt, s.lost, s.lease,
   extract(epoch from s.wake_at)::float8, extract(epoch from s.ended_at)::float8, s.rev, s.output, s.error,
@@ -15,6 +15,7 @@ select
   end,
   case when %(seen)s = 0 and s.seq is null then (select p.seed from wf.payload p where p.instance = i.key) end
 from wf.instance i
+left join wf.workflow w on w.name = i.workflow
 left join wf.step s
   on s.instance = i.key and s.generation = i.generation and s.seq >= %(from_seq)s
   and (s.rev > %(seen)s or s.lease is not null)  -- a heartbeat is no fact and leaves rev alone

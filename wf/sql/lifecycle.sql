@@ -134,6 +134,18 @@ with fence as (
 )
 select generation, rev from fence
 
+-- delete_lines: So many log lines of an instance that is about to be deleted, unless it has moved on. It is held for one
+-- batch at a time only.
+with held as materialized (
+  select key from wf.instance where key = %(key)s and rev = %(rev)s for update skip locked
+), batch as materialized (
+  select ctid as place from wf.line
+  where instance = any(array(select key from held))
+  limit %(limit)s
+  for update skip locked
+)
+delete from wf.line where ctid = any(array(select place from batch)) returning id
+
 -- instance_delete: An instance with all that belongs to it; its id is free again.
 with gone as (
   delete from wf.instance where key = %(key)s and rev = %(rev)s returning key, workflow, id

@@ -18,6 +18,20 @@ where id = any(array(
 ))
 returning id
 
+-- retention_lines: So many log lines of instances that are about to be removed. There may be millions of them: to delete
+-- these with the instances would hold locks for minutes. What somebody has just restarted keeps its lines.
+with over as materialized (
+  select key from wf.instance
+  where key = any(%(keys)s) and expire_at <= coalesce(to_timestamp(%(now)s), now()) and restart_at is null
+  for update skip locked
+), batch as materialized (
+  select ctid as place from wf.line
+  where instance = any(array(select key from over))
+  limit %(limit)s
+  for update skip locked
+)
+delete from wf.line where ctid = any(array(select place from batch)) returning id
+
 -- retention_expire: Remove expired instances with all that belongs to them; their ids are free again. What somebody has
 -- just restarted, or is doing something to, stays. Every table is asked for by an array of keys: the planner, who does
 -- not know how few there are, would read a big table from end to end.

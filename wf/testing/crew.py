@@ -138,7 +138,7 @@ class Crew:
         """One more, if nobody has been free to take what waits, at two looks one after the other."""
         with self.changed:
             short = not self._idle and len(self._workers) < self._size
-        was_short, self._short = self._short, short and self._messages.waiting() > 0
+        was_short, self._short = self._short, short and self._messages.queued() > 0
         if was_short and self._short:
             self._hire()
 

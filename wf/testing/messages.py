@@ -63,10 +63,6 @@ class Messages(Dispatcher):
             pipe.llen(self._taken)
             return sum(pipe.execute())
 
-    def waiting(self) -> int:
-        """Messages that nobody has taken."""
-        return int(self._redis.llen(self._key))
-
     def next_at(self) -> float | None:
         """When the first of those for later is due."""
         with self._lock:
