@@ -206,8 +206,9 @@ class Journal:
         self.database.rows(self._sql["alarm_undo"], params)
 
     def ticked(self) -> None:
-        """Note that the alarm has run."""
-        self.database.rows(self._sql["alarm_ticked"], {"now": self.clock.override()})
+        """Note that the alarm has run, and what time it is: countdowns are counted from it."""
+        found = self.database.rows(self._sql["alarm_ticked"], {"now": self.clock.override()})
+        self.clock.observe(found[0][0])
 
     def alarm_is_silent(self, silence: float) -> bool:
         """Whether no alarm has run for so many seconds."""

@@ -49,7 +49,9 @@ class Runtime:
         self.database = database or Database(settings)
         self.journal = Journal(self.database, clock)
         self.catalog = Catalog(self.database, self.journal.clock)
-        self.dispatcher = dispatcher or Dispatcher(settings)
+        by_database = self.journal.clock.override() is None  # Celery knows nothing of the clock of a test
+        wall = self.journal.clock.now if by_database else None
+        self.dispatcher = dispatcher or Dispatcher(settings, wall=wall)
         self.mailbox = Mailbox(settings, self.journal)
         self.environment = Environment(settings, clock)
         self.meter, env = Meter(self.database, self.journal.clock), self.environment.env

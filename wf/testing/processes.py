@@ -126,7 +126,7 @@ class Process:
         return self._process.wait()
 
     def kill(self) -> None:
-        """SIGKILL it and its children, and wait until it is gone. Once: its number may be somebody else's afterwards."""
+        """SIGKILL it and its children, once: afterwards its number may be somebody else's."""
         if not self._killed:
             kill_group(self._process)
         self._killed = True
