@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             shutil.copy(folder / name, options.out / name)
     for name in SHOWN:
         value = report[name]
-        console.print(f"{name:24} {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}")
+        console.print(
+            f"{name:24} {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}"
+        )
     for name in TRIALS:
         console.print(f"{name:24} {', '.join('{seconds} s ({number})'.format(**one) for one in report[name])}")
     console.print(f"{'disturbances':24} {len(report['deeds'])}")

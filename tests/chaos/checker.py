@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
     from tests.chaos.evidence import Evidence, Row
 
-ENDS = {"plain": "complete", "paused": "complete", "fails": "errored", "terminated": "terminated", "undone": "terminated"}
+ENDS = {
+    "plain": "complete",
+    "paused": "complete",
+    "fails": "errored",
+    "terminated": "terminated",
+    "undone": "terminated",
+}
 """How an instance must end, by its fate."""
 
 TRANSACTIONS = {"charge", "close"}
@@ -47,14 +53,14 @@ def told_once(found: Evidence) -> Iterator[str]:
     """What was journaled never changes: a step ends once, an instance ends once, nothing turns back."""
     ends: Counter[tuple[int, int | None]] = Counter()
     for row in found.told:
-        id = found.instances.get(row["instance"], {}).get("id", row["instance"])
+        id = found.name(row["instance"])
         if row["what"] in {"step ended", "instance ended"}:
             ends[row["instance"], row["seq"]] += 1
         else:
             yield f"changed: {row['what']}: {id}, step {row['seq']}, {row['detail']}"
     for (key, seq), number in ends.items():
         if number > 1:
-            id = found.instances.get(key, {}).get("id", key)
+            id = found.name(key)
             yield f"doubled: {id} {'' if seq is None else f'step {seq} '}ended {number} times"
     for key, steps in found.steps.items():
         for name, number in Counter((row["kind"], row["name"], row["count"]) for row in steps).items():
@@ -77,41 +83,47 @@ def ended(found: Evidence) -> Iterator[str]:
 
 def executed(found: Evidence) -> Iterator[str]:
     """Every attempt ran at most once, was counted, and was repeated only after it was interrupted or had failed."""
-    keys = {row["id"]: key for key, row in found.instances.items()}
+    keys = {found.name(key): key for key in found.steps}
     ran: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for effect in found.effects:
         ran[effect["instance"], effect["what"], effect["step"]].append(effect)
     rows = {
-        (found.instances[key]["id"], "undo" if row["kind"] == "rollback" else "do", row["name"]): row
+        (found.name(key), "undo" if row["kind"] == "rollback" else "do", row["name"]): row
         for key, steps in found.steps.items() for row in steps if row["kind"] in {"do", "rollback"}
     }  # fmt: skip
     for what, row in rows.items():
-        if row["status"] == "complete" and row["attempt"] not in {effect["attempt"] for effect in ran[what]}:
-            yield f"lost: {what} is complete and has had no effect in attempt {row['attempt']}"
-    for what, effects in list(ran.items()):
-        if not effects:
-            continue
-        if what not in rows:
+        did = {effect["attempt"] for effect in ran[what]}
+        if row["status"] == "complete" and not (row["attempt"] in did or (did and what[1] == "undo")):
+            yield f"lost: {what} is complete and has had no effect in its last attempt"
+    for what, effects in ran.items():
+        if what in rows:
+            interrupted = {one["attempt"] for one in found.attempts[keys[what[0]], rows[what]["seq"]]}
+            yield from _repeated(what, [effect["attempt"] for effect in effects], rows[what]["attempt"], interrupted)
+        elif effects:
             yield f"{what} had an effect and is not in the journal"
-            continue
-        row, attempts = rows[what], Counter(effect["attempt"] for effect in effects)
-        yield from (f"doubled: {what} ran {n} times as attempt {a}" for a, n in attempts.items() if n > 1)
-        interrupted = {one["attempt"] for one in found.attempts[keys[what[0]], row["seq"]]}
-        for attempt in attempts:
-            if attempt > row["attempt"]:
-                yield f"{what} ran as attempt {attempt}, and the journal has counted {row['attempt']}"
-            elif attempt < row["attempt"] and attempt not in interrupted:
-                yield f"doubled: {what} was repeated after attempt {attempt}, of which nothing went wrong"
+
+
+def _repeated(what: tuple[str, str, str], ran: list[int], counted: int, interrupted: set[int]) -> Iterator[str]:
+    if what[1] == "undo":  # a rollback is told the attempt of the step that it undoes, so only their number is known
+        if len(ran) > counted:
+            yield f"doubled: {what} ran {len(ran)} times, and the journal has counted {counted} attempts"
+        return
+    yield from (f"doubled: {what} ran {n} times as attempt {a}" for a, n in Counter(ran).items() if n > 1)
+    for attempt in sorted(set(ran)):
+        if attempt > counted:
+            yield f"{what} ran as attempt {attempt}, and the journal has counted {counted}"
+        elif attempt < counted and attempt not in interrupted:
+            yield f"doubled: {what} was repeated after attempt {attempt}, of which nothing went wrong"
 
 
 def receipted(found: Evidence) -> Iterator[str]:
-    """A transaction's row is there once if its step is complete, else never; `run` got what was journaled, each time."""
+    """A transaction's row is there once if its step is complete, else never; `run` always got what was journaled."""
     tokens = {
         (effect["instance"], effect["step"], effect["attempt"]): effect["token"]
         for effect in found.effects if effect["what"] == "do"
     }  # fmt: skip
     steps = {
-        (found.instances[key]["id"], row["name"]): row
+        (found.name(key), row["name"]): row
         for key, rows in found.steps.items() for row in rows if row["kind"] == "do"
     }  # fmt: skip
     number = Counter((row["instance"], row["step"]) for row in found.receipts)
@@ -122,8 +134,8 @@ def receipted(found: Evidence) -> Iterator[str]:
         yield f"transaction {name!r} of {id} has a row and is not in the journal"
     for receipt in found.receipts:
         for name, token in receipt["body"].items():
-            row = steps.get((receipt["instance"], name))
-            if name != "events" and (row is None or token != tokens.get((receipt["instance"], name, row["attempt"]))):
+            wanted = tokens.get((receipt["instance"], name, steps.get((receipt["instance"], name), {}).get("attempt")))
+            if name != "events" and (wanted is None or token != wanted):
                 yield f"changed: {receipt['step']!r} of {receipt['instance']} saw another result of {name!r}"
 
 

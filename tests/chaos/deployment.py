@@ -12,7 +12,6 @@ import psycopg
 
 from tests.chaos.evidence import SCHEMA
 from tests.chaos.proxy import Proxy
-from tests.chaos.workload import LEDGER
 from wf.dev.process import end, kill_group
 from wf.dev.servers import Postgres, Valkey
 from wf.migrations import migrate
@@ -87,14 +86,18 @@ class Deployment:
         self._processes = stack.enter_context(Processes(self.settings, self.folder, paths=sources))
         self.workers = [self._worker(number) for number in range(self._number)]
         self.start_beat()
-        wait_until(lambda: all(map(_is_ready, self.workers)), 60, "the workers are ready")
+        wait_until(self.is_whole, 60, "the workers are ready")
 
     def _worker(self, number: int) -> Process:
         path = os.pathsep.join([*([str(self.folder / "skewed")] if number == 0 else []), str(_ROOT)])
-        argv = ["-m", "wf", "worker", "tests.chaos.workload", "--concurrency", "4"]
+        argv = ["-m", "wf", "worker", "tests.chaos.workload", "--concurrency", "10"]
         return self._processes.start(
-            "worker", *argv, ready=lambda: True, PYTHONPATH=path, **{LEDGER: str(self.ledger)}
+            "worker", *argv, ready=lambda: True, PYTHONPATH=path, CHAOS_LEDGER=str(self.ledger)
         )
+
+    def is_whole(self) -> bool:
+        """Whether all workers are at work."""
+        return all(map(_is_ready, self.workers))
 
     def supervise(self) -> None:
         """Start what has ended before it was ready, because a server was away.

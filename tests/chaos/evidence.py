@@ -1,7 +1,7 @@
 """What is left of a run: what users were told, what steps have done, and what the journal says, read by plain SQL.
 
-Triggers, in the very transactions of the engine, write down every end of a step and of an instance, and whatever changes
-afterwards: so no result can change unseen between two looks.
+Triggers, in the very transactions of the engine, write down every end of a step and of an instance, and whatever
+changes afterwards: so no result can change unseen between two looks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ create table public.told (
 create function public.tell_step() returns trigger language plpgsql as $$
 begin
     if tg_op = 'DELETE' then
-        insert into public.told (what, instance, generation, seq) values ('step gone', old.instance, old.generation, old.seq);
+        insert into public.told (what, instance, generation, seq)
+        values ('step gone', old.instance, old.generation, old.seq);
         return old;
     end if;
     if new.status in ('complete', 'errored', 'cancelled') and (tg_op = 'INSERT' or old.status <> new.status) then
@@ -59,7 +60,10 @@ begin
     end if;
     if new.rev < old.rev or (new.status <> old.status and new.rev = old.rev) or new.generation <> old.generation then
         insert into public.told (what, instance, detail)
-        values ('instance turned back', new.key, format('rev %s to %s, %s to %s', old.rev, new.rev, old.status, new.status));
+        values (
+            'instance turned back', new.key,
+            format('rev %s to %s, %s to %s', old.rev, new.rev, old.status, new.status)
+        );
     end if;
     return new;
 end $$;
@@ -83,7 +87,7 @@ QUERIES = {
             {TIMES.format("retry_at")}
         from wf.attempt order by instance, seq, attempt""",
     "events": f"select instance, type, event_id, consumed_by, {TIMES.format('accepted_at')} from wf.event order by id",
-    "transitions": "select instance, status, extract(epoch from at)::float8 as at from wf.transition order by instance, rev",
+    "transitions": f"select instance, status, {TIMES.format('at')} from wf.transition order by instance, rev",
     "receipts": "select instance, step, attempt, body from public.receipt",
     "baskets": "select instance from public.basket",
     "told": "select what, instance, seq, detail from public.told order by id",
@@ -118,6 +122,10 @@ class Evidence:
     events: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
     transitions: dict[int, list[Row]] = field(default_factory=lambda: defaultdict(list))
 
+    def name(self, key: int) -> str:
+        """The id of an instance; its key if the journal does not know it."""
+        return str(self.instances[key]["id"]) if key in self.instances else f"instance {key}"
+
 
 def gather(connection: Connection[Any], acks: Path, effects: Path) -> Evidence:
     """Read everything.
@@ -130,7 +138,7 @@ def gather(connection: Connection[Any], acks: Path, effects: Path) -> Evidence:
     rows = {}
     with connection.cursor(row_factory=dict_row) as cursor:
         for name, query in QUERIES.items():
-            rows[name] = cursor.execute(query).fetchall()  # type: ignore[call-overload]
+            rows[name] = cursor.execute(query).fetchall()
     found = Evidence(
         acks=ledger.read(acks), effects=ledger.read(effects), instances={row["key"]: row for row in rows["instances"]},
         receipts=rows["receipts"], baskets=rows["baskets"], told=rows["told"],

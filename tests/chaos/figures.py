@@ -39,9 +39,8 @@ def works(found: Evidence) -> list[Work]:
     result = []
     for key, instance in found.instances.items():
         held = _paused(found.transitions[key], instance["ended_at"] or EVER)
-        for work in (*_steps(found, key, instance["id"]), *_idle(found, key, instance, held)):
-            if not any(begin < work.begun and work.ready < end for begin, end in held):
-                result.append(work)
+        done = [*_steps(found, key, instance["id"]), *_idle(found, key, instance, held)]
+        result += [one for one in done if not any(begin < one.begun and one.ready < end for begin, end in held)]
     return sorted(result, key=lambda work: work.begun)
 
 
@@ -78,9 +77,7 @@ def _idle(found: Evidence, key: int, instance: Row, held: Sequence[tuple[float, 
         end = step["ended_at"] or EVER
         if step["kind"] in {"do", "rollback"}:
             busy += [(begin, end) for begin, end, _ in starts(found, key, step)]
-            busy += [
-                (row["ended_at"], row["retry_at"]) for row in found.attempts[key, step["seq"]] if row["retry_at"]
-            ]
+            busy += [(row["ended_at"], row["retry_at"]) for row in found.attempts[key, step["seq"]] if row["retry_at"]]
         elif step["kind"] == "sleep":
             busy.append((step["started_at"], min(step["wake_at"] or end, end)))
         else:

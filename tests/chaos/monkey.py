@@ -1,7 +1,7 @@
 """The monkey: does one deed after the other, and remembers when.
 
-It works on the thread that calls it, which must be the one that started the servers: Linux stops a child of ours when the
-thread ends that has started it (`wf.dev.process`), and the monkey starts what it has stopped.
+It works on the thread that calls it, which must be the one that started the servers: Linux stops a child of ours when
+the thread ends that has started it (`wf.dev.process`), and the monkey starts what it has stopped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Monkey:
         end = time.monotonic() + seconds
         for deed in plan:
             if deed.trial:
-                self._wait(lambda: not self._undoing, end)
+                self._wait(lambda: not self._undoing and self._at.is_whole(), end)
             if not self._pause(deed.after, end):
                 break
             self._do(deed, end)

@@ -82,9 +82,9 @@ def picture(report: Mapping[str, Any]) -> str:
 def _legend(deeds: Iterable[Mapping[str, Any]]) -> list[Markup]:
     names = {deed["what"] for deed in deeds}
     groups: dict[str, list[str]] = {}
-    for name in COLOURS:
+    for name, colour in COLOURS.items():
         if name in names:
-            groups.setdefault(COLOURS[name], []).append(name)
+            groups.setdefault(colour, []).append(name)
     parts, x = [], float(LEFT)
     for colour, some in groups.items():
         text = ", ".join(some)
@@ -114,7 +114,9 @@ def _instances(report: Mapping[str, Any], length: float) -> list[Markup]:
         for n, number in sorted(ended.items())
     ]  # fmt: skip
     points = [((n + 0.5) * width, created[n] / width) for n in range(int(length / width) + 1)]
-    title = "Instances: ended (bars) and created (line) in a second; each vertical line is a disturbance, strong: a trial"
+    title = (
+        "Instances: ended (bars) and created (line) in a second; each vertical line is a disturbance, strong: a trial"
+    )
     return [*panel.frame(title, "/s"), *bars, *_deeds(panel, report), _path(panel, points, INK)]
 
 
@@ -128,7 +130,12 @@ def _recoveries(report: Mapping[str, Any], length: float) -> list[Markup]:
         for entry in entries
     ]  # fmt: skip
     title = "Recoveries: seconds from the death of a worker until a step of it was claimed again; line: lease + 2 s"
-    return [*panel.frame(title, "s"), *_deeds(panel, report), _LINE.format(LEFT, WIDTH - RIGHT, limit, limit, GREY), *dots]
+    return [
+        *panel.frame(title, "s"),
+        *_deeds(panel, report),
+        _LINE.format(LEFT, WIDTH - RIGHT, limit, limit, GREY),
+        *dots,
+    ]
 
 
 def _latency(report: Mapping[str, Any], length: float) -> list[Markup]:

@@ -6,8 +6,9 @@ import heapq
 import random
 import threading
 import time
+from collections.abc import Generator
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 
@@ -16,7 +17,7 @@ from wf.client import Client
 from wf.errors import InvalidTransition, JournalRefused, JournalUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from tests.chaos.deployment import Deployment
 
@@ -25,16 +26,12 @@ PATIENCE = 120.0
 
 THREADS = 6
 
-Visit = "Generator[float, None, None]"
+Visit: TypeAlias = Generator[float, None, None]
 """What one user does; it yields how many seconds it takes until the next thing."""
 
 
 class _GivenUp(BaseException):
     """The run is over before its time."""
-
-
-class _Withdrawn(Exception):  # noqa: N818  (no error: a user changes its mind)
-    """The user does not commit."""
 
 
 class Users:
@@ -209,14 +206,11 @@ class Users:
         yield 0.0
 
     def _fill(self, id: str, fate: str) -> None:
-        try:
-            with psycopg.connect(self._url, connect_timeout=5) as connection:
-                connection.execute("insert into public.basket (instance) values (%s) on conflict do nothing", [id])
-                self._client.workflow("chaos-basket").create(id, if_exists="return", connection=connection)
-                if fate == "withdrawn":
-                    raise _Withdrawn
-        except _Withdrawn:
-            return
+        with psycopg.connect(self._url, connect_timeout=5) as connection:
+            connection.execute("insert into public.basket (instance) values (%s) on conflict do nothing", [id])
+            self._client.workflow("chaos-basket").create(id, if_exists="return", connection=connection)
+            if fate == "withdrawn":
+                connection.rollback()
 
 
 def _terminate(order: Any, *, rollback: bool) -> None:

@@ -1,7 +1,8 @@
 """The workload: every side effect is a line in a ledger of its own, or a row of the transaction of its step.
 
-An effect says to which attempt of which step it belongs, and the token that this attempt will return; receipts say which
-tokens `run` has got. Whoever reads both sees whether `run` has ever got another result than the one in the journal.
+An effect says to which attempt of which step it belongs, and the token that this attempt will return; receipts say
+which tokens `run` has got. Whoever reads both sees whether `run` has ever got another result than the one in the
+journal.
 """
 
 from __future__ import annotations
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
 
     from wf import StepContext
 
-LEDGER = "CHAOS_LEDGER"
-"""The variable that names the file."""
-
 CONFIG = {"retries": {"limit": 50, "delay": 0.3, "backoff": "constant"}}
 
 RECEIPT = text(
-    "insert into public.receipt (instance, step, attempt, body) values (:instance, :step, :attempt, cast(:body as jsonb))"
+    "insert into public.receipt (instance, step, attempt, body)"
+    " values (:instance, :step, :attempt, cast(:body as jsonb))"
 )
 
 
@@ -39,7 +38,7 @@ def note(instance: str, ctx: StepContext, what: str = "do") -> str:
     """Have an effect; the token that tells this one from every other."""
     token = uuid4().hex
     append(
-        os.environ[LEDGER], instance=instance, what=what, step=ctx.step.name, attempt=ctx.attempt, token=token,
+        os.environ["CHAOS_LEDGER"], instance=instance, what=what, step=ctx.step.name, attempt=ctx.attempt, token=token,
         pid=os.getpid(), skew=round(time.time() - now()),
     )  # fmt: skip
     return token
@@ -109,9 +108,9 @@ class Nap(WorkflowEntrypoint, name="chaos-nap"):
 
     async def run(self, event: Any, step: Any) -> None:
         id, got = event.instance_id, {}
-        for number in range(4):
+        for number in range(3):
             got[f"turn {number}"] = await step.do(f"turn {number}", lambda ctx: quick(id, ctx), config=CONFIG)
-            await step.sleep(f"nap {number}", 2.5 + number)
+            await step.sleep(f"nap {number}", 2.5 + number / 2)
         await step.transaction("close", partial(receipt, id, got), config=CONFIG)
 
 
