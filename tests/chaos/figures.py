@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tests.chaos.evidence import Evidence, Row
     from wf.settings import Settings
 
-EVER = float("inf")
+EVER = 4e9
+"""Later than anything that has happened; in seconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,15 @@ class Work:
 
 
 def works(found: Evidence) -> list[Work]:
-    """All pieces of work of all instances; those that a pause held up are left out."""
+    """All pieces of work of all instances; those that a pause held up, or that nobody did, are left out."""
     result = []
     for key, instance in found.instances.items():
         held = _paused(found.transitions[key], instance["ended_at"] or EVER)
         done = [*_steps(found, key, instance["id"]), *_idle(found, key, instance, held)]
-        result += [one for one in done if not any(begin < one.begun and one.ready < end for begin, end in held)]
+        result += [
+            one for one in done
+            if one.begun < EVER and not any(begin < one.begun and one.ready < end for begin, end in held)
+        ]  # fmt: skip
     return sorted(result, key=lambda work: work.begun)
 
 
@@ -117,10 +121,11 @@ def recoveries(found: Evidence, deeds: Sequence[Row]) -> list[Row]:
 
 
 def _cause(row: Row, deeds: Sequence[Row]) -> Row | None:
-    """The deed that took the worker of a lost attempt, the last one before the lease was over."""
+    """The deed that took the worker of a lost attempt while it ran: the last one before the lease was over."""
     fitting = [
         deed for deed in deeds
-        if "pid" in deed and row["worker"].endswith(f":{deed['pid']}") and deed["at"] <= row["ended_at"]
+        if "pid" in deed and row["worker"].endswith(f":{deed['pid']}")
+        and row["started_at"] - 0.5 <= deed["at"] <= row["ended_at"]
     ]  # fmt: skip
     return max(fitting, key=lambda deed: float(deed["at"]), default=None)
 

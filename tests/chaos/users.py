@@ -97,7 +97,7 @@ class Users:
             self._changed.notify_all()
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(30)  # a daemon: whatever holds it up holds up nobody else
         self._client.close()
 
     # Threads.
