@@ -140,11 +140,11 @@ def evidence(deployment: Deployment, connection: psycopg.Connection[Any]) -> Evi
     return gather(connection, deployment.acks, deployment.ledger)
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_in_a_minute_of_chaos() -> None:
     """Whatever was acknowledged is there, once, and has ended as it should; figures and picture tell of the rest."""
     with tempfile.TemporaryDirectory(prefix="wf-chaos-", ignore_cleanup_errors=True) as folder:
-        report = run(Path(folder), seconds=50, seed=7, rate=1.5, **QUICK)
+        report = run(Path(folder), seconds=45, seed=7, rate=1.5, **QUICK)
         assert report["wrong"] == []
         assert report["instances"] > 40
         assert len(report["deeds"]) > 5
