@@ -28,7 +28,7 @@ class Monkey:
     Args:
         deployment: What it breaks.
         watch: Called again and again between two deeds; what it raises ends the run.
-        burst: Called before a trial, so that there is much in flight.
+        burst: Called in trials, so that there is much in flight.
 
     Attributes:
         deeds: What it did: `at` and `until` in seconds since the epoch, `what`, and `trial`.
@@ -53,9 +53,8 @@ class Monkey:
             self._undo()
 
     def _do(self, deed: Deed, end: float) -> None:
-        if deed.trial:
+        if deed.what == "stop_beat":
             self._burst()
-            self._pause(0.2, end)
         entry: dict[str, Any] = {"at": now(), "what": deed.what.replace("_", " "), "trial": deed.trial}
         self.deeds.append(entry)
         told = getattr(self, deed.what)(deed)
@@ -116,10 +115,18 @@ class Monkey:
         self._at.restart_valkey(hard=deed.hard)
         return {"hard": deed.hard}
 
-    def flush(self, _: Deed) -> None:
-        """All messages and mailboxes are gone."""
+    def flush(self, deed: Deed) -> dict[str, Any]:
+        """All messages and mailboxes are gone; in a trial while they pile up, because no worker takes them."""
+        held = [self._at.freeze(number) for number in range(len(self._at.workers))] if deed.trial else []
+        if held:
+            self._burst()
+            time.sleep(1.0)
         with Redis.from_url(self._at.valkey.url) as redis:
             redis.flushall()
+        at = now()
+        for worker in held:
+            self._at.thaw(worker)
+        return {"at": at}
 
     def cut_postgres(self, _: Deed) -> None:
         """Every connection is gone, in the middle of whatever it did."""
