@@ -86,7 +86,7 @@ class Deployment:
         self._processes = stack.enter_context(Processes(self.settings, self.folder, paths=sources))
         self.workers = [self._worker(number) for number in range(self._number)]
         self.start_beat()
-        wait_until(self.is_whole, 60, "the workers are ready")
+        wait_until(self.is_whole, 120, "the workers are ready")
 
     def _worker(self, number: int) -> Process:
         path = os.pathsep.join([*([str(self.folder / "skewed")] if number == 0 else []), str(_ROOT)])

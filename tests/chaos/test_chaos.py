@@ -197,7 +197,7 @@ def test_a_seed_says_what_is_broken() -> None:
     assert all(hasattr(Monkey, name) for name in names)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_an_error_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the monkey does not know what to do, nobody goes on for an hour."""
     monkeypatch.setattr("tests.chaos.run.plan", lambda *_: iter([Deed("dance", 0.1)]))
@@ -205,7 +205,7 @@ def test_an_error_ends_the_run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         run(Path(folder), seconds=3_600, seed=1, rate=1, **QUICK)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_errors_of_users_and_deaths_of_workers_are_seen() -> None:
     """A user who gets another answer than an outage tells of it; so does the deployment of a worker that has ended."""
     with tempfile.TemporaryDirectory(prefix="wf-chaos-") as folder, Deployment(Path(folder), 1, **QUICK) as deployment:
