@@ -129,13 +129,17 @@ class Watch(threading.Thread):
         self._standing_in = False
 
     def run(self) -> None:
-        """Look every few ticks, and every tick while standing in."""
-        tick = self._owner.settings.alarm_tick
-        while not self._stop.wait(tick if self._standing_in else tick * self.SILENCE):
+        """Look every tick: whoever looked as seldom as it takes to call it silence would notice after twice as long."""
+        while not self._stop.wait(self.pause):
             try:
                 self.look()
             except Exception as error:  # this thread must outlive whatever a tick runs into
                 log.warning("alarm not watched", reason=f"{type(error).__name__}: {error}")
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks."""
+        return self._owner.settings.alarm_tick
 
     def look(self) -> None:
         """Run the alarm if it is silent."""
