@@ -26,7 +26,7 @@ from wf.errors import BrokerUnavailable
 from wf.urls import redis_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wf.settings import Settings
 
@@ -88,10 +88,19 @@ def connect(settings: Settings) -> Redis:
 
 
 class Dispatcher:
-    """Publishes nudges to the workers' queue."""
+    """Publishes nudges to the workers' queue.
 
-    def __init__(self, settings: Settings, redis: Redis | None = None) -> None:
-        self._redis = redis or connect(settings)
+    Args:
+        settings: Where Redis is, and which queue.
+        redis: A client of it, in place of one of its own.
+        wall: The time from which countdowns are counted, in seconds since the epoch: of a machine whose own clock is
+            fast, every sleep would be late.
+    """
+
+    def __init__(
+        self, settings: Settings, redis: Redis | None = None, *, wall: Callable[[], float] | None = None
+    ) -> None:
+        self._redis, self._wall = redis or connect(settings), wall or time.time
         self._key = settings.broker_prefix + settings.queue
         self._queue = settings.queue
         self._origin = uuid4().hex[:12]
@@ -170,7 +179,7 @@ class Dispatcher:
             "kwargsrepr": f"{{'instance': {nudge.id!r}, 'step': {nudge.step!r}}}",
         }
         if nudge.delay > 0:
-            headers["eta"] = datetime.fromtimestamp(time.time() + nudge.delay, UTC).isoformat()
+            headers["eta"] = datetime.fromtimestamp(self._wall() + nudge.delay, UTC).isoformat()
         return self._envelope(self._queue, task_id, headers, [nudge.key, nudge.generation, nudge.rev, nudge.seq])
 
     def _envelope(self, queue: str, task_id: str, headers: dict[str, Any], args: list[int]) -> str:

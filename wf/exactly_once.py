@@ -4,7 +4,8 @@
 
     begin     a connection on the journal's database; its time limits are the step's
     run       the callback writes through it; it cannot commit
-    record    the attempt's end goes through the same connection, fenced by its lease; no row back -> roll back
+    record    the attempt's end goes through the same connection, fenced by its lease; no row back -> roll back;
+              the instance is locked until the commit, so from here on the limit is the lease
     commit    both, or none; if the answer is lost, the journal is asked which
 """
 
@@ -130,8 +131,8 @@ class Transaction:
             JournalUnavailable: There is none to be had.
         """
         self._connection = connection = self._owner.connect().execution_options(**{_OPTION: self})
-        limit = min(int((self.attempt.config.timeout + GRACE) * 1000), _LONGEST)
-        within(connection, None)(statements()["transaction_limits"], {"milliseconds": str(limit)})
+        limit = _milliseconds(self.attempt.config.timeout + GRACE)
+        within(connection, None)(statements()["transaction_limits"], {"milliseconds": limit})
         self.in_user_code = True
         return connection
 
@@ -152,6 +153,7 @@ class Transaction:
         assert connection is not None, "it has begun"
         assert attempt.row.lease is not None, "a claimed row has a lease"
         self.in_user_code = False
+        within(connection, None)(statements()["transaction_ending"], {"milliseconds": _milliseconds(settings.lease)})
         rev = journal.record(
             attempt.instance, row, attempt.row.lease, due_in=settings.renudge, max_state=settings.max_state,
             execute=within(connection, journal.database.cipher),
@@ -213,6 +215,11 @@ class Transaction:
         except Exception:  # it cannot even roll back
             connection.invalidate()
             connection.close()
+
+
+def _milliseconds(seconds: float) -> str:
+    """A time limit as Postgres takes it."""
+    return str(max(min(int(seconds * 1000), _LONGEST), 1))  # 0 would be none
 
 
 def _roll_back(connection: sqlalchemy.Connection) -> None:

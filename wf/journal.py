@@ -221,8 +221,9 @@ class Journal:
         self.database.rows(self._sql["alarm_undo"], params)
 
     def ticked(self, name: str = "alarm") -> None:
-        """Note that the alarm has run, or another task of beat."""
-        self.database.rows(self._sql["alarm_ticked"], {"name": name, "now": self.clock.override()})
+        """Note that the alarm, or another task of beat, has run, and what time it is: countdowns count from it."""
+        found = self.database.rows(self._sql["alarm_ticked"], {"name": name, "now": self.clock.override()})
+        self.clock.observe(found[0][0])
 
     def alarm_is_silent(self, silence: float) -> bool:
         """Whether no alarm has run for so many seconds."""

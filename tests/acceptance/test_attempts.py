@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -130,3 +132,24 @@ def test_sigkill_in_a_transaction(point: str, hasty: Settings, wf_processes: Pro
     assert (step.lost, step.attempt) == (lost, lost + 1)
     runs = 2 if point in {crashpoints.IN_TRANSACTION, crashpoints.BEFORE_COMMIT} else 1
     assert Counter(steps_of(ledger)) == {"book": runs, "balance": 1}
+
+
+def test_a_worker_frozen_in_a_commit_locks_nobody_out(hasty: Settings, wf_processes: Processes, tmp_path: Path) -> None:
+    """It has written its result and not committed it: when its lease is over, another worker runs the step."""
+    ledger = tmp_path / "ledger"
+    with psycopg.connect(hasty.database_url, autocommit=True) as connection:
+        connection.execute("create table public.booking (amount integer, attempt integer)")
+        frozen = wf_processes.worker(MODULE, settings=hasty, hold_at=crashpoints.BEFORE_COMMIT)
+        with Client(settings=hasty) as client:
+            instance = client.workflow("attempts-booking").create("b-1", {"ledger": str(ledger)})
+            frozen.point.wait()
+            os.killpg(frozen.pid, signal.SIGSTOP)
+            wf_processes.worker(MODULE, settings=hasty)
+            instance.result(timeout=30)
+            os.killpg(frozen.pid, signal.SIGCONT)
+            frozen.point.release()
+            wait_until(lambda: "Postgres" in frozen.log(), what="its commit is refused")
+            step = instance.describe().steps[0]
+        booked = connection.execute("select amount, attempt from public.booking").fetchall()
+    assert booked == [(5, 2)]
+    assert (step.lost, step.attempt) == (1, 2)

@@ -236,6 +236,20 @@ def test_a_worker_stands_in_for_a_silent_alarm(rig: Rig) -> None:
     assert rig.queued() == 2
 
 
+@pytest.mark.parametrize("phase", range(10))
+def test_a_worker_stands_in_within_four_ticks(rig: Rig, phase: int) -> None:
+    """At whatever moment between two looks beat has died: a single worker notices in time."""
+    watch, tick = Watch(rig.workers[0]), rig.settings.alarm_tick
+    rig.workers[0].alarm.run_once()
+    died = rig.clock.now()
+    rig.clock.advance(watch.pause * phase / 10)
+    watch.look()
+    while not watch._standing_in:
+        rig.clock.advance(watch.pause)
+        watch.look()
+    assert 2.5 * tick < rig.clock.now() - died <= 4 * tick
+
+
 def test_a_worker_leaves_the_alarm_to_beat_while_it_ticks(rig: Rig) -> None:
     """A tick within the last three keeps the watch from running the alarm."""
     rig.workers[0].alarm.run_once()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from kombu import Connection
 
 from wf.dispatch import TASK, Dispatcher, Nudge
 from wf_tasks.defaults import celery_settings
+from wf_tasks.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +73,19 @@ def test_a_delay_becomes_a_countdown(rig: Rig, dispatcher: Dispatcher) -> None:
     delayed, prompt = (message["headers"] for message in messages(rig))
     assert 55 < (datetime.fromisoformat(delayed["eta"]) - datetime.now(UTC)).total_seconds() <= 60
     assert "eta" not in prompt
+
+
+def test_countdowns_go_by_the_clock_of_the_database(
+    rig: Rig, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose own clock is two hours fast does not make others hold back a nudge for two hours."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 7_200)
+    with closing(Runtime(settings)) as worker:
+        worker.journal.ticked()  # what it asks Postgres tells it the time
+        worker.dispatcher.publish([Nudge(1, 1, 0, delay=60)])
+    (message,) = messages(rig)
+    assert 50 < (datetime.fromisoformat(message["headers"]["eta"]) - datetime.now(UTC)).total_seconds() <= 61
 
 
 def test_no_nudge_is_no_message(rig: Rig, dispatcher: Dispatcher) -> None:

@@ -21,7 +21,7 @@ SKEW = 1.0
 
 
 def clocks(subject: Subject) -> Iterator[Finding]:
-    """Leases and waits go by Postgres alone; countdowns go by the clock of whoever sends and of whoever receives."""
+    """Leases and waits go by Postgres alone; countdowns begin by it, and end by the clock of who holds the nudge."""
     skews = {}
     with subject.postgres() as connection:
         skews["Postgres"] = _skew(subject, lambda: float(subject.ask(connection, "doctor_time")[0][0]))
@@ -35,7 +35,7 @@ def clocks(subject: Subject) -> Iterator[Finding]:
         if abs(skew) > SKEW:
             yield wrong(
                 "clock", f"This machine's clock is {about(abs(skew))} {'ahead of' if skew > 0 else 'behind'} that of "
-                f"{name}: nudges with a countdown come too {'late' if skew > 0 else 'early'}.",
+                f"{name}: nudges with a countdown go on too {'early' if skew > 0 else 'late'}.",
                 "Set the clocks by NTP on both (timedatectl, chronyc tracking).", server=name, seconds=round(skew, 3),
             )  # fmt: skip
     if not any(abs(skew) > SKEW for skew in skews.values()):

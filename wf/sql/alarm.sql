@@ -42,9 +42,10 @@ set
   due_at = least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))
 where key in (select key from wf.instance where key = any(%(keys)s) and due_at is not null for update skip locked)
 
--- alarm_ticked: The alarm has run, or another task of beat.
+-- alarm_ticked: The alarm has run, or another task of beat; the answer is when.
 insert into wf.tick (name, ticked_at) values (%(name)s, coalesce(to_timestamp(%(now)s), now()))
 on conflict (name) do update set ticked_at = excluded.ticked_at
+returning extract(epoch from ticked_at)::float8
 
 -- alarm_silent: Whether the alarm has not run for so many seconds.
 select not exists (

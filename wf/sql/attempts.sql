@@ -44,3 +44,7 @@ where instance = %(key)s and generation = %(generation)s and seq = %(seq)s
 select
   set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true),
   set_config('statement_timeout', %(milliseconds)s, true)
+
+-- transaction_ending: The callback has returned. From now on the instance is locked, and a worker that freezes here must
+-- not keep others from it for longer than its lease.
+select set_config('idle_in_transaction_session_timeout', %(milliseconds)s, true)

@@ -89,7 +89,7 @@ class Process:
         Raises:
             AssertionError: It has ended, or is not ready within `READY_LIMIT`; the log is in the error's notes.
         """
-        self.name, self._ready = name, ready
+        self.name, self._ready, self._killed = name, ready, False
         self._log = folder / f"{name}.log"
         with self._log.open("ab") as output:
             self._process = spawn(
@@ -126,8 +126,10 @@ class Process:
         return self._process.wait()
 
     def kill(self) -> None:
-        """SIGKILL it and its children, and wait until it is gone."""
-        kill_group(self._process)
+        """SIGKILL it and its children, once: afterwards its number may be somebody else's."""
+        if not self._killed:
+            kill_group(self._process)
+        self._killed = True
 
     def stop(self, grace: float = 20.0) -> None:
         """SIGTERM it and wait until it is gone; SIGKILL after the grace, in seconds."""
