@@ -51,5 +51,5 @@ def test_new_work_passes_a_crowd_by(settings: Settings, wf_processes: Processes)
         wait_until(lambda: look() == 1, 300, "all but the first one are awake")
         done = "select count(*) from wf.step where name = 'wake-1' and status = 'complete' and attempt = 1"
         wait_until(lambda: journal.execute(done).fetchall() == [(CROWD,)], 60, "each has woken once")
-        # While the queue is not full, a tick and the feeder may each add a fourth of a batch; and there is the new work.
+        # While the queue is not full, a tick and the feeder may each add a fourth of a batch; and there is new work.
         assert 0 < longest <= settings.alarm_batch * 1.5 + 1

@@ -184,7 +184,8 @@ def something_of_each(worked: Worked) -> None:
 def test_every_command_is_in_the_table() -> None:
     """Whoever adds a command says here how it ends; the others run or serve, or have codes of their own."""
     others = {
-        "dev", "worker", "beat", "flower", "api", "migrate", "top", "attention", "audit", "completion", "lint", "replay-check",
+        "dev", "worker", "beat", "flower", "api", "migrate", "top", "attention", "audit", "completion", "lint",
+        "replay-check",
         "doctor",
     }  # fmt: skip
     found: set[str] = set()
