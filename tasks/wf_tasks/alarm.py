@@ -11,7 +11,6 @@ another workflow, does not wait for the crowd.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -78,7 +77,7 @@ class Alarm:
     def wake(self) -> int:
         """Wake what is due or will be before the next tick, a batch at most; how many instances were nudged."""
         try:
-            room = self._pace.at_tick(self._dispatcher.queued(), time.monotonic())
+            room = self._pace.at_tick(self._dispatcher.queued(), self._journal.clock.now())
         except BrokerUnavailable as error:  # nobody could be nudged: all stay due
             log.warning("nobody woken; the next tick tries again", reason=str(error))
             return 0
@@ -86,7 +85,7 @@ class Alarm:
 
     def wake_more(self) -> int:
         """Wake what is due by now, if half of the last batch is worked off; how many instances were nudged."""
-        room = self._pace.between_ticks(self._dispatcher.queued(), time.monotonic())
+        room = self._pace.between_ticks(self._dispatcher.queued(), self._journal.clock.now())
         # Nothing is looked at ahead: what has a countdown takes no room in the queue, so that nothing would bound it.
         return self._wake(room, ahead=0.0) if room else 0
 

@@ -45,7 +45,7 @@ class Pace:
 
         Args:
             queued: What the queue holds.
-            now: Seconds, on the process's monotonic clock.
+            now: Seconds, on the journal's clock.
         """
         self._since = now
         return max(self.size - queued, self._least if queued < self._most else -(-self._least // LEAST))
@@ -55,7 +55,7 @@ class Pace:
 
         Args:
             queued: What the queue holds.
-            now: Seconds, on the process's monotonic clock.
+            now: Seconds, on the journal's clock.
         """
         waited = now - self._since
         if queued > self.size // 2:
