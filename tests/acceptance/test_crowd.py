@@ -49,7 +49,7 @@ def test_new_work_passes_a_crowd_by(settings: Settings, wf_processes: Processes)
         wait_until(lambda: look() is not None and newcomer.status().status == "complete", 60, "new work ends")
         assert left > CROWD // 2, f"only {left} of {CROWD} still slept when new work had ended"
         wait_until(lambda: look() == 1, 300, "all but the first one are awake")
-        done = "select count(*) from wf.step where name = 'wake-1' and status = 'complete' and attempt = 1"
+        done = "select count(*) from wf.step where name = 'wake' and status = 'complete' and attempt = 1"
         wait_until(lambda: journal.execute(done).fetchall() == [(CROWD,)], 60, "each has woken once")
-        # While the queue is not full, a tick and the feeder may each add a fourth of a batch; and there is new work.
+        # While the queue is not full, a tick and the feeder may each add a fourth of a batch; new work adds one.
         assert 0 < longest <= settings.alarm_batch * 1.5 + 1

@@ -144,7 +144,13 @@ select relname, pg_total_relation_size(oid) from pg_class
 where relname in ('step', 'payload', 'transition') and relnamespace = 'wf'::regnamespace
 """
 _WAKE = """
-with few as (select key from wf.instance where workflow = 'sleeper' and status = 'waiting' limit %(number)s),
+with few as (
+  select key from wf.instance
+  where due_at is not null and status = 'waiting'
+  order by due_at desc  -- those that nobody has woken before
+  limit %(number)s
+  for update
+),
 woken as (
   update wf.step set wake_at = to_timestamp(%(at)s) where instance in (select key from few)
 )
