@@ -89,6 +89,8 @@ class Actor:
         _here.actor = self
         self._go.acquire()
         try:
+            if self._order is Order.KILL:  # its beginning is a gate, too
+                raise Killed
             self._work()
         except Killed:
             self.killed = True
