@@ -24,8 +24,8 @@ IN_FLIGHT = 200
 
 NOW = "select extract(epoch from clock_timestamp())::float8"
 
-NAPS = [4.0 + n / 4 for n in range(17)]
-"""Seconds that sleepers sleep while beat dies: some of them end in each of the seconds in which nobody ticks."""
+NAPS = [2.5 + n / 4 for n in range(23)]
+"""Seconds that sleepers sleep while beat dies: longer than a message waits, and some end in each moment of silence."""
 
 
 def recovery(stage: Stage) -> list[Figure]:
