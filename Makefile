@@ -49,7 +49,7 @@ bench: install  ## speed against a bare Celery chain, as a table and bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
 bench-sleepers: install  ## 100,000 sleepers due at once, a million that are not, and how soon what is lost goes on
-	$(BIN)/python -m tests.bench --only sleepers --only recovery $(ARGS)
+	$(BIN)/python -m tests.bench --only sleepers --only million --only recovery --json bench-sleepers.json $(ARGS)
 
 clean:  ## remove the virtual environment, the data of `wf dev`, and all caches
 	rm -rf $(VENV) .wf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
