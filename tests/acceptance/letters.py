@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from threading import Event as Signal
 from typing import TYPE_CHECKING
 
 from tests.acceptance.flows import effect
@@ -12,11 +14,16 @@ if TYPE_CHECKING:
 
 
 class Letter(WorkflowEntrypoint, name="letter", version="1", strict=True):
-    """Is written, waits for a stamp, and is sent in three steps."""
+    """Is written, waits for a stamp, and is sent in three steps; in a process with LETTERS_HELD it is never sealed."""
 
     async def run(self, event: Event, step: Step) -> str:
-        for name in ("write", "stamp", "seal", "send"):
-            if name == "stamp":
-                await step.wait_for_event("stamp", "stamp", timeout="1 day")
-            await step.do(name, lambda name=name: effect(event.payload["ledger"], f"1 {event.instanceId} {name}"))
+        def do(name: str) -> None:
+            effect(event.payload["ledger"], f"1 {event.instanceId} {name}")
+            if name == "seal" and os.environ.get("LETTERS_HELD"):
+                Signal().wait(300)
+
+        await step.do("write", lambda: do("write"))
+        await step.wait_for_event("stamp", "stamp", timeout="1 day")
+        for name in ("stamp", "seal", "send"):
+            await step.do(name, lambda name=name: do(name))
         return "by hand"

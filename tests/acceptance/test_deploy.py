@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.acceptance.flows import effects
 from wf import Client
 from wf.testing.waiting import wait_until
@@ -14,10 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wf import Settings
-    from wf.testing.processes import Processes
+    from wf.testing.processes import Processes, WorkerProcess
 
-OLD, NEW = 100, 20
-"""Instances in flight over the deploy, and those that are created after it."""
+OLD, EARLY, NEW = 100, 10, 20
+"""Instances in flight over the deploy, those that go on before it, and those that are created after it."""
 
 
 def versions(processes: Processes, settings: Settings) -> dict[str, Any]:
@@ -27,38 +29,50 @@ def versions(processes: Processes, settings: Settings) -> dict[str, Any]:
     return {entry["version"]: entry for entry in json.loads(told.stdout)}
 
 
+def steps_of(worker: WorkerProcess, ledger: Path) -> set[str]:
+    """The steps of letters of version 1 that a worker has run."""
+    return {
+        done["step"].split()[-1] for done in effects(ledger) if done["pid"] == worker.pid and done["step"][0] == "1"
+    }
+
+
+@pytest.fixture
+def patient(hasty: Settings) -> Settings:
+    """A lease that a busy machine can keep: what is lost here is lost by the kill."""
+    return hasty.model_copy(update={"lease": 5.0})
+
+
+@pytest.mark.timeout(300)
 def test_each_instance_is_finished_by_code_of_its_version(
-    hasty: Settings, wf_processes: Processes, tmp_path: Path
+    patient: Settings, wf_processes: Processes, tmp_path: Path
 ) -> None:
     """100 instances over a deploy whose old worker is killed: none is stuck, none runs the other version's steps."""
     ledger = tmp_path / "ledger"
     params = {"ledger": str(ledger)}
-    before = wf_processes.worker("tests.acceptance.letters", settings=hasty, concurrency=2)
-    with Client(settings=hasty) as client:
+    before = wf_processes.worker("tests.acceptance.letters", settings=patient, concurrency=2, LETTERS_HELD="1")
+    with Client(settings=patient) as client:
         letters = client.workflow("letter")
         old = letters.create_batch([{"id": f"old-{number}", "params": params} for number in range(OLD)])
         wait_until(lambda: len(effects(ledger)) == OLD, 60, what="each letter is written")
-        assert versions(wf_processes, hasty)["1"]["newest"]
-
-        after = wf_processes.worker("tests.acceptance.letters_next", settings=hasty, concurrency=2)
-        new = letters.create_batch([{"id": f"new-{number}", "params": params} for number in range(NEW)])
-        found = versions(wf_processes, hasty)
-        assert (found["1"]["newest"], found["2"]["newest"]) == (False, True)
-        assert found["1"]["instances"] == {"waiting": OLD}
-
-        for instance in old:
+        assert versions(wf_processes, patient)["1"]["newest"]
+        for instance in old[:EARLY]:
             instance.send_event("stamp")
-        wait_until(
-            lambda: any(done["pid"] == before.pid and done["step"].endswith("seal") for done in effects(ledger)), 60,
-            what="the old worker goes on beside the new one",
-        )  # fmt: skip
+        wait_until(lambda: "seal" in steps_of(before, ledger), 60, what="the old worker is in the middle of a step")
+
+        after = wf_processes.worker("tests.acceptance.letters_next", settings=patient, concurrency=2)
+        new = letters.create_batch([{"id": f"new-{number}", "params": params} for number in range(NEW)])
+        found = versions(wf_processes, patient)
+        assert (found["1"]["newest"], found["2"]["newest"]) == (False, True)
+        assert sum(found["1"]["instances"].values()) > OLD - EARLY - 1, "those without a stamp are in flight"
+        for instance in old[EARLY:]:
+            instance.send_event("stamp")
+        wait_until(lambda: "stamp" in steps_of(after, ledger), 60, what="the new worker runs old letters beside it")
         before.kill()
-        assert any(one.status().status != "complete" for one in old), "it was killed in the middle"
 
         assert {one.result(timeout=60) for one in old} == {"by hand"}
         assert {one.result(timeout=60) for one in new} == {"by machine"}
         described: list[Any] = [one.describe() for one in (*old, *new)]
-        found = versions(wf_processes, hasty)
+        found = versions(wf_processes, patient)
     assert {one.version_id for one in described[:OLD]} == {"1"}
     assert {one.version_id for one in described[OLD:]} == {"2"}
     assert [one.warnings for one in described] == [[]] * (OLD + NEW)
@@ -70,5 +84,6 @@ def test_each_instance_is_finished_by_code_of_its_version(
         *(f"1 old-{number} {name}" for number in range(OLD) for name in ("write", "stamp", "seal", "send")),
         *(f"2 new-{number} {name}" for number in range(NEW) for name in ("type", "send")),
     }
-    assert sum(times.values()) - len(times) <= sum(one.recoveries for one in described), "only lost steps ran again"
+    again, lost = sum(times.values()) - len(times), sum(one.recoveries for one in described)
+    assert 1 <= again <= lost, "the steps that were lost with the old worker ran again, and no others"
     assert {each["pid"] for each in done if each["step"].startswith("2")} == {after.pid}

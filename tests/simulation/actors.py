@@ -89,9 +89,9 @@ class Actor:
         _here.actor = self
         self._go.acquire()
         try:
-            if self._order is Order.KILL:  # its beginning is a gate, too
-                raise Killed
-            self._work()
+            self.killed = self._order is Order.KILL  # its beginning is a gate, too
+            if not self.killed:
+                self._work()
         except Killed:
             self.killed = True
         except BaseException as error:
