@@ -11,8 +11,10 @@ import pytest
 import wf
 
 FOLDER = Path(__file__).parent / "acceptance"
-FILES = sorted(FOLDER.glob("*.py"))
-OF_OTHERS = {"celery", "httpx", "kombu", "psycopg", "pytest", "redis", "sqlalchemy"}
+FILES = sorted(
+    path for path in FOLDER.glob("*.py") if path.name != "conftest.py"
+)  # which chooses the setting to run under
+OF_OTHERS = {"celery", "httpx", "kombu", "opentelemetry", "psycopg", "pytest", "redis", "sqlalchemy"}
 """Drivers, the runner, and what a user's own code is written with."""
 
 OURS = {"wf", "wf.errors", "wf.settings", "wf_tasks"}

@@ -129,8 +129,9 @@ def calm() -> Iterator[Deployment]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wf-chaos-"))
         deployment = stack.enter_context(Deployment(Path(folder), workers=1, **QUICK))
-        users = stack.enter_context(closing(Users(deployment, seed=1, rate=8)))
-        users.start(3)
+        users = stack.enter_context(closing(Users(deployment, seed=9, rate=8)))
+        users.come(16)
+        users.start(0)
         users.wait()
         assert wait_for_all(deployment)
         yield deployment

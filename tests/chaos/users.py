@@ -70,6 +70,11 @@ class Users:
         if self.error is not None:
             raise self.error
 
+    def come(self, number: int) -> None:
+        """So many come at once, of every kind, the same ones each time."""
+        for _ in range(number):
+            self._admit()
+
     def burst(self, number: int = 30) -> None:
         """So many come at once."""
         for _ in range(number):

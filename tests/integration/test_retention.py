@@ -198,7 +198,8 @@ def test_many_go_in_bounded_batches(rig: Rig, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Database, "rows", listen)
     assert sweep(rig) == 2 * BATCH + 1
-    assert sizes == [BATCH, BATCH, BATCH, BATCH, 1, 1]  # once for the instances, once for late lines of theirs
+    # Once for the log lines of the instances, once for these, once for late lines of theirs.
+    assert sizes == [BATCH] * 6 + [1] * 3
     assert left(rig) == ["e-1", "e-2", "e-3"]
     assert sweep(rig) == 0
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wf import Settings, Workflow
     from wf.testing.processes import Process, Processes, WorkerProcess
 
-FLOWS, GONE = "tests.acceptance.poison_flows", "tests.acceptance.poison_gone"
+FLOWS, GONE = "tests.support.poison_flows", "tests.support.poison_gone"
 MANY = 200
 DAMAGE = {
     "bad-params": "update wf.payload set params = '\\x01ff' where instance = {key}",
@@ -202,7 +202,7 @@ def test_a_module_that_does_not_import_stops_its_worker_alone(quick: Settings, w
     wf_processes.worker(FLOWS, settings=quick)
     done = wf_processes.run("-m", "wf", "worker", FLOWS, GONE, settings=quick, POISON_GONE="1")
     assert done.returncode == 1
-    assert "wf: The module 'tests.acceptance.poison_gone' of workflows cannot be imported" in done.stderr
+    assert "wf: The module 'tests.support.poison_gone' of workflows cannot be imported" in done.stderr
     assert "RuntimeError: this module does not import any more (poison_gone.py, line" in done.stderr
     with Client(settings=quick) as client:
         healthy = client.workflow("poison-healthy").create("h-1", {"n": 1})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wf import Settings
     from wf.testing.processes import Processes
 
-MODULE = "tests.acceptance.crowd_flows"
+MODULE = "tests.support.crowd_flows"
 CROWD = 5_000
 
 
