@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,7 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from wf.errors import JournalUnavailable, SchemaMismatch
+from tests.histories.upgrading import make_schema
+from wf.errors import JournalBusy, JournalUnavailable, SchemaMismatch
 from wf.migrations import LOCK, check, current, head, migrate, script
 from wf.tables import metadata
 from wf.urls import database_url as sqlalchemy_url
@@ -50,6 +52,26 @@ def version(url: str) -> str | None:
     engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
     with engine.connect() as connection:
         return current(connection)
+
+
+def test_a_migration_lets_others_have_their_turn_and_says_who_is_in_its_way(empty_database_url: str) -> None:
+    """An open transaction that has only read keeps it off; who comes behind it waits for a moment, not without end."""
+    make_schema(empty_database_url, "0002")
+    with (
+        psycopg.connect(empty_database_url, application_name="a long report") as reader,
+        psycopg.connect(empty_database_url, autocommit=True, options="-c lock_timeout=5s") as worker,
+    ):
+        reader.execute("select count(*) from wf.workflow")
+        with ThreadPoolExecutor(1) as beside:
+            migration = beside.submit(migrate, empty_database_url, patience=3)
+            while not migration.done():
+                worker.execute("select count(*) from wf.workflow")
+        with pytest.raises(JournalBusy, match=r"a long report with pid \d+, idle in transaction for \d+ s"):
+            migration.result()
+        assert version(empty_database_url) == "0002"
+        reader.rollback()
+        migrate(empty_database_url)
+    check(empty_database_url)
 
 
 def test_migrate_makes_an_empty_database_fit(empty_database_url: str) -> None:
