@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Header
@@ -96,6 +97,30 @@ def test_the_rule_of_webhooks_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("STRIPE_SECRET", "whsec_something")
     (tmp_path / "hooks.toml").write_text(rule)
     assert list(read_hooks(str(tmp_path / "hooks.toml"))) == ["order-paid"]
+
+
+def test_traces_are_set_up_as_it_says() -> None:
+    """What it takes, with an exporter in memory in the place of the network's, exports what is traced."""
+    from celery.signals import worker_process_shutdown  # noqa: PLC0415  (with the SDK, slow)
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter  # noqa: PLC0415
+
+    from wf.contrib.otel import InstanceIds  # noqa: PLC0415
+
+    exporter = InMemorySpanExporter()
+    chosen: list[Any] = []
+    connected: list[Any] = []
+    run_snippet(
+        "provider = ", TracerProvider=TracerProvider, BatchSpanProcessor=BatchSpanProcessor, InstanceIds=InstanceIds,
+        OTLPSpanExporter=lambda: exporter, trace=SimpleNamespace(set_tracer_provider=chosen.append),
+        worker_process_shutdown=SimpleNamespace(connect=lambda receiver, weak: connected.append((receiver, weak))),
+    )  # fmt: skip
+    assert callable(worker_process_shutdown.connect)
+    (provider,), ((receiver, weak),) = chosen, connected
+    provider.get_tracer("readme").start_span("one").end()
+    receiver(sender=None)
+    assert ([span.name for span in exporter.get_finished_spans()], weak) == (["one"], False)
 
 
 def test_more_than_retries_does_what_its_comments_say(rig: Rig, capfd: pytest.CaptureFixture[str]) -> None:
