@@ -97,8 +97,8 @@ def test_restarts_keep_to_the_rate(settings: Settings, rate: float, at_once: int
         key = f"{rig.settings.key_prefix}{rig.settings.queue}.alarm"
         rig.redis.delete(key)
         began = time.monotonic()
-        assert work(rig, seconds=0.2) == at_once
-        assert time.monotonic() - began < 2
+        assert work(rig, seconds=0.2 if wait < 1 else 10.0) == at_once
+        assert time.monotonic() - began < 10, "it has not waited for what takes longer than its time"
         assert rig.redis.llen(key) == (1 if wait < 1 else 0)
         assert work(rig, seconds=0.2) == 0
         for _ in range(5 - at_once):

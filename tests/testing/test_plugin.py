@@ -80,6 +80,29 @@ def test_processes_of_xdist_have_servers_of_their_own(tmp_path: Path) -> None:
     assert "6 passed" in output, output
 
 
+def test_a_test_with_processes_forgets_no_class(tmp_path: Path) -> None:
+    """A class that a function has made when the module was imported is still there after a test with processes."""
+    output = run_project(
+        tmp_path,
+        """
+        def made(number):
+            class Made(WorkflowEntrypoint, name="project-made"):
+                async def run(self, event, step):
+                    return number
+            return Made
+
+        Made = made(7)
+
+        def test_processes(wf_settings):
+            assert wf_settings.queue == "processes"
+
+        def test_it_is_still_there(wf):
+            assert wf.workflow("project-made").create("m").result(timeout=5) == 7
+        """,
+    )
+    assert "2 passed" in output, output
+
+
 def test_what_tests_make_is_not_kept_with_the_prepared_data(tmp_path: Path) -> None:
     """The first session leaves data for the next one: the schema, and no row, table or database of its tests."""
     source = """

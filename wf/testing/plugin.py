@@ -84,6 +84,7 @@ def wf_settings(wf_servers: Servers, _wf_registrations: Registrations) -> Iterat
 
     from wf.testing.workbench import settings_of  # noqa: PLC0415
 
+    _wf_registrations.begin()
     yield settings_of(wf_servers, key_prefix=f"{wf_servers.prefix}processes:", queue="processes")
     _wf_registrations.reset()
     with Redis.from_url(wf_servers.redis_url) as redis:

@@ -25,9 +25,13 @@ class Registrations:
         self._known: set[type[WorkflowEntrypoint]] = set()
         self._standing: list[type[WorkflowEntrypoint]] = []
 
+    def begin(self) -> None:
+        """A test begins: the classes that are there now will stay."""
+        self._standing = registry.classes()
+
     def register_all(self, catalog: Catalog) -> None:
         """Register what has been defined since the last time. Schedules do not fire until a test names the workflow."""
-        self._standing = registry.classes()
+        self.begin()
         new = [cls for cls in registry.classes() if cls not in self._known]
         for cls in new:
             catalog.register(cls)
