@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 from psycopg.rows import tuple_row
 from sqlalchemy import Connection, TextClause, event, text
-from sqlalchemy.orm import Session, scoped_session
 
 from wf.offloop import off_loop
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from wf.cipher import Cipher
     from wf.database import Rows
     from wf.dispatch import Dispatcher, Nudge
@@ -62,8 +63,6 @@ def within(foreign: Any, cipher: Cipher | None) -> Execute:
 
 
 def _plainly(foreign: Any) -> Execute:
-    if isinstance(foreign, Session | scoped_session):
-        return _plainly(foreign.connection())
     if isinstance(foreign, Connection):
         return lambda sql, params: [tuple(row) for row in foreign.execute(_portable(sql), params)]
     if isinstance(foreign, Borrowed):
@@ -71,9 +70,19 @@ def _plainly(foreign: Any) -> Execute:
     if isinstance(foreign, psycopg.Connection):
         # Not `foreign.cursor()`: its owner may have given it cursors of another kind.
         return lambda sql, params: psycopg.Cursor(foreign, row_factory=tuple_row).execute(sql, params).fetchall()
+    if (session := _session(foreign)) is not None:
+        return _plainly(session.connection())
     raise TypeError(
         f"connection= takes a SQLAlchemy Connection or Session, or a psycopg Connection, not {type(foreign).__name__}."
     )
+
+
+def _session(foreign: Any) -> Session | None:
+    """The session of the ORM that this is, or stands for."""
+    from sqlalchemy.orm import Session, scoped_session  # noqa: PLC0415  (slow; who has one has imported it)
+
+    found = foreign() if isinstance(foreign, scoped_session) else foreign
+    return found if isinstance(found, Session) else None
 
 
 @cache
@@ -87,8 +96,7 @@ def after_commit(foreign: Any, dispatcher: Dispatcher, *nudges: Nudge) -> None:
     if isinstance(foreign, Borrowed):
         foreign.on_commit(lambda: dispatcher.publish(nudges))
         return
-    session = foreign() if isinstance(foreign, scoped_session) else foreign
-    if not isinstance(session, Session):
+    if isinstance(foreign, Connection | psycopg.Connection) or (session := _session(foreign)) is None:
         return
     if _NUDGES not in session.info:
         session.info[_NUDGES] = []
