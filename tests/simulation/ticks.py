@@ -56,7 +56,7 @@ class Ticks:
     def __init__(self, world: World, luck: random.Random, program: Program) -> None:
         self._world, self._luck, self._program = world, luck, program
         self.story: list[str] = []
-        self._actors: list[tuple[Actor, float, bool]] = []  # with when it came, and whether it is an alarm
+        self._actors: list[tuple[Actor, float, list[tuple[Any, ...]] | None]] = []  # an alarm with what it came to
         self._left = {"kill": KILLS, "cut": CUTS}
         self._harmed: set[str] = set()
         self._crons: list[str] = list(program.workflow.workflow_settings["schedules"])
@@ -105,7 +105,7 @@ class Ticks:
         self._number += 1
         actor = Actor(f"{what} {self._number}", work)
         self.story.append(f"{actor.name} comes")
-        self._actors.append((actor, self._world.clock.now(), alarm))
+        self._actors.append((actor, self._world.clock.now(), self._seen if alarm else None))
 
     def _go(self, actor: Actor, order: Order) -> None:
         self.story.append(f"{actor.name} {order.value} from {actor.place}")
@@ -124,11 +124,11 @@ class Ticks:
     def _reap(self) -> None:
         """Look at what there is; what an alarm that nobody has harmed leaves behind is complete."""
         self._look()
-        for actor, came, alarm in self._actors:
+        for actor, came, found in self._actors:
             if actor.error is not None and not isinstance(actor.error, WfError):
                 raise actor.error
-            if actor.done and alarm and actor.name not in self._harmed:
-                self._check_fired(came)
+            if actor.done and found is not None and actor.name not in self._harmed:
+                self._check_fired(came, found)
         self._actors = [each for each in self._actors if not each[0].done]
 
     def _look(self) -> None:
@@ -149,12 +149,17 @@ class Ticks:
             self._hold(last_at == (times[-1] if times else None), "the schedule knows its last firing", told)
             self._hold(next_firing(cron, last_at or START) <= next_at, "the next firing is behind the last", told)
 
-    def _check_fired(self, came: float) -> None:
-        """When an alarm has ended, what was due when it came has been fired: the latest time, and nothing before it."""
+    def _check_fired(self, came: float, found: list[tuple[Any, ...]]) -> None:
+        """When an alarm has ended, what was due when it came has been fired: the latest time, and nothing before it.
+
+        Or a slower one, which had looked at an earlier time, has fired that meanwhile; then the rest is due at once.
+        """
+        told = {cron: next_at for cron, next_at, _ in self._watch.execute(NEXT).fetchall()}
         for cron in self._crons:
             if (due := latest_firing(cron, came)) > START:
                 times = [at for other, at, *_ in self._seen if other == cron]
-                self._hold(bool(times) and times[-1] >= due, f"{cron} was fired for {due:.0f}", times)
+                outrun = len(times) > sum(other == cron for other, *_ in found) and told[cron] <= due
+                self._hold(outrun or (bool(times) and times[-1] >= due), f"{cron} was fired for {due:.0f}", times)
 
     def _hold(self, holds: bool, what: str, facts: Any) -> None:
         if not holds:
