@@ -95,7 +95,7 @@ class Engine:
         self._recorder = Recorder(settings, journal, dispatcher, meter, self._tracing)
         self.runner = Runner(settings, journal, self._recorder, meter, tracing=self._tracing, interceptor=interceptor)
         self.passes = Passes(settings, journal, registry, env, interceptor)
-        self._quarantine = Quarantine(journal.database, journal.clock)
+        self._quarantine = Quarantine(journal)
 
     def advance(self, nudge: Nudge) -> Progress:
         """Move an instance on by one step, or by up to `steps_per_task`; set it apart if its rows cannot be read.

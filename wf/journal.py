@@ -22,10 +22,12 @@ from wf.sql import statements
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from wf.database import Database
     from wf.facts import Commit
+    from wf.status import Status
     from wf.transactions import Execute
 
 Held = tuple[int, int, int, "UUID"]
@@ -182,13 +184,33 @@ class Journal:
         params = {"key": instance.key, "generation": instance.generation, "rev": instance.rev, "pause": pause}
         self.database.rows(self._sql["instance_defer"], params | {"now": self.clock.override()})
 
-    def halt(self, instance: InstanceRow, error: bytes) -> bool:
-        """Pause an instance that cannot go on with the code of today.
+    def halt(
+        self,
+        key: int,
+        error: bytes,
+        reason: str,
+        statuses: Iterable[Status],
+        *,
+        rev: int | None = None,
+        nudges: int = 0,
+    ) -> bool:
+        """Pause an instance that cannot go on.
+
+        Args:
+            key: Which instance.
+            error: Says why, encoded.
+            reason: The same in a word, for the audit.
+            statuses: Those in which it is paused.
+            rev: Only at this one.
+            nudges: Only after so many in vain.
 
         Returns:
-            Whether it was still at the rev at which this was found.
+            Whether it is paused now.
         """
-        params = {"key": instance.key, "rev": instance.rev, "error": error, "now": self.clock.override()}
+        params = {
+            "key": key, "error": error, "reason": reason, "statuses": sorted(map(str, statuses)), "rev": rev,
+            "nudges": nudges, "now": self.clock.override(),
+        }  # fmt: skip
         return bool(self.database.rows(self._sql["instance_halt"], params))
 
     def warn(self, key: int, warnings: list[str]) -> None:

@@ -207,7 +207,8 @@ class Passes:
             paused=strict,
         )
         if strict:
-            self._journal.halt(instance, encode_error(divergence(live, self._explanation(instance))))
+            error = divergence(live, self._explanation(instance))
+            self._journal.halt(instance.key, encode_error(error), type(error).__name__, MOVING, rev=instance.rev)
         elif live.replay.outcome is None:
             self._journal.warn(instance.key, warnings(live))
         return not strict

@@ -11,17 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
-from psycopg.types.json import Jsonb
 
 from wf.divergence import storable
 from wf.faults import encode_error
 from wf.sql import statements
+from wf.status import MOVING, Status
 
 if TYPE_CHECKING:
-    from wf.clock import Clock
     from wf.codec import CodecError
-    from wf.database import Database
     from wf.dispatch import Nudge
+    from wf.journal import Journal
 
 PATIENCE = 5
 """Nudges by the alarm after which an instance is paused: a quarter of an hour as WF_RENUDGE is, time for a deploy."""
@@ -38,13 +37,11 @@ class Quarantine:
     """Sets instances apart.
 
     Args:
-        database: The journal.
-        clock: Whose time.
+        journal: Where they are.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
-        self._sql = statements()
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
 
     def put(self, nudge: Nudge, error: CodecError) -> bool:
         """An instance cannot be moved on: let it say so; pause it if it was nudged in vain often enough.
@@ -57,14 +54,11 @@ class Quarantine:
             Whether it is paused now.
         """
         told = type(error)(f"{storable(str(error))} {REMEDY}")
-        values = {
-            "key": nudge.key, "patience": PATIENCE, "error": encode_error(told), "reason": type(error).__name__,
-            "now": self._clock.override(),
-        }  # fmt: skip
-        paused = bool(self._database.rows(self._sql["instance_set_apart"], values))
-        warnings = [f"The last nudge had no effect: {told}"]
-        self._database.rows(self._sql["instance_warn"], {"key": nudge.key, "warnings": Jsonb(warnings)})
-        for workflow, id, status, nudges in self._database.read(self._sql["instance_named"], {"key": nudge.key}):
+        reason, pausable = type(error).__name__, MOVING - {Status.ROLLING_BACK}  # a resume does not go on with that
+        paused = self._journal.halt(nudge.key, encode_error(told), reason, pausable, nudges=PATIENCE)
+        self._journal.warn(nudge.key, [f"The last nudge had no effect: {told}"])
+        named = self._journal.database.read(statements()["instance_named"], {"key": nudge.key})
+        for workflow, id, status, nudges in named:
             log.error(
                 "instance cannot be moved on", workflow=workflow, instance=id, status=status, nudges=nudges,
                 reason=str(error), remedy=REMEDY,

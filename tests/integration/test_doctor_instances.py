@@ -211,7 +211,15 @@ def test_events_that_do_not_arrive_are_wrong(rig: Rig, examined: Examined) -> No
     assert examined.wrong()["events"].facts["events"] == [{"workflow": "errand", "instance": "waits", "type": "go"}]
 
 
-JOURNAL = ("last_key", "nudged", "halted", "queued", "undelivered", "jobs", "overdue")
+JOURNAL = (
+    "doctor_last_key",
+    "doctor_nudged",
+    "attention_halted",
+    "doctor_queued",
+    "doctor_undelivered",
+    "doctor_jobs",
+    "doctor_overdue",
+)
 SMALL = {"workflow", "slot", "schedule", "job"}
 """Tables that may be read from end to end."""
 
@@ -243,7 +251,7 @@ def test_an_examination_costs_the_same_however_many_instances_there_are(rig: Rig
     )
     with psycopg.connect(rig.settings.database_url, autocommit=True) as connection:
         for _ in range(2):
-            plans = {name: plan_of(connection, statements()[f"doctor_{name}"]) for name in JOURNAL}
+            plans = {name: plan_of(connection, statements()[name]) for name in JOURNAL}
             assert {table for plan in plans.values() for table in scans(plan)} <= SMALL
             for table in ("instance", "payload", "step", "event"):
                 rig.sql(f"vacuum analyze wf.{table}")

@@ -144,9 +144,10 @@ def nudged(subject: Subject) -> Iterator[Finding]:
 
 def halted(subject: Subject) -> Iterator[Finding]:
     """Instances that were paused because the code of today does not fit their journal, or cannot read it."""
-    rows = subject.journal("doctor_halted", cap=HALTED, bytes=BYTES)
-    yield from _unreadable([(workflow, id) for workflow, id, error in rows if _kind(error) == CodecError.__name__])
-    found = [{"workflow": workflow, "instance": id} for workflow, id, error in rows if _kind(error) == DIVERGED]
+    rows = subject.journal("attention_halted", only=None, cap=HALTED, bytes=BYTES)
+    kinds = sorted((workflow, id, _kind(error)) for workflow, id, _, error in rows if error is not None)
+    yield from _unreadable([(workflow, id) for workflow, id, kind in kinds if kind == CodecError.__name__])
+    found = [{"workflow": workflow, "instance": id} for workflow, id, kind in kinds if kind == DIVERGED]
     if found:
         workflow = found[0]["workflow"]
         yield wrong(

@@ -108,26 +108,6 @@ cross join lateral (
 where i.nudges >= %(nudges)s
 order by i.nudges desc, i.workflow, i.id
 
--- doctor_halted: The newest paused instances of each workflow that hold an error, with this.
-with newest as materialized (
-  select found.key
-  from wf.workflow w cross join lateral (
-    select key
-    from wf.instance
-    where workflow = w.name and status >= 'paused' and status <= 'paused'
-    order by status desc, key desc
-    limit %(cap)s
-  ) found
-  limit %(cap)s
-)
-select i.workflow, i.id, p.error
-from newest
-cross join lateral (select workflow, id from wf.instance where key = newest.key offset 0) i
-cross join lateral (
-  select error from wf.payload where instance = newest.key and octet_length(error) <= %(bytes)s offset 0
-) p
-order by i.workflow, i.id
-
 -- doctor_queued: Workflows whose instances have waited for a slot for so many seconds: how many, since when, the limit, when
 -- a slot was last given. What a breaker holds is left out.
 select w.name, w.concurrency, q.number, q.oldest, (select max(taken_at) from wf.slot where slot.workflow = w.name)

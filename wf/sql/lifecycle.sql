@@ -168,13 +168,14 @@ with gone as (
 )
 select 0, 0 from gone
 
--- instance_halt: A strict instance whose journal does not fit the code: paused, with the error that says so.
+-- instance_halt: Pause an instance that cannot go on, with the error that says why: at a rev, if one is given, and after so
+-- many nudges in vain. Whoever commits anything for it sets `nudges` back to 0, so nobody is paused who still moves.
 with fence as (
   update wf.instance
   set
     status = 'paused', rev = rev + 1, due_at = null, queued_at = null,
     paused_at = coalesce(to_timestamp(%(now)s), now())
-  where key = %(key)s and rev = %(rev)s
+  where key = %(key)s and rev = coalesce(%(rev)s::bigint, rev) and nudges >= %(nudges)s and status = any(%(statuses)s)
   returning key, rev, workflow, id
 ), said as (
   update wf.payload set error = %(error)s from fence where payload.instance = fence.key
@@ -185,7 +186,7 @@ with fence as (
   select key, rev, 'paused', coalesce(to_timestamp(%(now)s), now()) from fence
 ), noted as (
   insert into wf.audit (actor, action, workflow, instance, detail)
-  select 'engine', 'pause', workflow, id, '{"reason": "NonDeterminismError"}' from fence
+  select 'engine', 'pause', workflow, id, jsonb_build_object('reason', %(reason)s::text) from fence
 )
 select rev from fence
 
