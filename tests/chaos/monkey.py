@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 
 from tests.chaos.ledger import now
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.chaos.deployment import Deployment
     from tests.chaos.plan import Deed
+
+
+PILED = 10
+"""Messages that are there to be lost: a burst brings more."""
 
 
 class Monkey:
@@ -118,10 +123,11 @@ class Monkey:
     def flush(self, deed: Deed) -> dict[str, Any]:
         """All messages and mailboxes are gone; in a trial while they pile up, because no worker takes them."""
         held = [self._at.freeze(number) for number in range(len(self._at.workers))] if deed.trial else []
-        if held:
-            self._burst()
-            time.sleep(1.0)
         with Redis.from_url(self._at.valkey.url) as redis:
+            if held:
+                self._burst()
+                queue = self._at.settings.broker_prefix + self._at.settings.queue
+                wait_until(lambda: int(redis.llen(queue)) >= PILED, 30, "messages pile up")
             redis.flushall()
         at = now()
         for worker in held:
