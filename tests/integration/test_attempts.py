@@ -130,7 +130,7 @@ def test_the_context_says_which_step_and_attempt_it_is(rig: Rig) -> None:
 
 @pytest.mark.parametrize(("once", "attempts"), [(False, 3), (True, 1)])
 def test_an_attempt_that_loses_its_worker_too_often_fails(rig: Rig, once: bool, attempts: int) -> None:
-    """After WF_MAX_LOST lost attempts, or the first with at_most_once, the step fails with WorkerLostError."""
+    """After WF_MAX_LOST lost attempts, or the first with at_most_once, the step fails; the audit tells of each."""
     gates = [threading.Event() for _ in range(3)]
     begun: list[int] = []
 
@@ -160,6 +160,11 @@ def test_an_attempt_that_loses_its_worker_too_often_fails(rig: Rig, once: bool, 
     assert f"lost its worker {attempts} time(s)" in instance.status().output
     told = [(a.outcome, a.success, a.error.name) for a in instance.describe().steps[0].attempts]
     assert told == [("lost", False, "WorkerLostError")] * attempts
+    noted = [(it.actor, it.action, it.instance, it.detail) for it in reversed(rig.client.audit.list())]
+    step = {"step": "deadly", "count": 1, "worker": rig.workers[0].journal.worker}
+    assert noted == [
+        ("engine", "lose_attempt", instance.id, {**step, "attempt": number}) for number in range(1, attempts + 1)
+    ]
     for gate in gates:
         gate.set()
     for zombie in zombies:

@@ -222,8 +222,9 @@ where key = %(key)s
 returning instance.rev
 
 -- attempt_lose: An attempt whose lease has run out is over; its step may be claimed again. Only the database's clock counts.
+-- Whoever looks for what a dead worker has left unfinished finds it in the audit.
 with fence as (
-  select key, generation, rev from wf.instance
+  select key, generation, rev, workflow, id from wf.instance
   where key = %(key)s and generation = %(generation)s and rev = %(rev)s
   for update
 ), lost as (
@@ -233,7 +234,7 @@ with fence as (
   from fence
   where step.instance = fence.key and step.generation = fence.generation and step.seq = %(seq)s
     and step.lease = %(lease)s and step.wake_at <= coalesce(to_timestamp(%(now)s), now())
-  returning step.attempt, step.worker, step.attempt_at, step.attempt_rev, step.rev
+  returning step.name, step.count, step.attempt, step.worker, step.attempt_at, step.attempt_rev, step.rev
 ), moved as (
   update wf.instance
   set rev = lost.rev
@@ -247,6 +248,12 @@ with fence as (
     %(key)s, %(generation)s, %(seq)s, attempt, 'lost', worker, attempt_rev, rev, attempt_at,
     coalesce(to_timestamp(%(now)s), now()), case when %(again)s then coalesce(to_timestamp(%(now)s), now()) end
   from lost
+), noted as (
+  insert into wf.audit (actor, action, workflow, instance, detail)
+  select
+    'engine', 'lose_attempt', fence.workflow, fence.id,
+    jsonb_build_object('step', name, 'count', count, 'attempt', attempt, 'worker', worker)
+  from fence, lost
 )
 select rev from lost
 
