@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.support.processes import launch
 from wf.dispatch import alarm_queue
 from wf.testing.processes import Process, Processes, WorkerProcess
 from wf.testing.waiting import wait_until
@@ -29,7 +30,9 @@ class ForkingWorker(WorkerProcess):
 
 
 class HostileProcesses(Processes):
-    """Starts the processes of one test under a hostile setting."""
+    """Starts the processes of one test under a hostile setting, and soon."""
+
+    launcher = staticmethod(launch)
 
     def __init__(self, hostile: Hostile, settings: Settings, *given: Any, **named: Any) -> None:
         """Start none yet; the arguments behind the first one are those of `Processes`."""

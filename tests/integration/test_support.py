@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import signal
+from typing import TYPE_CHECKING
+
 import psycopg
 import pytest
 import redis
 
 from tests.support import Databases, wait_until
+from tests.support.nursery import can_fork, fork
+from tests.support.processes import environment
+from wf.testing.processes import launch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wf.settings import Settings
+
+TELLS = """
+import os, sys
+print(__name__, sys.argv, os.getcwd(), sys.path, sorted(os.environ.items()), os.getpgid(0) == os.getpid())
+print("said", file=sys.stderr)
+sys.exit(3)
+"""
 
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -48,3 +66,30 @@ def test_waiting_in_vain_names_what_did_not_happen() -> None:
     """`wait_until` fails with the name of the state and what it saw last."""
     with pytest.raises(AssertionError, match=r"Did not happen in 0\.05 s: the moon is cheese. Last seen: 0"):
         wait_until(lambda: 0, 0.05, "the moon is cheese")
+
+
+@pytest.mark.parametrize("kind", ["module", "code", "script"])
+def test_a_fork_is_what_an_interpreter_would_be(settings: Settings, tmp_path: Path, kind: str) -> None:
+    """A process that is forked for a test has the arguments, folder, path, variables, group and exit code of others."""
+    (tmp_path / "tells.py").write_text(TELLS)
+    first = {"module": ["-m", "tells"], "code": ["-c", TELLS], "script": [str(tmp_path / "tells.py")]}[kind]
+    env, told = environment(settings, {"TOLD": "this"}), {}
+    assert can_fork(env)
+    for begin in launch, fork:
+        log = tmp_path / f"{begin.__name__}.log"
+        child = begin([*first, "and", "more"], env=env, cwd=tmp_path, log=log)
+        assert (child.wait(20), child.poll(), child.returncode) == (3, 3, 3)
+        told[begin] = log.read_text()
+    assert "('TOLD', 'this')" in told[fork]
+    assert told[fork] == told[launch]
+
+
+def test_a_fork_is_killed_like_others(settings: Settings, tmp_path: Path) -> None:
+    """Its exit code tells of the signal; and what an interpreter must read at its start, it cannot have."""
+    child = fork(["-c", "input('?')"], env=environment(settings), cwd=tmp_path, log=tmp_path / "log")
+    assert child.wait(20) == 1, "it has no input"
+    child = fork(["-c", "import time; time.sleep(60)"], env=environment(settings), cwd=tmp_path, log=tmp_path / "log")
+    assert child.poll() is None
+    child.send_signal(signal.SIGKILL)
+    assert child.wait(20) == -signal.SIGKILL
+    assert not can_fork(environment(settings, {"PYTHONHASHSEED": "1"}))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.support.nursery import can_fork, fork
 from wf.testing import processes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from wf.dev.process import Child
     from wf.settings import Settings
 
 _ROOT = Path(__file__).parents[2]
@@ -21,8 +23,16 @@ def environment(settings: Settings, extra: Mapping[str, str] | None = None) -> d
     return processes.environment(settings, extra, paths=_SOURCES)
 
 
+def launch(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Child:
+    """Begin `python ARGV`, forked from a process that has imported what it needs, if that makes no difference."""
+    begin = fork if can_fork(env) else processes.launch
+    return begin(argv, env=env, cwd=cwd, log=log)
+
+
 class Processes(processes.Processes):
-    """Starts processes that find our sources."""
+    """Starts processes that find our sources, and soon."""
+
+    launcher = staticmethod(launch)
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         super().__init__(settings, folder, paths=_SOURCES)

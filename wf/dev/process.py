@@ -8,10 +8,31 @@ import signal
 import subprocess
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class Child(Protocol):
+    """A child process in a session of its own, as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number, and that of its group."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, once it was seen to have ended."""
+
+    def poll(self) -> int | None:
+        """Its exit code if it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended, for so many seconds at most."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal."""
 
 
 def spawn(argv: Sequence[str], *, last_signal: str = "TERM", **options: Any) -> subprocess.Popen[bytes]:
@@ -27,7 +48,7 @@ def spawn(argv: Sequence[str], *, last_signal: str = "TERM", **options: Any) -> 
     return subprocess.Popen([*_leash(last_signal), *argv], start_new_session=True, **options)  # noqa: S603
 
 
-def end(process: subprocess.Popen[bytes], *, ask: signal.Signals = signal.SIGTERM, grace: float = 10.0) -> None:
+def end(process: Child, *, ask: signal.Signals = signal.SIGTERM, grace: float = 10.0) -> None:
     """Stop a child of `spawn` and whatever it left behind in its process group.
 
     Args:
@@ -42,7 +63,7 @@ def end(process: subprocess.Popen[bytes], *, ask: signal.Signals = signal.SIGTER
     kill_group(process)
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: Child) -> None:
     """SIGKILL the whole process group of a child of `spawn`, and wait until the child is gone."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -11,9 +11,9 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
-from wf.dev.process import end, kill_group, spawn
+from wf.dev.process import Child, end, kill_group, spawn
 from wf.testing.crashpoints import CrashPoint
 from wf.testing.waiting import wait_until
 
@@ -58,6 +58,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Launcher(Protocol):
+    """Begins `python ARGV` in a session of its own, with its output in a log."""
+
+    def __call__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Child:
+        """Begin it; what it prints is added to the log."""
+
+
+def launch(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Child:
+    """Begin `python ARGV` as a shell would.
+
+    Args:
+        argv: What follows `python`.
+        env: All variables.
+        cwd: The working directory.
+        log: What it prints is added to.
+    """
+    with log.open("ab") as output:
+        return spawn(
+            [sys.executable, *argv], env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+
+
 class Process:
     """`python ...` with its log in a file. It does not outlive the tests.
 
@@ -75,6 +97,7 @@ class Process:
         folder: Path,
         ready: str | Callable[[], Any],
         cwd: Path | None = None,
+        launcher: Launcher = launch,
     ) -> None:
         """Start it and wait until it is ready.
 
@@ -85,21 +108,14 @@ class Process:
             folder: The place of the log.
             ready: Part of the log line after which the process does its work, or what is true from then on.
             cwd: The working directory; the folder by default.
+            launcher: Begins it.
 
         Raises:
             AssertionError: It has ended, or is not ready within `READY_LIMIT`; the log is in the error's notes.
         """
         self.name, self._ready, self._killed = name, ready, False
         self._log = folder / f"{name}.log"
-        with self._log.open("ab") as output:
-            self._process = spawn(
-                [sys.executable, *argv],
-                env=dict(env),
-                cwd=cwd or folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+        self._process = launcher(argv, env=env, cwd=cwd or folder, log=self._log)
         self.pid = self._process.pid
         try:
             wait_until(self._is_ready, READY_LIMIT, f"{name} logs {ready!r}" if isinstance(ready, str) else name)
@@ -160,6 +176,8 @@ P = TypeVar("P", bound=Process)
 
 class Processes:
     """Starts the processes of one test; all are gone when the `with` block ends."""
+
+    launcher: ClassVar[Launcher] = staticmethod(launch)
 
     def __init__(self, settings: Settings, folder: Path, *, paths: Iterable[Path | str] = ()) -> None:
         """Start none yet.
@@ -293,7 +311,7 @@ class Processes:
         return f"{kind}-{len(self._started) + 1}"
 
     def _begin(self, kind: type[P], name: str, argv: Sequence[str], **how: Any) -> P:
-        process = kind(name, argv, folder=self._folder, **how)
+        process = kind(name, argv, folder=self._folder, launcher=self.launcher, **how)
         self._started.append(process)
         return process
 
