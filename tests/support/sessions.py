@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import httpx
 
 from tests.support.access import make_token
+from tests.support.api import PLAIN
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -21,7 +22,7 @@ class Browser:
 
     def __init__(self, api: Api) -> None:
         self.url = api.url
-        self.http = httpx.Client(base_url=api.url, headers={"Accept": "text/html,*/*"}, timeout=30)
+        self.http = httpx.Client(base_url=api.url, headers={"Accept": "text/html,*/*"}, timeout=30, verify=PLAIN)
 
     def get(self, path: str) -> httpx.Response:
         return self.http.get(path)
