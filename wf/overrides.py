@@ -69,7 +69,8 @@ class Overrides:
             TooManySchedules: There is no room for the schedules.
             ValueError: Something cannot be set or used.
         """
-        self._catalog.adjust(workflow, changes, actor=self._actor, max_schedules=self._max_schedules)
+        if changes:
+            self._catalog.adjust(workflow, changes, actor=self._actor, max_schedules=self._max_schedules)
         return self.get(workflow)
 
     def replace(self, workflow: str, overrides: Mapping[str, Any]) -> Answer:

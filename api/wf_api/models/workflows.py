@@ -119,18 +119,20 @@ class Restart(Given):
 
     model_config = Given.model_config | like(examples.RESTART)
 
-    limit: int | None = Field(default=None, ge=0, le=RESTARTS_MAX, description="Restarts at most, 3; 0: never.")
+    limit: int | None = Field(
+        default=None, ge=0, le=RESTARTS_MAX, description="Restarts at most; 0: never. 3 by default."
+    )
     delay: Annotated[float, Field(ge=0, le=DELAY_MAX)] | str | None = Field(
-        default=None, description="Before the first one, in seconds or as text; 1 minute."
+        default=None, description="Before the first one, in seconds or as text. A minute by default."
     )
     backoff: Literal["constant", "linear", "exponential"] | None = Field(
-        default=None, description="How the delay grows; `exponential`."
+        default=None, description="How the delay grows. `exponential` by default."
     )
     on: list[Annotated[str, Field(min_length=1, max_length=256)]] | None = Field(
-        default=None, max_length=100, description="Names of the classes of errors that are worth it; none: any is."
+        default=None, max_length=100, description="Class names of errors that are worth it. Empty, the default: all."
     )
     from_: Literal["failed", "start"] | None = Field(
-        default=None, alias="from", description="Go on from the step that failed, as without a word, or begin anew."
+        default=None, alias="from", description="Where to begin again. `failed`, what failed, by default."
     )
 
 
@@ -150,7 +152,7 @@ class Settings(Given):
 
 
 class SettingsChange(Given):
-    """What of it operators set anew; what is absent stays. null: as the class says."""
+    """What operators set anew over the keywords of the class; what is absent stays, null is as the class says."""
 
     model_config = Given.model_config | like(examples.CHANGE)
 
