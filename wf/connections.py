@@ -15,6 +15,7 @@ from wf.errors import WorkflowNotFound
 from wf.jobs import Jobs
 from wf.journal import Journal
 from wf.mailbox import Mailbox
+from wf.overrides import Overrides
 from wf.rates import Rates
 from wf.settings import Settings
 from wf.steering import Steering
@@ -74,6 +75,11 @@ class Connections:
     def breakers(self) -> Breakers:
         """Workflows that pause because too many of their instances fail."""
         return Breakers(self.catalog, self.dispatcher, self.actor, due_in=self.settings.renudge)
+
+    @property
+    def overrides(self) -> Overrides:
+        """What operators set over the classes of workflows."""
+        return Overrides(self.catalog, self.actor, max_schedules=self.settings.max_schedules)
 
     def acting_as(self, actor: str) -> Self:
         """The same client for somebody else, for the audit; it shares the connections, so close only one of the two."""

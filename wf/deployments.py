@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
@@ -9,13 +10,13 @@ from psycopg.types.json import Jsonb
 from wf.crons import next_firing
 from wf.errors import WfError, WorkflowNotFound
 from wf.graph import drawn
-from wf.keywords import class_settings
+from wf.keywords import SETTABLE, class_settings
 from wf.params import json_schema
 from wf.registered import Registered
 from wf.workflow import version_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from wf.cipher import Cipher
     from wf.workflow import WorkflowEntrypoint
@@ -35,7 +36,7 @@ class TooManySchedules(WfError):
         self.workflow, self.asked, self.others, self.limit = workflow, asked, others, limit
 
 
-_NOTHING = {"limits": None, "concurrency": None, "schedules": None, "default_retention": None, "breaker": None}
+_NOTHING = {**dict.fromkeys(SETTABLE), "limits": None, "breaker": None}
 
 _OF_THE_CLASS = {
     "limits": "limits stand on the class; change them there.",
@@ -94,8 +95,9 @@ class Deployments(Registered):
 
         Args:
             name: The workflow.
-            overrides: Of `concurrency`, `schedules` (an empty list: none) and `default_retention`; what is absent is as
-                the class says. `limits` may only repeat what the class says, because workers go by the class.
+            overrides: Of `concurrency`, `schedules` (an empty list: none), `default_retention` and `restart` (a `limit`
+                of 0: never); what is absent is as the class says. `limits` may only repeat what the class says, because
+                workers go by the class.
             module: Where a registered class of the workflow is.
             class_name: Its name.
             actor: Who does it, for the audit.
@@ -106,31 +108,64 @@ class Deployments(Registered):
             TooManySchedules: There is no room for the schedules.
             ValueError: Something cannot be used, or no worker has registered this class.
         """
-        wanted = class_settings(name, **{**_NOTHING, **overrides}, strict=False)
-        if overrides.get("schedules") == []:  # a class without schedules says nothing of them; here it is a wish
-            wanted["schedules"] = []
+        wanted = _checked(name, overrides)
+        self._set(name, lambda standing: _repeating(standing, wanted), (module, class_name), actor, max_schedules)
+
+    def adjust(self, name: str, changes: Mapping[str, Any], *, actor: str, max_schedules: int | None = None) -> None:
+        """Set some of it over the class, and leave the rest as it is, whoever sets that meanwhile.
+
+        Args:
+            name: The workflow.
+            changes: As the overrides of `configure`. None: as the class says. Of a setting with parts only those change
+                that are named, the others stay as they are in force; a part that is None is as if nobody had named it.
+            actor: Who does it, for the audit.
+            max_schedules: As for `register`.
+
+        Raises:
+            WorkflowNotFound: There is no such workflow.
+            TooManySchedules: There is no room for the schedules.
+            ValueError: Something cannot be set or used.
+        """
+        for key in changes:
+            if key not in SETTABLE:
+                raise ValueError(f"Workflow {name!r}: {key!r} cannot be set over the class; {', '.join(SETTABLE)} can.")
+        self._set(name, lambda standing: _adjusted(standing, changes), None, actor, max_schedules)
+
+    def _set(
+        self, name: str, wish: Callable[[_Standing], dict[str, Any]], of: tuple[str, str] | None, actor: str,
+        max_schedules: int | None,
+    ) -> None:  # fmt: skip
+        """Look at a workflow and settle what is wished for it, again and again until nobody has come between.
+
+        Args:
+            name: The workflow.
+            wish: What shall be set over the class, for how it stands.
+            of: Module and name of a class that must be registered.
+            actor: Who does it, for the audit.
+            max_schedules: As for `register`.
+        """
         done = False
         while not done:
-            told = {"name": name, "class_name": class_name, "module": module, "now": self.clock.override()}
-            rows = self.database.rows(self._sql["workflow_standing"], told)
-            if not rows:
-                raise WorkflowNotFound(name, self.workflows())
-            versions, seen, settings, now, known = rows[0]
-            version = _newest(versions)  # not the one that is settled: a worker may be about to settle its own
-            if version not in (settings or {}):
-                raise ValueError(
-                    f"No worker has registered version {version!r} of workflow {name!r} since the last migration; "
-                    f"start one."
-                )
-            if not known:
-                raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
-            declared = settings[version]
-            for keyword, words in _OF_THE_CLASS.items():
-                if keyword in wanted and wanted[keyword] != declared.get(keyword):
-                    raise ValueError(f"Workflow {name!r}: {words}")
-            standing = _Standing(name, versions, version, declared, seen, now)
-            done = self._settle(standing, wanted, actor=actor, max_schedules=max_schedules)
+            standing = self._standing(name, of)
+            done = self._settle(standing, wish(standing), actor=actor, max_schedules=max_schedules)
         self.database.rows(self._sql["slot_sync"], {"workflow": name, "now": self.clock.override()})
+
+    def _standing(self, name: str, of: tuple[str, str] | None) -> _Standing:
+        module, class_name = of or ("", "")
+        told = {"name": name, "class_name": class_name, "module": module, "now": self.clock.override()}
+        rows = self.database.rows(self._sql["workflow_standing"], told)
+        if not rows:
+            raise WorkflowNotFound(name, self.workflows())
+        versions, seen, settings, now, known = rows[0]
+        version = _newest(versions)  # not the one that is settled: a worker may be about to settle its own
+        if version not in (settings or {}):
+            raise ValueError(
+                f"No worker has registered version {version!r} of workflow {name!r} since the last migration; "
+                f"start one."
+            )
+        if of is not None and not known:
+            raise ValueError(f"No worker has registered {module}.{class_name} as workflow {name!r}.")
+        return _Standing(name, versions, version, settings[version], seen, now)
 
     def _settle(
         self, standing: _Standing, overrides: Mapping[str, Any], *, actor: str | None = None,
@@ -154,6 +189,38 @@ class Deployments(Registered):
         ((others,),) = self.database.read(self._sql["schedule_count"], {"but": workflow})
         if asked + others > limit:
             raise TooManySchedules(workflow, asked, others, limit)
+
+
+def _checked(workflow: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What shall be set over a class, in the words of the journal."""
+    wanted = class_settings(workflow, **{**_NOTHING, **overrides}, strict=False)
+    if overrides.get("schedules") == []:  # a class without schedules says nothing of them; here it is a wish
+        wanted["schedules"] = []
+    return wanted
+
+
+def _repeating(standing: _Standing, wanted: dict[str, Any]) -> dict[str, Any]:
+    """What is wanted, if it only repeats what stands on the class alone."""
+    for keyword, words in _OF_THE_CLASS.items():
+        if keyword in wanted and wanted[keyword] != standing.declared.get(keyword):
+            raise ValueError(f"Workflow {standing.name!r}: {words}")
+    return wanted
+
+
+def _adjusted(standing: _Standing, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What shall be set over a class: what is, with some changes. What they do not name is not looked at."""
+    in_force = {**standing.declared, **standing.overrides}
+    named = {key: _merged(in_force.get(key), change) for key, change in changes.items() if change is not None}
+    kept = {key: value for key, value in standing.overrides.items() if key not in changes}
+    return kept | _checked(standing.name, named)
+
+
+def _merged(before: Any, change: Any) -> Any:
+    """A setting with its parts changed; one without parts is the change itself."""
+    if not isinstance(change, Mapping):
+        return change
+    parts = {**(before if isinstance(before, dict) else {}), **change}
+    return {part: value for part, value in parts.items() if value is not None}
 
 
 def _newest(versions: Mapping[str, float]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from wf import divergence
 from wf.codec import CodecError, decode, encode
@@ -13,6 +16,7 @@ from wf.divergence import storable
 from wf.errors import NonRetryableDelayError, PayloadTooLarge, SerializationError, StateLimitError
 from wf.facts import End
 from wf.faults import encode_error
+from wf.restart_policy import RestartPolicy
 from wf.status import StepStatus
 
 if TYPE_CHECKING:
@@ -20,8 +24,9 @@ if TYPE_CHECKING:
 
     from wf.core import StepConfig
     from wf.facts import StepRow
-    from wf.keywords import RestartPolicy
     from wf.live import Live
+
+log = structlog.get_logger("wf")
 
 
 def succeeded(
@@ -124,7 +129,7 @@ def plan_restart(end: End, live: Live, policy: RestartPolicy | None, now: float)
     Args:
         end: Where it is noted.
         live: The instance.
-        policy: Its workflow's.
+        policy: The one in force for its workflow.
         now: Seconds since the epoch.
     """
     if policy is None or not isinstance(live.replay.outcome, Failed):
@@ -132,6 +137,25 @@ def plan_restart(end: End, live: Live, policy: RestartPolicy | None, now: float)
     delay = policy.delay_for(live.replay.outcome.error, live.instance.restarts)
     end.restart_at = None if delay is None else now + delay
     end.restart_from_start = policy.from_start or live.undoing is not None  # what was undone has to be done again
+
+
+def policy_in_force(workflow: str, declared: RestartPolicy | None, over: str | None) -> RestartPolicy | None:
+    """The policy that counts: what operators have set, else what the class declares.
+
+    What is set and cannot be read is left aside, and logged: it must not keep an instance from ending.
+
+    Args:
+        workflow: Whose policy it is.
+        declared: What the class says, if there is a class and it says something.
+        over: What is set over it, as JSON text; None if nothing is.
+    """
+    try:
+        found = None if over is None else json.loads(over)
+        return declared if found is None else RestartPolicy.parse(workflow, found)
+    except (ValueError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        log.warning("what is set for restarts cannot be read; the class counts", workflow=workflow, reason=reason)
+        return declared
 
 
 def _check_readable(data: bytes) -> None:

@@ -22,7 +22,7 @@ from uuid import uuid4
 from wf import crashpoints
 from wf.codec import CodecError
 from wf.core import Failed
-from wf.ends import end_of, plan_restart
+from wf.ends import end_of, plan_restart, policy_in_force
 from wf.errors import JournalUnavailable
 from wf.log import log_end, log_lost
 from wf.logfields import about, install, speaking_of
@@ -295,7 +295,9 @@ class Engine:
         if isinstance(live.replay.outcome, Failed):
             end.rolls_back = live.undoing is None and live.compensable
             if not end.rolls_back and live.instance.ends_as != Status.TERMINATED:
-                plan_restart(end, live, cls.restart_policy if cls else None, now)
+                over = self.journal.restart_over(live.instance.workflow)
+                declared = cls.restart_policy if cls else None
+                plan_restart(end, live, policy_in_force(live.instance.workflow, declared, over), now)
         return end
 
     def _due_is_wrong(self, live: Live, now: float) -> bool:

@@ -83,6 +83,11 @@ class Journal:
         found = self.database.read(self._sql["instance_error"], {"key": key})
         return found[0][0] if found else None
 
+    def restart_over(self, workflow: str) -> str | None:
+        """What operators have set for restarts over the class of a workflow, as JSON text."""
+        found = self.database.read(self._sql["workflow_restart"], {"name": workflow})
+        return found[0][0] if found else None
+
     def commit(self, commit: Commit) -> bool:
         """Write all of it, or nothing.
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from wf.crons import is_cron
 from wf.durations import seconds, text
+from wf.restart_policy import RestartPolicy
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-DELAY_MAX = 365 * 86_400.0
-"""Seconds that no restart is delayed beyond."""
+SETTABLE = ("concurrency", "schedules", "default_retention", "restart")
+"""What operators may set over the class."""
 
 RETENTION_KEYS = ("success_retention", "error_retention")
 RETENTION_MAX = 1000 * 365.25 * 86_400
@@ -31,6 +32,7 @@ def class_settings(
     schedules: str | Iterable[str] | None,
     default_retention: Mapping[str, Any] | None,
     breaker: Mapping[str, Any] | None,
+    restart: Mapping[str, Any] | None,
     strict: bool,
 ) -> dict[str, Any]:
     """What the journal shall know of a workflow class; what was not said is absent.
@@ -50,6 +52,8 @@ def class_settings(
         found["default_retention"] = check_retention(f"Workflow {workflow!r}: default_retention", default_retention)
     if breaker is not None:
         found["breaker"] = check_breaker(workflow, breaker)
+    if restart is not None:
+        found["restart"] = RestartPolicy.parse(workflow, restart).stored()
     if not isinstance(strict, bool):
         raise ValueError(f"Workflow {workflow!r}: strict must be True or False, not {strict!r}.")  # noqa: TRY004  # one class for bad keywords
     if strict:
@@ -129,64 +133,6 @@ def check_model(workflow: str, model: Any, what: str = "params") -> type[BaseMod
     return model
 
 
-class RestartPolicy:
-    """Which errored instances the reaper starts again, when, and how often.
-
-    `restart={"limit": 3, "delay": "5 minutes", "backoff": "exponential", "on": [ConnectionError], "from": "failed"}`
-
-    Attributes:
-        limit: Restarts at most.
-        delay: Seconds before the first one; grows by `backoff` (constant, linear, exponential).
-        on: Class names of errors that are worth it; empty means all.
-        from_start: Whether to begin anew instead of at the step that failed.
-    """
-
-    def __init__(self, limit: int, delay: float, backoff: str, on: tuple[str, ...], *, from_start: bool) -> None:
-        self.limit, self.delay, self.backoff, self.on, self.from_start = limit, delay, backoff, on, from_start
-
-    @classmethod
-    def parse(cls, workflow: str, given: Mapping[str, Any]) -> RestartPolicy:
-        """Read what an author wrote.
-
-        Raises:
-            ValueError: An unknown key or a bad value.
-        """
-        allowed = ("limit", "delay", "backoff", "on", "from")
-        if not isinstance(given, dict):
-            raise ValueError(f"Workflow {workflow!r}: restart must be a dict, not {given!r}.")  # noqa: TRY004  # one class for bad keywords
-        for key in given:
-            if key not in allowed:
-                raise ValueError(
-                    f"Workflow {workflow!r}: unknown key {key!r} in restart; known are {', '.join(allowed)}."
-                )
-        limit, backoff = given.get("limit", 3), given.get("backoff", "exponential")
-        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-            raise ValueError(f"Workflow {workflow!r}: restart limit must be a whole number from 1, not {limit!r}.")
-        if backoff not in ("constant", "linear", "exponential"):
-            raise ValueError(
-                f"Workflow {workflow!r}: restart backoff {backoff!r} is not constant, linear or exponential."
-            )
-        if (start := given.get("from", "failed")) not in ("failed", "start"):
-            raise ValueError(f'Workflow {workflow!r}: restart from must be "failed" or "start", not {start!r}.')
-        on = given.get("on", ())
-        names = tuple(_error_name(workflow, c) for c in (on if isinstance(on, list | tuple) else (on,)))
-        delay = seconds(given.get("delay", 60), what=f"Workflow {workflow!r}: restart delay")
-        return cls(limit, delay, backoff, names, from_start=start == "start")
-
-    def delay_for(self, error: BaseException, restarts: int) -> float | None:
-        """Seconds until the next restart, or None: this one stays as it is.
-
-        Args:
-            error: What `run` failed with.
-            restarts: Restarts so far.
-        """
-        names = {cls.__name__ for cls in type(error).__mro__} | {str(getattr(error, "name", ""))}
-        if restarts >= self.limit or (self.on and not names & set(self.on)):
-            return None
-        factor = {"constant": 1.0, "linear": restarts + 1.0, "exponential": 2.0 ** min(restarts, 40)}[self.backoff]
-        return min(self.delay * factor, DELAY_MAX)
-
-
 def _numbers(workflow: str, keyword: str, given: Mapping[str, int], known: str) -> dict[str, int]:
     if not isinstance(given, Mapping):
         raise ValueError(f"Workflow {workflow!r}: {keyword} must be a dict, not {given!r:.120}.")  # noqa: TRY004  # one class for bad keywords
@@ -209,11 +155,3 @@ def _crons(workflow: str, given: str | Iterable[str]) -> list[str]:
                 f"ever fires."
             )
     return list(dict.fromkeys(crons))
-
-
-def _error_name(workflow: str, given: object) -> str:
-    if isinstance(given, type) and issubclass(given, BaseException):
-        return given.__name__
-    if isinstance(given, str):
-        return given
-    raise ValueError(f"Workflow {workflow!r}: restart on must hold exception classes, not {given!r}.")

@@ -18,6 +18,7 @@ from wf.remote_audit import RemoteAudit
 from wf.remote_breakers import RemoteBreakers
 from wf.remote_http import Http, part
 from wf.remote_jobs import RemoteJobs
+from wf.remote_overrides import RemoteOverrides
 from wf.remote_tokens import RemoteTokens
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ class RemoteClient:
     def breakers(self) -> RemoteBreakers:
         """As `Client.breakers`."""
         return RemoteBreakers(self.http)
+
+    @property
+    def overrides(self) -> RemoteOverrides:
+        """As `Client.overrides`."""
+        return RemoteOverrides(self.http)
 
     def workflow(self, workflow: str) -> RemoteWorkflow:
         """As `Client.workflow`."""

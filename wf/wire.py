@@ -125,6 +125,11 @@ def settings(found: Mapping[str, Any]) -> dict[str, Any]:
     return _renamed(found, _SETTINGS)
 
 
+def settings_back(told: Mapping[str, Any]) -> Answer:
+    """The settings that `settings` has told."""
+    return _read(told, _SETTINGS)
+
+
 def job(found: Mapping[str, Any]) -> dict[str, Any]:
     """A job, or what one would do."""
     return _renamed(found, _JOB, rest=True)

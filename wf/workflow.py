@@ -16,7 +16,8 @@ import structlog
 
 from wf.core.names import check_event_type
 from wf.errors import InvalidEventType, WfError, WorkflowNotFound
-from wf.keywords import RestartPolicy, check_model, class_settings
+from wf.keywords import check_model, class_settings
+from wf.restart_policy import RestartPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
@@ -70,7 +71,7 @@ class WorkflowEntrypoint:
             in seconds or as text.
         breaker: `{"failures": 10, "within": "5 minutes", "pause": "10 minutes"}`: if so many instances errored in that
             time, none begins or goes on after a wait until the pause is over and a first one has ended well.
-        restart: The reaper's policy for errored instances, see `RestartPolicy`.
+        restart: The reaper's policy for errored instances, see `RestartPolicy`. Operators may set another one over it.
         strict: Pause an instance whose journal does not fit the code, instead of going on with a warning.
         params: A pydantic model: payloads are validated when an instance is created, and `run` gets the model.
         events: Pydantic models of the payloads of events, by type: validated when an event is sent, and a wait of that
@@ -111,7 +112,7 @@ class WorkflowEntrypoint:
         cls.workflow_version = str(version)
         cls.workflow_settings = class_settings(
             cls.workflow_name, limits=limits, concurrency=concurrency, schedules=schedules,
-            default_retention=default_retention, breaker=breaker, strict=strict,
+            default_retention=default_retention, breaker=breaker, restart=restart, strict=strict,
         )  # fmt: skip
         cls.params_model = None if params is None else check_model(cls.workflow_name, params)
         cls.event_models = _check_events(cls.workflow_name, {} if events is None else events)

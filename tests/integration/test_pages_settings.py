@@ -70,6 +70,7 @@ def test_the_form_holds_what_is_set(pages: Pages) -> None:
     filled = {
         "concurrency": ["7"], "success_retention": ["1 d 12 h"], "error_retention": ["90061.5"],
         "own_schedules": ["yes"], "schedules": ["30 8 * * *\n0 9 * * *"],
+        **{f"restart_{part}": [""] for part in ("limit", "delay", "backoff", "on", "from")},
     }  # fmt: skip
     wish = {"concurrency": "7", "success_retention": "36 hours", "error_retention": "90061.5", "own_schedules": "yes"}
     pages.send(PAGE, **wish, schedules="30  8 * * *\r\n\r\n 0 9 * * *")

@@ -38,6 +38,7 @@ OF_A_WORKFLOW = {
     "no diagram of this workflow",
     "schedule not fired; it is tried again",
     "slots not given",
+    "what is set for restarts cannot be read; the class counts",
 }
 """About all instances of one workflow, which they name."""
 

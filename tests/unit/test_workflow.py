@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from wf import StepError, WorkflowEntrypoint, WorkflowNotFound
-from wf.keywords import DELAY_MAX, RestartPolicy
+from wf.restart_policy import DELAY_MAX, RestartPolicy
 from wf.workflow import ModuleUnusable, Registry, registry, version_order
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def test_a_bad_name_is_refused(name: str) -> None:
         ({"limits": {"steps": 0}}, "limits.steps must be a whole number from 1, not 0"),
         ({"limits": {"steps": "many"}}, "limits.steps must be a whole number from 1, not 'many'"),
         ({"restart": {"limits": 3}}, "unknown key 'limits' in restart; known are limit, delay, backoff, on, from"),
-        ({"restart": {"limit": 0}}, "restart limit must be a whole number from 1, not 0"),
-        ({"restart": {"limit": True}}, "restart limit must be a whole number from 1, not True"),
+        ({"restart": {"limit": -1}}, "restart limit must be a whole number from 0, not -1"),
+        ({"restart": {"limit": True}}, "restart limit must be a whole number from 0, not True"),
         ({"restart": {"delay": "soon"}}, "restart delay 'soon' is not a duration"),
         ({"restart": {"backoff": "quadratic"}}, "restart backoff 'quadratic' is not constant, linear or exponential"),
         ({"restart": {"from": "middle"}}, 'restart from must be "failed" or "start", not \'middle\''),

@@ -19,10 +19,13 @@ CONFIGURED = {
     "created_on": "2026-10-01T08:00:00Z", "modified_on": "2026-11-26T09:30:00Z", "triggered_on": None, "is_deleted": 0,
     "terminator_running": 0, "settings": {"concurrency": {"limit": 20}},
 }  # fmt: skip
+RESTART = {"limit": 5, "delay": "5 minutes", "backoff": "exponential", "on": ["ConnectionError"], "from": "failed"}
 SETTINGS = {
     "script_name": "shop.workflows", "class_name": "Report", "concurrency": {"limit": 20},
     "schedules": [{"cron": "0 9 * * MON-FRI"}], "default_retention": {"success_retention": "7 days"},
+    "restart": RESTART,
 }  # fmt: skip
+CHANGE = {"restart": {"limit": 0}, "concurrency": {"limit": 5}, "schedules": None}
 VERSION = {
     "id": "2", "workflow_id": "report", "class_name": "Report", "script_name": "shop.workflows",
     "created_on": "2026-11-20T08:00:00Z", "modified_on": "2026-11-20T08:00:00Z",

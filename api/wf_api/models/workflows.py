@@ -1,9 +1,10 @@
 """Workflows and their versions."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from wf.restart_policy import DELAY_MAX, RESTARTS_MAX
 from wf_api.models import examples
 from wf_api.models.common import Given, Json, Moment, Told, like
 
@@ -113,6 +114,28 @@ class Retention(Given):
     error_retention: float | str | None = None
 
 
+class Restart(Given):
+    """Which errored instances start again by themselves, when, and how often; from the next that fails."""
+
+    model_config = Given.model_config | like(examples.RESTART)
+
+    limit: int | None = Field(
+        default=None, ge=0, le=RESTARTS_MAX, description="Restarts at most; 0: never. 3 by default."
+    )
+    delay: Annotated[float, Field(ge=0, le=DELAY_MAX)] | str | None = Field(
+        default=None, description="Before the first one, in seconds or as text. A minute by default."
+    )
+    backoff: Literal["constant", "linear", "exponential"] | None = Field(
+        default=None, description="How the delay grows. `exponential` by default."
+    )
+    on: list[Annotated[str, Field(min_length=1, max_length=256)]] | None = Field(
+        default=None, max_length=100, description="Class names of errors that are worth it. Empty, the default: all."
+    )
+    from_: Literal["failed", "start"] | None = Field(
+        default=None, alias="from", description="Where to begin again. `failed`, what failed, by default."
+    )
+
+
 class Settings(Given):
     """What operators set over the keywords of the class; what is absent is as the class says."""
 
@@ -124,7 +147,19 @@ class Settings(Given):
     concurrency: Concurrency | None = None
     schedules: list[Cron] | None = Field(default=None, max_length=100, description="An empty list: none at all.")
     default_retention: Retention | None = None
+    restart: Restart | None = None
     jurisdiction: str | None = Field(default=None, description="Accepted and ignored: there is one place here.")
+
+
+class SettingsChange(Given):
+    """What operators set anew over the keywords of the class; what is absent stays, null is as the class says."""
+
+    model_config = Given.model_config | like(examples.CHANGE)
+
+    concurrency: Concurrency | None = None
+    schedules: list[Cron] | None = Field(default=None, max_length=100, description="An empty list: none at all.")
+    default_retention: Retention | None = Field(default=None, description="What is not named stays as it is in force.")
+    restart: Restart | None = Field(default=None, description="What is not named stays as it is in force.")
 
 
 class Configured(Told):

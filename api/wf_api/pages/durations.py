@@ -18,7 +18,7 @@ def read_retention(given: Mapping[str, str]) -> tuple[dict[str, float], dict[str
     for key in RETENTION_KEYS:
         if text := given.get(key, "").strip():
             try:
-                found |= check_retention("This", {key: _number(text)})
+                found |= check_retention("This", {key: read_number(text)})
             except ValueError as error:
                 wrong[key] = str(error).replace(f"This.{key}", "This time,", 1)
     return found, wrong
@@ -30,8 +30,8 @@ def written(seconds: float) -> str:
     return text if durations.seconds(text) == seconds else repr(seconds)
 
 
-def _number(given: str) -> float | str:
-    """Seconds, if it is a number without a unit."""
+def read_number(given: str) -> float | str:
+    """Seconds, if it is a number without a unit; else the text as it is."""
     try:
         return float(given)
     except ValueError:

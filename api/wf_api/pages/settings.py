@@ -13,12 +13,12 @@ from wf.crons import CRON_MAX, is_cron
 from wf.deployments import TooManySchedules
 from wf.errors import WfError
 from wf.keywords import RETENTION_KEYS
-from wf.overrides import settings_of
 from wf_api.access import Admin, Caller, Reader, Scope
 from wf_api.pages.durations import read_retention, written
+from wf_api.pages.policies import RESTART_DEFAULTS, RESTART_FIELDS, read_restart, restart_fields, restart_lines
 from wf_api.pages.refusals import form
 from wf_api.pages.render import path
-from wf_api.problems import InvalidRequest, as_given
+from wf_api.problems import as_given
 
 router = APIRouter(prefix="/workflows/{name}/settings", include_in_schema=False)
 
@@ -26,7 +26,7 @@ CONCURRENCY_MAX = 50_000
 """As the API takes it."""
 
 _NO_CRON = "{} is no cron expression of five fields, such as '0 9 * * MON-FRI', that ever fires."
-_SHOWN = ("concurrency", "schedules", "default_retention", "limits", "breaker", "strict")
+_SHOWN = ("concurrency", "schedules", "default_retention", "restart", "limits", "breaker", "strict")
 
 
 class Wanted(BaseModel):
@@ -35,6 +35,11 @@ class Wanted(BaseModel):
     concurrency: str = ""
     success_retention: str = ""
     error_retention: str = ""
+    restart_limit: str = ""
+    restart_delay: str = ""
+    restart_backoff: str = ""
+    restart_on: str = ""
+    restart_from: str = ""
     own_schedules: str = ""
     schedules: str = ""
 
@@ -47,6 +52,7 @@ class Wanted(BaseModel):
             own_schedules="yes" if "schedules" in overrides else "",
             schedules="\n".join(overrides.get("schedules", ())),
             **{key: written(retention[key]) for key in RETENTION_KEYS if key in retention},
+            **restart_fields(overrides.get("restart")),
         )  # fmt: skip
 
     def read(self) -> tuple[dict[str, Any], dict[str, str]]:
@@ -60,6 +66,9 @@ class Wanted(BaseModel):
                 wrong["concurrency"] = f"A whole number from 1 to {CONCURRENCY_MAX:,} is needed."
         kept, faults = read_retention(self.model_dump(include=set(RETENTION_KEYS)))
         found |= {"default_retention": kept} if kept else {}
+        wrong |= faults
+        policy, faults = read_restart(self.model_dump(include=set(RESTART_FIELDS)))
+        found |= {"restart": policy} if policy else {}
         wrong |= faults
         if self.own_schedules:
             lines = [" ".join(line.split()) for line in self.schedules.splitlines()]
@@ -85,24 +94,13 @@ def set_by_page(
     if wrong:
         return _page(request, caller, name, wanted, wrong=wrong)
     try:
-        _set(caller, name, given)
+        with as_given():
+            caller.client.overrides.replace(name, given)
     except TooManySchedules as error:
         return _page(request, caller, name, wanted, error=error, wrong={"schedules": str(error)})
     except WfError as error:
         return _page(request, caller, name, wanted, error=error)
     return RedirectResponse(path("workflows", name, "settings", said="configured"), 303)
-
-
-def _set(caller: Caller, name: str, given: dict[str, Any]) -> None:
-    client = caller.client
-    now = settings_of(client.catalog, name)
-    if now.class_name is None:
-        raise InvalidRequest(f"No worker has registered workflow {name!r} since the last migration; start one.")
-    with as_given():
-        client.catalog.configure(
-            name, given, module=now.script_name, class_name=now.class_name, actor=client.actor,
-            max_schedules=client.settings.max_schedules,
-        )  # fmt: skip
 
 
 def _page(
@@ -111,12 +109,12 @@ def _page(
 ) -> HTMLResponse:  # fmt: skip
     caller.check(name)
     catalog, kept = caller.client.catalog, caller.client.settings
-    found = settings_of(catalog, name)
+    found = caller.client.overrides.get(name)
     return form(
         request, caller, "settings.html", error, beside=bool(wrong), status=400 if wrong else 200, name=name,
         found=found, rows=[_row(found, key) for key in _SHOWN], firings=catalog.schedules(name),
         wanted=wanted or Wanted.of(found.overrides), wrong=wrong or {},
-        may=caller.principal.scope >= Scope.ADMIN,
+        may=caller.principal.scope >= Scope.ADMIN, defaults=RESTART_DEFAULTS,
         kept=(written(kept.success_retention), written(kept.error_retention)), most=CONCURRENCY_MAX,
         where=path("workflows", name, "settings"), back=path("workflows", name),
     )  # fmt: skip
@@ -124,19 +122,21 @@ def _page(
 
 def _row(found: Answer, key: str) -> tuple[str, list[str], list[str] | None, list[str]]:
     """A setting: what the class says, what is set over it (None: nothing), and what is in force."""
-    over = _lines(key, found.overrides[key]) if key in found.overrides else None
-    return key, _lines(key, found.declared.get(key)), over, _lines(key, found.settings.get(key))
+    declared, over, force = (
+        _lines(key, side[key]) if key in side else None for side in (found.declared, found.overrides, found.settings)
+    )
+    return key, declared or [], over, force or []
 
 
 def _lines(key: str, value: Any) -> list[str]:
     """A setting in words, one on a line."""
-    if value is None:
-        return []
     match key:
         case "schedules":
             return list(value) or ["none"]
         case "default_retention":
             return [f"{name.partition('_')[0]}: {written(value[name])}" for name in RETENTION_KEYS if name in value]
+        case "restart":
+            return restart_lines(value)
         case "breaker":
             within, pause = written(value["within"]), written(value["pause"])
             return [f"failures: {value['failures']} within {within}", f"pause: {pause}"]

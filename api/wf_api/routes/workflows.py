@@ -58,7 +58,8 @@ def configure_workflow(name: str, wanted: models.Settings, caller: Admin) -> Res
     A workflow comes to be when a worker registers its class, not here.
     """
     caller.check(name)
-    given = wanted.model_dump(include={"limits", "concurrency", "default_retention"}, exclude_none=True)
+    plain = {"limits", "concurrency", "default_retention", "restart"}
+    given = wanted.model_dump(include=plain, exclude_none=True, by_alias=True)
     if wanted.schedules is not None:
         given["schedules"] = [schedule.cron for schedule in wanted.schedules]
     client = caller.client
