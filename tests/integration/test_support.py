@@ -74,7 +74,7 @@ def test_a_fork_is_what_an_interpreter_would_be(settings: Settings, tmp_path: Pa
     (tmp_path / "tells.py").write_text(TELLS)
     first = {"module": ["-m", "tells"], "code": ["-c", TELLS], "script": [str(tmp_path / "tells.py")]}[kind]
     env, told = environment(settings, {"TOLD": "this"}), {}
-    assert can_fork(env)
+    assert can_fork(first, env)
     for begin in launch, fork:
         log = tmp_path / f"{begin.__name__}.log"
         child = begin([*first, "and", "more"], env=env, cwd=tmp_path, log=log)
@@ -92,4 +92,5 @@ def test_a_fork_is_killed_like_others(settings: Settings, tmp_path: Path) -> Non
     assert child.poll() is None
     child.send_signal(signal.SIGKILL)
     assert child.wait(20) == -signal.SIGKILL
-    assert not can_fork(environment(settings, {"PYTHONHASHSEED": "1"}))
+    assert not can_fork(["-c", "pass"], environment(settings, {"PYTHONHASHSEED": "1"}))
+    assert not can_fork(["-W", "error", "-c", "pass"], environment(settings))

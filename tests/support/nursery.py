@@ -85,10 +85,11 @@ class Fork:
             os.kill(self.pid, sig)
 
 
-def can_fork(env: Mapping[str, str]) -> bool:
-    """Whether a child can have these variables: none of them is for the start of an interpreter."""
-    told = {name for name in env.keys() | os.environ.keys() if name.startswith("PYTHON")}
-    return sys.platform == "linux" and all(env.get(name) == os.environ.get(name) for name in told - _READ)
+def can_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
+    """Whether a child can be that: no option and no variable is for the start of an interpreter."""
+    told = {name for name in env.keys() | os.environ.keys() if name.startswith("PYTHON")} - _READ
+    options = argv[0].startswith("-") and argv[0] not in {"-m", "-c"}
+    return sys.platform == "linux" and not options and all(env.get(name) == os.environ.get(name) for name in told)
 
 
 def fork(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Fork:

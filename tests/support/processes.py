@@ -25,7 +25,7 @@ def environment(settings: Settings, extra: Mapping[str, str] | None = None) -> d
 
 def launch(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Child:
     """Begin `python ARGV`, forked from a process that has imported what it needs, if that makes no difference."""
-    begin = fork if can_fork(env) else processes.launch
+    begin = fork if can_fork(argv, env) else processes.launch
     return begin(argv, env=env, cwd=cwd, log=log)
 
 
