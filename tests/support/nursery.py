@@ -105,8 +105,15 @@ def fork(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -
     log.touch()
     process.start()
     child = Fork(process)
-    wait_until(lambda: os.getpgid(child.pid) == child.pid, what=f"{argv} leads a group, as which it can be killed")
+    wait_until(lambda: child.poll() is not None or _leads(child.pid), what=f"{argv} leads a group, to be killed as one")
     return child
+
+
+def _leads(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:  # it has ended
+        return True
 
 
 def _become(argv: list[str], env: dict[str, str], cwd: Path, log: Path) -> None:
