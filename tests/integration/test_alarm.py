@@ -199,7 +199,7 @@ def test_a_feeder_that_is_stopped_sends_what_it_has_taken(own_redis_settings: Se
         owner = rig.workers[0]
         assert owner.alarm.run_once() == 4
         rig.take()
-        rig.redis.execute_command("CLIENT", "PAUSE", "200", "WRITE")
+        rig.redis.client_pause(200, all=False)
         owner.feeder.go_on()
         wait_until(lambda: min(due_after(rig)) > 0, what="the others are taken")
         owner.feeder.stop()
