@@ -265,8 +265,8 @@ def _step_row(row: tuple[Any, ...]) -> StepRow:
         raise CodecError(f"Config of step {f'{name}-{count}'!r}: {config!r:.120} is no configuration.")
     try:
         key, stands = Key(Kind(kind), name, count), StepStatus(status)
-    except ValueError as error:
-        raise CodecError(f"Step {f'{name}-{count}'!r}: {error}; a newer release wrote it.") from error
+    except ValueError as unknown:
+        raise CodecError(f"Step {f'{name}-{count}'!r}: {unknown}; a newer release wrote it.") from unknown
     return StepRow(
         seq, key, stands, rev, config=config, attempt=attempt, lost=lost,
         lease=lease, wake_at=wake_at, ended_at=ended_at, output=output, error=error,
