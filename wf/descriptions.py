@@ -170,9 +170,10 @@ def _step(values: tuple[Any, ...], attempts: dict[int, list[Answer]], read: Call
         return None if data is None else "[REDACTED]" if hidden else read(data)
 
     ended = status in STEP_ENDED
-    finished = {"finished": ended} if _STEP_TYPES[kind] in ("sleep", "waitForEvent") else {}
+    type = _STEP_TYPES.get(kind, kind)  # a newer release may know other kinds
+    finished = {"finished": ended} if type in ("sleep", "waitForEvent") else {}
     return Answer(
-        seq=seq, name=f"{name}-{count}", type=_STEP_TYPES[kind], status=status, start=start, end=end,
+        seq=seq, name=f"{name}-{count}", type=type, status=status, start=start, end=end,
         success=status == StepStatus.COMPLETE if ended else None, config=config, attempt=attempt, lost=lost,
         output=TRUNCATED if cut and not hidden else shown(output),
         error=Answer(_UNTOLD) if hushed else error_answer(error), heartbeat=shown(details),

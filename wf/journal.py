@@ -207,7 +207,7 @@ class Journal:
             reason: The same in a word, for the audit.
             statuses: Those in which it is paused.
             rev: Only at this one.
-            nudges: Only after so many in vain.
+            nudges: Only after so many in vain; while a step of it runs they are not.
 
         Returns:
             Whether it is paused now.
@@ -268,7 +268,11 @@ def _step_row(row: tuple[Any, ...]) -> StepRow:
     seq, kind, name, count, status, config, attempt, lost, lease, wake_at, ended_at, rev, output, error = row
     if config is not None and not isinstance(config, dict):
         raise CodecError(f"Config of step {f'{name}-{count}'!r}: {config!r:.120} is no configuration.")
+    try:
+        key, stands = Key(Kind(kind), name, count), StepStatus(status)
+    except ValueError as unknown:
+        raise CodecError(f"Step {f'{name}-{count}'!r}: {unknown}; a newer release wrote it.") from unknown
     return StepRow(
-        seq, Key(Kind(kind), name, count), StepStatus(status), rev, config=config, attempt=attempt, lost=lost,
+        seq, key, stands, rev, config=config, attempt=attempt, lost=lost,
         lease=lease, wake_at=wake_at, ended_at=ended_at, output=output, error=error,
     )  # fmt: skip

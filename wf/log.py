@@ -32,12 +32,9 @@ def log_failure(instance: InstanceRow, row: StepRow, error: BaseException) -> No
     )
 
 
-def log_lost(instance: InstanceRow, row: StepRow) -> None:
+def log_lost(instance: InstanceRow, row: StepRow, *, again: bool) -> None:
     """An attempt's lease has run out: its worker was killed, suspended, or cut off from Postgres."""
-    log.warning(
-        "attempt lost with its worker; the step is tried again",
-        **about(instance, row),
-    )
+    log.warning("attempt lost with its worker", **about(instance, row), again=again)
 
 
 def log_end(live: Live) -> None:

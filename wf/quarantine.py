@@ -56,7 +56,7 @@ class Quarantine:
         told = type(error)(f"{storable(str(error))} {REMEDY}")
         reason, pausable = type(error).__name__, MOVING - {Status.ROLLING_BACK}  # a resume does not go on with that
         paused = self._journal.halt(nudge.key, encode_error(told), reason, pausable, nudges=PATIENCE)
-        self._journal.warn(nudge.key, [f"The last nudge had no effect: {told}"])
+        self._journal.warn(nudge.key, [f"A nudge had no effect: {told}"])
         named = self._journal.database.read(statements()["instance_named"], {"key": nudge.key})
         for workflow, id, status, nudges in named:
             log.error(

@@ -97,10 +97,14 @@ class Tracing:
 
     def _on(self) -> Spans | None:
         if self._spans is None and self._enabled and _API in sys.modules:
-            from wf.spans import Spans  # noqa: PLC0415  (it imports OpenTelemetry)
-
-            self._spans = Spans(self._journal.clock)
+            self._spans = _carefully(self._begun)
+            self._enabled = self._spans is not None  # what cannot be imported now cannot be imported at the next step
         return self._spans
+
+    def _begun(self) -> Spans:
+        from wf.spans import Spans  # noqa: PLC0415  (it imports OpenTelemetry)
+
+        return Spans(self._journal.clock)
 
 
 def _carefully(call: Callable[[], T]) -> T | None:

@@ -42,7 +42,7 @@ class Alarm:
         dispatcher: Publishes the nudges.
 
     Attributes:
-        is_behind: Whether there may be more to wake than the last batch held.
+        is_behind: Whether there may be more to wake at once than the last batch held; not while Redis is away.
     """
 
     def __init__(self, settings: Settings, journal: Journal, dispatcher: Dispatcher) -> None:
@@ -80,6 +80,7 @@ class Alarm:
             room = self._pace.at_tick(self._dispatcher.queued(), self._journal.clock.now())
         except BrokerUnavailable as error:  # nobody could be nudged: all stay due
             log.warning("nobody woken; the next tick tries again", reason=str(error))
+            self.is_behind = False
             return 0
         return self._wake(room, ahead=self._settings.alarm_tick * AHEAD)
 
@@ -102,5 +103,6 @@ class Alarm:
         )
         if not published:  # Redis is away: look again at the next tick, without backing off
             self._journal.undue(wakes, due_in=self._settings.alarm_tick)
+            self.is_behind = False
             return 0
         return len(wakes)

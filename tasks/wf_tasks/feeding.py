@@ -23,6 +23,9 @@ LEAST = 4
 TICKS = 2
 """Ticks for which the feeder works: the next one comes to any worker, and late if all are busy."""
 
+JOIN = 2.0
+"""Seconds that a process which stops gives to a batch that is on its way: taken and not sent, it would come late."""
+
 log = structlog.get_logger("wf")
 
 
@@ -87,12 +90,17 @@ class Feeder:
         with self._lock:
             self._until = time.monotonic() + self._tick * TICKS
             if self._thread is None and not self._stopped.is_set():
-                self._thread = threading.Thread(target=self._run, name="wf-feeder", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="wf-feeder", daemon=True)
+                thread.start()  # if no more threads are to be had, the next tick tries again
+                self._thread = thread
 
     def stop(self) -> None:
-        """End the thread."""
-        self._stopped.set()
+        """End the thread, when the batch that it has taken is sent."""
+        with self._lock:
+            self._stopped.set()
+            thread = self._thread
+        if thread is not None:
+            thread.join(JOIN)
 
     def _run(self) -> None:
         while self._goes_on():

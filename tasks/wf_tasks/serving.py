@@ -98,6 +98,7 @@ def _watch(sender: Any = None, **_: object) -> None:
 def _leave(**_: object) -> None:
     presence.disappear()
     if _runs_workflows():
+        runtime().feeder.stop()
         runtime().engine.runner.lines.close()
         runtime().meter.close()
 

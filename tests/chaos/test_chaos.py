@@ -26,6 +26,9 @@ from wf.testing.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+SECONDS = 45
+"""Of chaos in each run of the suite."""
+
 QUICK = {"lease": 2.0, "renudge": 2.0, "alarm_tick": 0.5}
 
 JOURNALS = {
@@ -145,7 +148,7 @@ def evidence(deployment: Deployment, connection: psycopg.Connection[Any]) -> Evi
 def test_nothing_is_lost_in_a_minute_of_chaos() -> None:
     """Whatever was acknowledged is there, once, and has ended as it should; figures and picture tell of the rest."""
     with tempfile.TemporaryDirectory(prefix="wf-chaos-", ignore_cleanup_errors=True) as folder:
-        report = run(Path(folder), seconds=45, seed=7, rate=1.5, **QUICK)
+        report = run(Path(folder), seconds=SECONDS, seed=7, rate=1.5, **QUICK)
         assert report["wrong"] == []
         assert report["instances"] > 40
         assert len(report["deeds"]) > 5

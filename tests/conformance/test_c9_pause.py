@@ -77,7 +77,7 @@ def test_a_pause_that_loses_its_worker_comes_about_when_the_lease_ends(rig: Rig)
     worker = rig.workers[0]
     live = worker.engine.passes.load(nudge)
     assert live is not None
-    moved, claimed = worker.engine._move(live, 0, None, may_claim=True)
+    moved, claimed = worker.engine.mover.move(live, 0, None, may_claim=True)
     assert moved
     assert claimed is not None  # claimed, and never run: as if the worker had died
     worker.engine.passes.drop(live)

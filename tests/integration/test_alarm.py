@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,7 +11,7 @@ import pytest
 from tests.support import START, Rig, RowLock, wait_until
 from tests.support.errands import Errand
 from wf import WorkflowEntrypoint
-from wf.dispatch import Dispatcher
+from wf.dispatch import Dispatcher, connect
 from wf_tasks.alarm import AHEAD
 from wf_tasks.runtime import Watch
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wf.facts import Wake
+    from wf.settings import Settings
 
 
 def sleepers(rig: Rig, dues: Iterable[float]) -> None:
@@ -176,6 +178,53 @@ def test_the_feeder_works_a_crowd_off_between_two_ticks(rig: Rig) -> None:
             assert small.queued() <= 4
             taken += len(small.take())
         assert taken == 21
+
+
+def test_nothing_is_fed_while_redis_is_away(rig: Rig) -> None:
+    """The next tick looks again; a feeder would only say the same once more, over and over."""
+    with Rig(rig.settings.model_copy(update={"alarm_batch": 4})) as small:
+        alarm, dispatcher = small.workers[0].alarm, small.workers[0].dispatcher
+        sleepers(rig, range(-9, 0))
+        assert (alarm.run_once(), alarm.is_behind) == (4, True)
+        with connect(rig.settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})) as away:
+            kept, dispatcher._redis = dispatcher._redis, away
+            assert (alarm.run_once(), alarm.is_behind) == (0, False)
+            dispatcher._redis = kept
+
+
+def test_a_feeder_that_is_stopped_sends_what_it_has_taken(own_redis_settings: Settings) -> None:
+    """Or a worker that ends in order would make a whole batch of sleepers late."""
+    with Rig(own_redis_settings.model_copy(update={"alarm_batch": 4, "alarm_tick": 30.0})) as rig:
+        sleepers(rig, range(-7, 0))
+        owner = rig.workers[0]
+        assert owner.alarm.run_once() == 4
+        rig.take()
+        rig.redis.client_pause(200, all=False)
+        owner.feeder.go_on()
+        wait_until(lambda: min(due_after(rig)) > 0, what="the others are taken")
+        owner.feeder.stop()
+        assert rig.queued() == 3
+
+
+def test_a_feeder_without_a_thread_begins_at_the_next_tick(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be out of threads for a moment; its alarm must not be slow for ever."""
+    with Rig(rig.settings.model_copy(update={"alarm_batch": 4, "alarm_tick": 30.0})) as small:
+        sleepers(rig, range(-21, 0))
+        owner = small.workers[0]
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", out_of_threads)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                owner.tick()
+        taken = len(small.take())
+        owner.tick()
+        while taken < 21:  # two ticks wake no more than eight
+            wait_until(lambda: small.queued() > 0, what="there are nudges")
+            taken += len(small.take())
+
+
+def out_of_threads(_: threading.Thread) -> None:
+    """What Python says then."""
+    raise RuntimeError("can't start new thread")
 
 
 def test_the_alarm_publishes_with_a_countdown_what_is_not_due_yet(rig: Rig) -> None:

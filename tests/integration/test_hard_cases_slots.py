@@ -227,7 +227,7 @@ def test_an_instance_that_is_stopped_while_it_takes_a_slot_does_not_keep_it(rig:
     seen = rig.workers[0].journal.load(rig.take()[0].key)
     assert seen is not None
     getattr(stopped, action)()
-    assert rig.workers[0].engine._slots.take(seen.instance), "the worker comes too late to know better"
+    assert rig.workers[0].engine.mover.slots.take(seen.instance), "the worker comes too late to know better"
     other = rig.create(cls, "other", None)
     rig.settle()
     assert other.status().status == "queued"

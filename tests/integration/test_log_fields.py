@@ -7,6 +7,7 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import structlog
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
@@ -19,8 +20,6 @@ from wf_reaper.restarts import Restarts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from tests.support import Rig
 
@@ -105,9 +104,30 @@ def test_lost_and_stopped_attempts_are_named(rig: Rig) -> None:
                 lines.append({"event": "over"})
     assert [(line["event"], fields(line)) for line in lines] == [
         ("not wanted any more; attempt stopped", of("heartbeat-fields-stopped", "s-1", "work-1")),
-        ("attempt lost with its worker; the step is tried again", of("heartbeat-fields-frail", "l-1", "work-1")),
+        ("attempt lost with its worker", of("heartbeat-fields-frail", "l-1", "work-1")),
         ("over", {}),
     ]
+
+
+def test_the_last_lost_attempt_is_not_said_to_be_tried_again(rig: Rig) -> None:
+    """With `at_most_once` the first one is the last."""
+
+    def die() -> None:
+        raise SystemExit
+
+    for id, once in (("again", False), ("once", True)):
+        rig.create(one_step(die, f"fields-{id}", at_most_once=once), id)
+        with pytest.raises(SystemExit):
+            rig.settle()
+    rig.clock.advance(rig.settings.lease + 1)
+    rig.workers[0].alarm.run_once()
+    nudges = sorted(rig.take(), key=lambda nudge: nudge.key)
+    with heard() as lines:
+        with pytest.raises(SystemExit):
+            rig.advance(nudges[0])
+        rig.advance(nudges[1])
+    said = {line["instance"]: line["again"] for line in lines if line["event"] == "attempt lost with its worker"}
+    assert said == {"again": True, "once": False}
 
 
 def test_lines_from_below_name_the_instance_of_their_caller(rig: Rig) -> None:

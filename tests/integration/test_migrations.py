@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from tests.histories.upgrading import make_schema
+from tests.support import wait_until
 from wf.errors import JournalBusy, JournalUnavailable, SchemaMismatch
-from wf.migrations import LOCK, check, current, head, migrate, script
+from wf.migrations import LOCK, REST, TURN, check, current, head, migrate, script
 from wf.tables import metadata
 from wf.urls import database_url as sqlalchemy_url
 
@@ -55,8 +57,9 @@ def version(url: str) -> str | None:
 
 
 def test_a_migration_lets_others_have_their_turn_and_says_who_is_in_its_way(empty_database_url: str) -> None:
-    """An open transaction that has only read keeps it off; who comes behind it waits for a moment, not without end."""
+    """An open transaction that has only read keeps it off; who comes behind it waits for a moment, then works on."""
     make_schema(empty_database_url, "0002")
+    worked = 0.0
     with (
         psycopg.connect(empty_database_url, application_name="a long report") as reader,
         psycopg.connect(empty_database_url, autocommit=True, options="-c lock_timeout=5s") as worker,
@@ -65,12 +68,34 @@ def test_a_migration_lets_others_have_their_turn_and_says_who_is_in_its_way(empt
         with ThreadPoolExecutor(1) as beside:
             migration = beside.submit(migrate, empty_database_url, patience=3)
             while not migration.done():
+                began = time.monotonic()
                 worker.execute("select count(*) from wf.workflow")
+                if (took := time.monotonic() - began) < TURN / 4:
+                    worked += took
         with pytest.raises(JournalBusy, match=r"a long report with pid \d+, idle in transaction for \d+ s"):
             migration.result()
         assert version(empty_database_url) == "0002"
+        assert worked > REST / 2
         reader.rollback()
         migrate(empty_database_url)
+    check(empty_database_url)
+
+
+def test_a_migration_that_ends_in_a_deadlock_begins_again(empty_database_url: str) -> None:
+    """An app that holds one table wants another one, which the migration holds: that may be the one to give way."""
+    make_schema(empty_database_url, "0002")
+    with (
+        psycopg.connect(empty_database_url, options="-c deadlock_timeout=20s") as app,  # it will not give way
+        psycopg.connect(empty_database_url, autocommit=True) as watcher,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        app.execute("select count(*) from wf.workflow")
+        migration = beside.submit(migrate, empty_database_url)
+        waiting = "select count(*) from pg_locks where not granted and relation = 'wf.workflow'::regclass"
+        wait_until(lambda: watcher.execute(waiting).fetchone() == (1,), what="the migration waits for a table")
+        app.execute("select count(*) from wf.version")
+        app.rollback()
+        migration.result(timeout=30)
     check(empty_database_url)
 
 

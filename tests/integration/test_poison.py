@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from signal import SIGKILL, SIGSEGV
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -47,13 +48,13 @@ def quick(own_redis_settings: Settings) -> Settings:
     return own_redis_settings.model_copy(update=ticks)
 
 
-def keep_alive(processes: Processes, workers: list[WorkerProcess], settings: Settings) -> int:
-    """Replace the workers that were killed, as an operator's supervisor does; how many were."""
+def keep_alive(processes: Processes, workers: list[WorkerProcess], settings: Settings) -> list[int]:
+    """Replace the workers that have died, as an operator's supervisor does; their exit codes."""
     dead = [worker for worker in workers if not worker.is_running()]
     for worker in dead:
         workers.remove(worker)
         workers.append(processes.worker(FLOWS, settings=settings, concurrency=8))
-    return len(dead)
+    return [worker.wait() for worker in dead]
 
 
 def poison(client: Client, settings: Settings) -> None:
@@ -77,7 +78,7 @@ def settled(flow: Workflow) -> bool:
 @pytest.mark.timeout(400)
 def test_poison_stands_in_nobodys_way(quick: Settings, wf_processes: Processes, tmp_path: Path) -> None:
     """200 healthy instances end well; each poisoned one is told of everywhere, after a bounded number of tries."""
-    sign, deaths = tmp_path / "sign", 0
+    sign, deaths = tmp_path / "sign", list[int]()
     wf_processes.worker(GONE, settings=quick).kill()  # the class was known once
     workers = [wf_processes.worker(FLOWS, settings=quick, concurrency=8)]
     wf_processes.beat(settings=quick)
@@ -104,16 +105,17 @@ def test_poison_stands_in_nobodys_way(quick: Settings, wf_processes: Processes, 
         done = "select count(*) from wf.instance where status = 'complete' and id like 'good-%%'"
 
         def all_done() -> bool:
-            nonlocal deaths
-            deaths += keep_alive(wf_processes, workers, quick)
+            deaths.extend(keep_alive(wf_processes, workers, quick))
             ended = look(quick, done) == [(MANY,)] and deadly.get("deadly-1").status().status == "complete"
             return ended and settled(flow)
 
         wait_until(all_done, 200, "the healthy ones end, the poisoned ones are set apart")
         for n in range(MANY):
             assert flow.get(f"good-{n}").result(timeout=0) == [n, n, "last"]
-        assert deaths == quick.max_lost == len(sign.read_text()), "a step kills so many workers, and no more"
-        assert "lost its worker 3 time(s)" in deadly.get("deadly-1").result(timeout=0)
+        assert deaths == [-SIGKILL] * quick.max_lost + [-SIGSEGV] * quick.max_lost, "each step kills so many workers"
+        assert sign.read_text() == "k" * quick.max_lost + "s" * quick.max_lost, "and no more"
+        for told in deadly.get("deadly-1").result(timeout=0):
+            assert f"lost its worker {quick.max_lost} time(s)" in told
         check_visible(quick, flow)
         check_quiet(quick, workers)
         check_commands(wf_processes, quick)
@@ -155,7 +157,9 @@ def check_commands(processes: Processes, settings: Settings) -> None:
     seen = json.loads(wf("attention", "--json"))
     assert {one["instance"] for one in seen["halted"]["instances"]} == set(DAMAGE)
     assert seen["unserved"] == {"poison-gone": 1}
-    assert [step["instance"] for step in seen["poison"]["steps"]] == ["deadly-1"]
+    assert {(step["instance"], step["step"]) for step in seen["poison"]["steps"]} == {
+        ("deadly-1", "killed-1"), ("deadly-1", "segfault-1"),
+    }  # fmt: skip
     assert "Params: " in wf("instances", "describe", "poison-healthy", "bad-params")
     assert "bad-output" in wf("instances", "list", "poison-healthy", "--status", "paused")
     doctor = wf("doctor", code=1)

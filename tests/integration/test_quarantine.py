@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from tests.support import wait_until
+from tests.support.attempts import LIMIT, Held
 from wf import WorkflowEntrypoint
 from wf.codec import encode
 from wf.passes import DEFER
@@ -169,6 +172,68 @@ def test_a_config_that_cannot_be_read_costs_no_attempt(rig: Rig, config: str, mo
     assert bad.status().status == "complete"
     rig.sql("update wf.step set config = %s", config)
     assert bad.describe().steps[0].output == ("[REDACTED]" if "sensitive" in config else "secret")
+
+
+def test_nobody_is_paused_whose_step_runs(rig: Rig) -> None:
+    """A worker of another release can read it: what all nudges found that others got meanwhile says nothing."""
+    held = Held()
+
+    class Long(WorkflowEntrypoint, name="quarantine-long"):
+        async def run(self, event: Any, step: Any) -> Any:
+            return [event.payload, await step.do("work", held.stand)]
+
+    instance = rig.create(Long, params=1)
+    running = rig.in_thread(rig.advance, rig.take()[0])
+    assert held.begun.wait(LIMIT)
+    DAMAGES["params"].do(rig)
+    for n in range(PATIENCE + 1):  # a heartbeat is no commit: the alarm knows nothing of it
+        rig.clock.advance(rig.settings.renudge * 2**n + 1)
+        rig.sql("update wf.step set wake_at = to_timestamp(%s)", rig.clock.now() + rig.settings.lease)
+        assert rig.workers[0].alarm.run_once() == 1
+        rig.settle()
+    assert (instance.status().status, rig.sql("select nudges from wf.instance")) == ("running", [(PATIENCE + 1,)])
+    held.gate.set()
+    running.result(LIMIT)
+    assert instance.result(timeout=0) == [1, None]
+
+
+def test_a_result_beside_siblings_is_progress(rig: Rig) -> None:
+    """Whoever records it moves the instance on, although it commits nothing else: the alarm begins to count anew."""
+    held, beside = Held(), Held()
+
+    class Both(WorkflowEntrypoint, name="quarantine-both"):
+        async def run(self, event: Any, step: Any) -> None:
+            await asyncio.gather(step.do("one", held.stand), step.do("two", beside.stand))
+
+    rig.create(Both)
+    first = rig.in_thread(rig.settle)
+    assert held.begun.wait(LIMIT)
+    second = rig.in_thread(rig.settle)
+    assert beside.begun.wait(LIMIT)
+    rig.sql("update wf.instance set nudges = 5")
+    beside.gate.set()
+    recorded = "select count(*) from wf.step where status = 'complete'"
+    wait_until(lambda: rig.sql(recorded) == [(1,)], what="the result is recorded")
+    assert rig.sql("select nudges from wf.instance") == [(0,)]
+    held.gate.set()
+    first.result(LIMIT)
+    second.result(LIMIT)
+
+
+@pytest.mark.parametrize("column", ["kind", "status"])
+def test_a_step_of_another_release_is_set_apart_and_shown(rig: Rig, column: str) -> None:
+    """A kind or a status that this release does not know: nobody guesses what it means."""
+    bad, good = relays(rig)
+    rig.sql(f"update wf.step set {column} = 'dream' where instance = (select min(key) from wf.instance) and seq = 1")
+    nudge_in_vain(rig, PATIENCE + 1)
+    assert good.status().status == "complete"
+    shown = bad.describe()
+    assert (shown.status, shown.error.name) == ("paused", "CodecError")
+    assert shown.error.message.startswith("Step 'first-1': 'dream' is not a valid ")
+    assert shown.steps[0].name == "first-1"
+    assert feed_of(bad, "workflow_paused")
+    bad.terminate()
+    assert bad.status().status == "terminated"
 
 
 def test_an_instance_that_nobody_knows_is_offered_in_growing_pauses(rig: Rig) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SHARE = 10
 """Seeds of one test."""
 
+SEEDS = 70
+"""Seeds in each run of the suite."""
+
 
 @pytest.fixture
 def world(settings: Settings) -> Iterator[World]:
@@ -28,7 +31,7 @@ def world(settings: Settings) -> Iterator[World]:
         yield made
 
 
-@pytest.mark.parametrize("first", range(0, 70, SHARE))
+@pytest.mark.parametrize("first", range(0, SEEDS, SHARE))
 def test_seeds(world: World, first: int) -> None:
     """Whatever workers, alarms, senders and people do in whatever order, killed or cut off, every invariant holds."""
     for seed in range(first, first + SHARE):

@@ -32,6 +32,9 @@ TURN = 2.0
 """Seconds that a migration waits for a table: whoever wants the table meanwhile waits behind it, and workers give up
 after 5 s."""
 
+REST = 1.0
+"""Seconds between two turns, in which others work on."""
+
 PATIENCE = 60.0
 """Seconds after which a migration that never gets its tables says who has them."""
 
@@ -46,6 +49,9 @@ _HOLDERS = """
     order by 4 desc
     limit 3
 """
+
+_BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+"""Who waits for one of our tables while holding another that we want, ends in a deadlock, and we may be its victim."""
 
 _REFUSALS = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
 
@@ -71,6 +77,7 @@ def migrate(database_url: str, *, patience: float = PATIENCE) -> None:
         except JournalBusy:  # all of it was rolled back, so that others may have their turn
             if time.monotonic() > give_up:
                 raise
+            time.sleep(REST)
         else:
             return
 
@@ -132,7 +139,7 @@ def _connected(database_url: str, **options: int) -> Iterator[Connection]:
         with engine.begin() as connection:
             yield connection
     except OperationalError as error:
-        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+        if isinstance(error.orig, _BUSY):
             raise JournalBusy(f"{str(error.orig).splitlines()[0]} ({_holders(engine)})") from error
         raise JournalUnavailable(error.orig or error) from error
     except DBAPIError as error:

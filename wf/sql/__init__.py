@@ -1,7 +1,7 @@
 """Named SQL statements: the `.sql` files of this folder, parsed once. No other module holds one.
 
-A statement begins with `-- name: purpose` and ends at the next one. Parameters are psycopg's `%(name)s`. One statement
-is one round trip and one commit.
+A statement begins with `-- name: purpose` after an empty line, and ends at the next one. Parameters are psycopg's
+`%(name)s`. One statement is one round trip and one commit.
 
 Lock order, everywhere: instance, step, event, slot, payload. A statement that locks rows of several instances does
 not wait for any (`skip locked`), so that no order among them is needed: `alarm_due` takes what is free, `lease_extend`
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import LiteralString
 
-_HEAD = re.compile(r"^-- (\w+): (.+)$", re.MULTILINE)
+_HEAD = re.compile(r"(?:\A|(?<=\n\n))-- (\w+): (.+)$", re.MULTILINE)  # not any comment that has a colon
 
 
 def parse(text: str) -> dict[str, str]:

@@ -212,7 +212,7 @@ with mine as (
 )
 update wf.instance
 set
-  rev = written.rev, size = size + %(bytes)s,
+  rev = written.rev, nudges = 0, size = size + %(bytes)s,
   due_at = case
     when due_at is null then null
     else least(due_at, coalesce(to_timestamp(%(now)s), now()) + make_interval(secs => %(due_in)s))

@@ -169,13 +169,21 @@ with gone as (
 select 0, 0 from gone
 
 -- instance_halt: Pause an instance that cannot go on, with the error that says why: at a rev, if one is given, and after so
--- many nudges in vain. Whoever commits anything for it sets `nudges` back to 0, so nobody is paused who still moves.
+-- many nudges in vain. Whoever commits anything for it sets `nudges` back to 0, and while a step of it runs they are not in
+-- vain, because some worker can read it; so nobody is paused who still moves.
 with fence as (
   update wf.instance
   set
     status = 'paused', rev = rev + 1, due_at = null, queued_at = null,
     paused_at = coalesce(to_timestamp(%(now)s), now())
   where key = %(key)s and rev = coalesce(%(rev)s::bigint, rev) and nudges >= %(nudges)s and status = any(%(statuses)s)
+    and (
+      %(nudges)s = 0 or not exists (
+        select from wf.step
+        where step.instance = instance.key and step.generation = instance.generation and step.status = 'running'
+          and step.wake_at > coalesce(to_timestamp(%(now)s), now())
+      )
+    )
   returning key, rev, workflow, id
 ), said as (
   update wf.payload set error = %(error)s from fence where payload.instance = fence.key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["pytest_runtest_makereport", "wf", "wf_own_redis", "wf_processes", "wf_servers", "wf_settings"]
 
 # What is slow to import is imported in the fixtures: this module is loaded in every run of pytest.
+
+PARSES_BESIDE = sys.version_info >= (3, 12, 2) or (3, 11, 8) <= sys.version_info < (3, 12)
+"""Whether two threads may parse Python at once, as pytest does with what it imports for the first time.
+
+Before, one of them ended in a SystemError now and then (CPython gh-106905).
+"""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,8 +61,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def wf_servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     """Postgres and Redis for the tests of this process; started by the first test that needs them."""
-    # What the tests need next takes as long to import as the servers to start, which is mostly waiting.
-    Thread(target=import_module, args=("wf.testing.workbench",), daemon=True).start()
+    if PARSES_BESIDE:  # what the tests need next takes as long to import as the servers to start: they mostly wait
+        Thread(target=import_module, args=("wf.testing.workbench",), daemon=True).start()
     from wf.testing.servers import servers  # noqa: PLC0415
 
     cache, folder = getattr(pytestconfig, "cache", None), None
