@@ -6,6 +6,7 @@ name others. A missing server fails the tests that need it; none is skipped.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import psycopg
 import pytest
 import redis
 
@@ -46,6 +48,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile", choices=sorted(BY_NAME), default=PLAIN.name, help="of tests/hostile/settings.py")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage look at thousands of tests and what they import, again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Which hostile setting the acceptance tests have, and which pooler."""
     return [f"hostile: {config.getoption('hostile')}", f"pooler: {pooler_used()}"]
@@ -67,12 +76,14 @@ def servers_folder() -> Iterator[Path]:
 def databases(servers_folder: Path) -> Iterator[Databases]:
     """The Postgres server of this session."""
     if url := os.environ.get("WF_DATABASE_URL", ""):
-        yield Databases(url)
+        with Databases(url) as databases:
+            yield databases
         return
     server = Postgres(servers_folder, _POSTGRES)
     try:
         server.start()
-        yield Databases(server.url)
+        with Databases(server.url) as databases:
+            yield databases
     finally:
         server.stop()
 
@@ -84,6 +95,8 @@ def template(databases: Databases) -> Iterator[str]:
 
     name = databases.create()
     migrate(databases.url(name))
+    with psycopg.connect(databases.url(name)):
+        pass  # it leaves Postgres's own cache of the schema behind, for all clones
     yield name
     databases.drop(name)
 

@@ -84,7 +84,8 @@ class Stage:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             urls = stack.enter_context(embedded(self._folder))
-            self._databases, self._redis_url = Databases(urls.database_url), urls.redis_url
+            self._databases = stack.enter_context(Databases(urls.database_url))
+            self._redis_url = urls.redis_url
             self._template = self._databases.create()
             migrate(self._databases.url(self._template))
             self._exit = stack.pop_all()

@@ -106,7 +106,7 @@ def test_who_comes_back_goes_before_who_never_ran(rig: Rig) -> None:
     for run in runs:
         run.result(timeout=30)
     rig.settle()
-    assert RAN[2] == "old"
+    assert "old" in RAN[2:4], "two slots were free, and two nudges may overtake each other"
     assert set(statuses(rig).values()) == {"complete"}
 
 

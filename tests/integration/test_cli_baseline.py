@@ -155,6 +155,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     "tokens list": ((), (), ("more",)),
     "tokens create": (("bob", "--scope", "read"), ("ada", "--scope", "read"), ("eve",)),
     "tokens revoke": (("ada",), ("nobody",), ()),
+    "settings": (("trip",), ("trap",), ("trip", "--restart-limit", "many")),
     "instances list": (("trip",), ("trap",), ("trip", "--status", "done")),
     "instances describe": (("trip", "latest"), ("trip", "t-9"), ("trip", "t-1", "--truncate-output-limit", "-1")),
     "instances send-event": ((*NAMED, "--type", "word"), ("trip", "t-9", "--type", "word"), NAMED),

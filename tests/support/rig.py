@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -44,6 +45,7 @@ class Rig:
         self.redis = connect(settings)
         self._delayed: list[tuple[float, Nudge]] = []
         self._threads = ThreadPoolExecutor(8)
+        self._looks: dict[int, psycopg.Connection[Any]] = {}
 
     def create(self, cls: type[WorkflowEntrypoint], id: str = "i-1", params: Any = None) -> Instance:
         """A new instance, its first nudge in the queue."""
@@ -101,13 +103,18 @@ class Rig:
         return int(self.redis.llen(self.settings.broker_prefix + self.settings.queue))
 
     def sql(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
-        """Look into the database."""
-        with psycopg.connect(self.settings.database_url, autocommit=True) as connection:
-            cursor = connection.execute(query, params)
-            return list(cursor.fetchall()) if cursor.description else []
+        """Look into the database, each thread by a connection of its own."""
+        connection = self._looks.get(threading.get_ident())
+        if connection is None or connection.closed:
+            connection = psycopg.connect(self.settings.database_url, autocommit=True)
+            self._looks[threading.get_ident()] = connection
+        cursor = connection.execute(query, params)
+        return list(cursor.fetchall()) if cursor.description else []
 
     def close(self) -> None:
         """Stop everything."""
+        for connection in self._looks.values():
+            connection.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         for worker in self.workers:
             worker.close()
