@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.support.processes import launch
+from tests.support.processes import Forking
 from wf.dispatch import alarm_queue
-from wf.testing.processes import Process, Processes, WorkerProcess
+from wf.testing.processes import Process, WorkerProcess
 from wf.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -29,10 +29,8 @@ class ForkingWorker(WorkerProcess):
         return -9 if self.is_running() else super().wait(timeout)
 
 
-class HostileProcesses(Processes):
-    """Starts the processes of one test under a hostile setting, and soon."""
-
-    launcher = staticmethod(launch)
+class HostileProcesses(Forking):
+    """Starts the processes of one test under a hostile setting."""
 
     def __init__(self, hostile: Hostile, settings: Settings, *given: Any, **named: Any) -> None:
         """Start none yet; the arguments behind the first one are those of `Processes`."""

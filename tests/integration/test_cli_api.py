@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -19,9 +18,9 @@ import pytest
 from tests.support import wait_until
 from tests.support.cli import Shell, Worked
 from tests.support.errands import Errand
-from tests.support.processes import environment
+from tests.support.processes import environment, launch
 from tests.support.web import free_port, status_of
-from wf.dev.process import end, spawn
+from wf.dev.process import end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +35,9 @@ class Server:
     def __init__(self, settings: Settings, folder: Path, *args: str, **env: str) -> None:
         self._log = folder / "api.log"
         self.port = free_port()
-        with self._log.open("wb") as output:
-            argv = [sys.executable, "-m", "wf", "api", *args]
-            variables = {"WF_API_PORT": str(self.port), **env}
-            self.process = spawn(
-                argv, env=environment(settings, variables), cwd=folder, stdout=output, stderr=subprocess.STDOUT
-            )
+        self._log.unlink(missing_ok=True)  # of the one before
+        variables = environment(settings, {"WF_API_PORT": str(self.port), **env})
+        self.process = launch(["-m", "wf", "api", *args], env=variables, cwd=folder, log=self._log)
 
     def says(self, text: str) -> None:
         """Wait until it has printed a text."""

@@ -19,8 +19,10 @@ import sys
 from io import TextIOWrapper
 from multiprocessing import forkserver
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from wf.dev.process import kill_group
 from wf.testing.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ PRELOADED = (
     "celery.apps.beat", "celery.apps.worker", "celery.bin.celery", "celery.concurrency.prefork",
     "celery.concurrency.thread", "celery.fixups.django", "celery.worker.autoscale", "celery.worker.components",
     "celery.worker.consumer", "celery.worker.consumer.delayed_delivery", "celery.worker.strategy", "croniter",
+    "django.core.management", "django.db.models", "django.forms", "django.http", "django.template",
     "kombu.transport.redis", "pydantic_settings", "rich.console", "rich.table",
-    "sqlalchemy.dialects.postgresql.psycopg", "wf.cli.processes", "wf_reaper.tasks", "wf_tasks.mounting",
-    "wf_tasks.pool", "wf_tasks.runtime", "wf_tasks.serving", "wf_tasks.transport",
+    "sqlalchemy.dialects.postgresql.psycopg", "uvicorn", "wf.cli.processes", "wf_api.app", "wf_reaper.tasks",
+    "wf_tasks.mounting", "wf_tasks.pool", "wf_tasks.runtime", "wf_tasks.serving", "wf_tasks.transport",
 )  # fmt: skip
 """Modules that do not look at the environment when they are imported; with all that they import."""
 
@@ -92,7 +95,7 @@ def can_fork(argv: Sequence[str], env: Mapping[str, str]) -> bool:
     return sys.platform == "linux" and not options and all(env.get(name) == os.environ.get(name) for name in told)
 
 
-def fork(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> Fork:
+def fork(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, errors: Path | None = None) -> Fork:
     """Begin `python ARGV` in a session of its own; it gets SIGTERM when this process dies.
 
     Args:
@@ -100,13 +103,33 @@ def fork(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -
         env: All variables.
         cwd: The working directory.
         log: What it prints is added to.
+        errors: The same for its standard error, if that goes elsewhere.
     """
-    process = _context.Process(target=_become, args=(list(argv), dict(env), cwd, log), name="MainProcess")
+    given = (list(argv), dict(env), cwd, log, errors or log)
+    process = _context.Process(target=_become, args=given, name="MainProcess")
     log.touch()
     process.start()
     child = Fork(process)
     wait_until(lambda: child.poll() is not None or _leads(child.pid), what=f"{argv} leads a group, to be killed as one")
     return child
+
+
+def run(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run `python ARGV` to its end; its output is text.
+
+    Raises:
+        TimeoutExpired: It did not end within so many seconds.
+    """
+    with TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        child = fork(argv, env=env, cwd=cwd, log=out, errors=err)
+        try:
+            code = child.wait(timeout)
+        finally:
+            kill_group(child)
+        return subprocess.CompletedProcess(
+            argv, code, out.read_text(errors="replace"), err.read_text(errors="replace")
+        )  # fmt: skip
 
 
 def _leads(pid: int) -> bool:
@@ -116,18 +139,18 @@ def _leads(pid: int) -> bool:
         return True
 
 
-def _become(argv: list[str], env: dict[str, str], cwd: Path, log: Path) -> None:
+def _become(argv: list[str], env: dict[str, str], cwd: Path, log: Path, errors: Path) -> None:
     """Be `python ARGV` from here on."""
     gc.freeze()  # a collection would look at, and so copy, all that was imported
     os.setsid()
     _leash()
-    _print_to(log)
+    _print_to(log, errors)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
     importlib.reload(sys.modules["wf.crashpoints"])  # it does look at the environment
     sys.argv = argv[1:] if argv[0] == "-m" else argv
-    here = {"-m": str(cwd), "-c": ""}.get(argv[0], str(Path(argv[0]).parent))
+    here = {"-m": str(cwd), "-c": ""}.get(argv[0], str(Path(argv[0]).parent.absolute()))
     given = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:] = dict.fromkeys([here, *given, *_installed])
     try:
@@ -138,7 +161,7 @@ def _become(argv: list[str], env: dict[str, str], cwd: Path, log: Path) -> None:
                 sys.argv = ["-c", *argv[2:]]
                 exec(code, {"__name__": "__main__"})
             case _:
-                runpy.run_path(argv[0], run_name="__main__")
+                runpy.run_path(str(Path(argv[0]).absolute()), run_name="__main__")
     finally:
         atexit._run_exitfuncs()  # multiprocessing leaves by os._exit
 
@@ -150,10 +173,10 @@ def _leash() -> None:
     os.close(server._forkserver_alive_fd)
 
 
-def _print_to(log: Path) -> None:
-    opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    for stream in sys.stdout, sys.stderr:
+def _print_to(log: Path, errors: Path) -> None:
+    for stream, path in (sys.stdout, log), (sys.stderr, errors):
         assert isinstance(stream, TextIOWrapper), "the server has those of an interpreter"
+        opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         os.dup2(opened, stream.fileno())
+        os.close(opened)
         stream.reconfigure(line_buffering=True)
-    os.close(opened)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.nursery import can_fork, fork
+from tests.support.nursery import can_fork, fork, run
 from wf.testing import processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from subprocess import CompletedProcess
 
     from wf.dev.process import Child
     from wf.settings import Settings
@@ -29,10 +30,23 @@ def launch(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path)
     return begin(argv, env=env, cwd=cwd, log=log)
 
 
-class Processes(processes.Processes):
-    """Starts processes that find our sources, and soon."""
+class Forking(processes.Processes):
+    """Starts processes by forks, where that makes no difference."""
 
     launcher = staticmethod(launch)
+
+    def run(
+        self, *argv: str, settings: Settings | None = None, cwd: Path | None = None, timeout: float = 60.0, **env: str
+    ) -> CompletedProcess[str]:
+        """As `wf.testing.Processes` has it."""
+        variables = self._env(settings, env)
+        if can_fork(argv, variables):
+            return run(argv, env=variables, cwd=cwd or self._folder, timeout=timeout)
+        return super().run(*argv, settings=settings, cwd=cwd, timeout=timeout, **env)
+
+
+class Processes(Forking):
+    """Starts processes that find our sources."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         super().__init__(settings, folder, paths=_SOURCES)
