@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def effect(ledger: str, step: str) -> str:
     """Append one line in one write, and give the token that is in it."""
     token = uuid4().hex
-    line = json.dumps({"step": step, "token": token, "pid": os.getpid()}) + "\n"
+    line = json.dumps({"step": step, "token": token, "group": os.getpgrp()}) + "\n"
     file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(file, line.encode())

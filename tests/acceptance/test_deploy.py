@@ -32,7 +32,7 @@ def versions(processes: Processes, settings: Settings) -> dict[str, Any]:
 def steps_of(worker: WorkerProcess, ledger: Path) -> set[str]:
     """The steps of letters of version 1 that a worker has run."""
     return {
-        done["step"].split()[-1] for done in effects(ledger) if done["pid"] == worker.pid and done["step"][0] == "1"
+        done["step"].split()[-1] for done in effects(ledger) if done["group"] == worker.pid and done["step"][0] == "1"
     }
 
 
@@ -86,4 +86,4 @@ def test_each_instance_is_finished_by_code_of_its_version(
     }
     again, lost = sum(times.values()) - len(times), sum(one.recoveries for one in described)
     assert 1 <= again <= lost, "the steps that were lost with the old worker ran again, and no others"
-    assert {each["pid"] for each in done if each["step"].startswith("2")} == {after.pid}
+    assert {each["group"] for each in done if each["step"].startswith("2")} == {after.pid}
