@@ -25,7 +25,7 @@ pictures: install  ## the pictures of the dashboard in examples/report/pictures,
 	$(BIN)/python examples/report/photographer.py $(ARGS)
 
 test: install  ## all tests, on embedded Postgres and Valkey; ARGS='-k sleep' chooses some
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 check: install  ## style, types, and which package may import which
 	$(BIN)/ruff check $(CODE)
