@@ -90,6 +90,8 @@ def _after_flushall(stage: Stage) -> float:
 def _without_beat(stage: Stage) -> float:
     """Beat dies while instances sleep; workers notice, and stand in."""
     with stage.ours(beat=True) as ours, _journal(ours) as journal:
+        tick = ours.settings.alarm_tick
+        wait_for(lambda: _ticks(journal, 5 * tick) <= 6, LIMIT, "beat is the only one that ticks", ours.workers)
         since, handle = _value(journal, "select max(key) from wf.instance"), ours.client.workflow("sleeper")
         for seconds in NAPS:
             handle.create(params=seconds)
@@ -106,6 +108,15 @@ def _without_beat(stage: Stage) -> float:
             [since],
         ).fetchall()
         return float(max(decode(bytes(output)) - wake_at for wake_at, output in rows))
+
+
+def _ticks(journal: psycopg.Connection[Any], seconds: float) -> int:
+    """How often the alarm runs in so many seconds: more than once a tick if a worker stands in, as before beat."""
+    seen, until = set(), time.monotonic() + seconds
+    while time.monotonic() < until:
+        seen.add(_value(journal, "select max(ticked_at) from wf.tick where name = 'alarm'"))
+        time.sleep(0.02)
+    return len(seen)
 
 
 def _journal(ours: Ours) -> psycopg.Connection[Any]:
