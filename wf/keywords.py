@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SETTABLE = ("concurrency", "schedules", "default_retention", "restart")
 """What operators may set over the class."""
 
+CONCURRENCY_MAX = 50_000
+"""Most instances that operators may let run at once: as many as an account may on Cloudflare."""
+
 RETENTION_KEYS = ("success_retention", "error_retention")
 RETENTION_MAX = 1000 * 365.25 * 86_400
 """Seconds, a thousand years: a time beyond the calendar cannot be written down when the instance ends."""

@@ -26,7 +26,7 @@ from wf.testing.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SECONDS = 45
+SECONDS = 60
 """Of chaos in each run of the suite."""
 
 QUICK = {"lease": 2.0, "renudge": 2.0, "alarm_tick": 0.5}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 import pytest
 import redis
@@ -15,9 +17,21 @@ from tests.support.processes import environment
 from wf.testing.processes import launch
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from wf.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+ASKS = """
+import os, sys, time
+from pathlib import Path
+from tests.support.nursery import fork
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    child = fork(["-c", "import time; time.sleep(600)"], env=os.environ, cwd=folder, log=folder / "child.log")
+    (folder / "new").write_text(str(child.pid))
+    (folder / "new").rename(folder / "child")
+    time.sleep(600)
+"""
 
 TELLS = """
 import os, sys
@@ -82,6 +96,18 @@ def test_a_fork_is_what_an_interpreter_would_be(settings: Settings, tmp_path: Pa
         told[begin] = log.read_text()
     assert "('TOLD', 'this')" in told[fork]
     assert told[fork] == told[launch]
+
+
+def test_a_fork_does_not_outlive_the_tests(settings: Settings, tmp_path: Path) -> None:
+    """If whoever has asked for it dies by SIGKILL, it gets SIGTERM."""
+    log, folder = tmp_path / "log", str(tmp_path)
+    (tmp_path / "asks.py").write_text(ASKS)
+    asks = launch([str(tmp_path / "asks.py"), folder], env=environment(settings), cwd=ROOT, log=log)
+    wait_until(lambda: (tmp_path / "child").exists() or asks.poll() is not None, 30, "the child runs")
+    child = psutil.Process(int((tmp_path / "child").read_text()))
+    asks.send_signal(signal.SIGKILL)
+    asks.wait(20)
+    wait_until(lambda: not child.is_running(), 20, "the child is gone")
 
 
 def test_a_fork_is_killed_like_others(settings: Settings, tmp_path: Path) -> None:

@@ -337,26 +337,26 @@ def test_a_tracer_that_fails_harms_no_step(rig: Rig, monkeypatch: pytest.MonkeyP
     assert "RefusedError: no ids left" in capsys.readouterr().out
 
 
-def test_an_api_that_does_not_fit_harms_no_step(rig: Rig, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """An OpenTelemetry of another time may lack what we import: said once by each process, and nothing is told."""
+def fail_without_spans(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bring a tour to its end where nobody can import what tells of it."""
     monkeypatch.setitem(sys.modules, "wf.spans", None)  # to import it is an error
     rig.create(Tour, "t-1", "fail")
     rig.settle()
     for _ in range(2):
         rig.pass_time(61)
     assert rig.client.workflow(Tour).get("t-1").status().status == "errored"
+
+
+def test_an_api_that_does_not_fit_harms_no_step(rig: Rig, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """An OpenTelemetry of another time may lack what we import: said once by each process, and nothing is told."""
+    fail_without_spans(rig, monkeypatch)
     assert capsys.readouterr().out.count("ModuleNotFoundError: import of wf.spans halted") == 2  # by client and worker
 
 
 def test_nothing_is_imported_for_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a worker nor by a client, as long as nobody else imports OpenTelemetry."""
     monkeypatch.delitem(sys.modules, "opentelemetry.trace")
-    monkeypatch.setitem(sys.modules, "wf.spans", None)  # to import it is an error
-    rig.create(Tour, "t-1", "fail")
-    rig.settle()
-    for _ in range(2):
-        rig.pass_time(61)
-    assert rig.client.workflow(Tour).get("t-1").status().status == "errored"
+    fail_without_spans(rig, monkeypatch)
 
 
 def test_without_a_provider_nothing_is_told(rig: Rig) -> None:

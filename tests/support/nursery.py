@@ -107,7 +107,8 @@ def fork(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, e
     """
     given = (list(argv), dict(env), cwd, log, errors or log)
     process = _context.Process(target=_become, args=given, name="MainProcess")
-    log.touch()
+    for told in {log, errors or log}:
+        told.touch()
     process.start()
     child = Fork(process)
     wait_until(lambda: child.poll() is not None or _leads(child.pid), what=f"{argv} leads a group, to be killed as one")
@@ -167,7 +168,7 @@ def _become(argv: list[str], env: dict[str, str], cwd: Path, log: Path, errors: 
 
 
 def _leash() -> None:
-    """Get SIGTERM when the tests die: then their server goes, if no child keeps it."""
+    """Get SIGTERM when the tests die: the server goes with them, as no child keeps its pipe to them open."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     server: Any = vars(forkserver)["_forkserver"]
     os.close(server._forkserver_alive_fd)

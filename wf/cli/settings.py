@@ -9,7 +9,7 @@ import click
 from wf.cli.given import Refused, json_option, name_argument
 from wf.cli.surroundings import open_client
 from wf.durations import seconds
-from wf.keywords import SETTABLE
+from wf.keywords import CONCURRENCY_MAX, SETTABLE
 from wf.restart_policy import BACKOFFS, BEGINNINGS, RESTARTS_MAX
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from wf.answers import Answer
     from wf.client import Client
     from wf.remote import RemoteClient
-
-CONCURRENCY_MAX = 50_000
-"""As the API takes it."""
 
 _SHOWN = (*SETTABLE, "limits", "breaker", "strict")
 

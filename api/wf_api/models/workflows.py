@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from wf.keywords import CONCURRENCY_MAX
 from wf.restart_policy import DELAY_MAX, RESTARTS_MAX
 from wf_api.models import examples
 from wf_api.models.common import Given, Json, Moment, Told, like
@@ -98,7 +99,7 @@ class Limits(Given):
 class Concurrency(Given):
     """How many instances may run at once."""
 
-    limit: int = Field(ge=1, le=50_000)
+    limit: int = Field(ge=1, le=CONCURRENCY_MAX)
 
 
 class Cron(Given):

@@ -12,7 +12,7 @@ from wf.answers import Answer
 from wf.crons import CRON_MAX, is_cron
 from wf.deployments import TooManySchedules
 from wf.errors import WfError
-from wf.keywords import RETENTION_KEYS
+from wf.keywords import CONCURRENCY_MAX, RETENTION_KEYS
 from wf_api.access import Admin, Caller, Reader, Scope
 from wf_api.pages.durations import read_retention, written
 from wf_api.pages.policies import RESTART_DEFAULTS, RESTART_FIELDS, read_restart, restart_fields, restart_lines
@@ -21,9 +21,6 @@ from wf_api.pages.render import path
 from wf_api.problems import as_given
 
 router = APIRouter(prefix="/workflows/{name}/settings", include_in_schema=False)
-
-CONCURRENCY_MAX = 50_000
-"""As the API takes it."""
 
 _NO_CRON = "{} is no cron expression of five fields, such as '0 9 * * MON-FRI', that ever fires."
 _SHOWN = ("concurrency", "schedules", "default_retention", "restart", "limits", "breaker", "strict")
